@@ -1,0 +1,91 @@
+"""The exceptions and warnings, and the one format of their messages.
+
+Every message reads `<where>: <what is wrong>; <the facts>; <what to do>`:
+
+    linear: x has 5 features but W takes 3; x (32, 5), W (64, 3); give nn.Linear in_features=5
+"""
+
+import os
+import sys
+import warnings
+
+PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class MinigradError(Exception):
+    """The base of every exception that minigrad raises on purpose."""
+
+
+class ShapeError(MinigradError, ValueError):
+    """Shapes that do not fit each other."""
+
+
+class DataError(MinigradError, ValueError):
+    """Data, a target or a file that cannot be used as it is."""
+
+
+class ArgumentError(MinigradError, ValueError):
+    """An option outside the values that it can take."""
+
+
+class DTypeError(MinigradError, TypeError):
+    """A dtype that the operation cannot take."""
+
+
+class UnsupportedError(MinigradError, TypeError):
+    """Something that works on an array and not on a Tensor."""
+
+
+class GraphError(MinigradError, RuntimeError):
+    """A backward pass that has nothing to run through, or a Function that breaks its contract."""
+
+
+class GraphFreedError(GraphError):
+    """A second backward pass through a graph that the first one used up."""
+
+
+class NonFiniteError(MinigradError, ArithmeticError):
+    """A NaN or an infinity made from finite numbers, found by `minigrad.debug()`."""
+
+
+class DivergedError(MinigradError, ArithmeticError):
+    """Training reached a loss that is not finite."""
+
+
+class GradcheckError(MinigradError, AssertionError):
+    """A backward pass that disagrees with finite differences."""
+
+
+class MinigradWarning(UserWarning):
+    """Wiring that runs and is almost certainly a mistake."""
+
+
+def message(where: str, wrong: str, facts: str, remedy: str) -> str:
+    """Return `<where>: <what is wrong>; <the facts>; <what to do>`."""
+    return f"{where}: {wrong}; {facts}; {remedy}"
+
+
+def user_frame():
+    """Return the innermost frame outside this package, and how many frames lie above it."""
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame, depth = frame.f_back, depth + 1
+    return frame, depth
+
+
+_warned = set()
+_filters = None
+
+
+def warn_once(text: str) -> None:
+    """Give one MinigradWarning per text, at the user's line.
+
+    A new `warnings.catch_warnings` block starts afresh, as it does for Python's own warnings.
+    """
+    global _filters
+    if warnings.filters is not _filters:
+        _warned.clear()
+        _filters = warnings.filters
+    if text not in _warned:
+        _warned.add(text)
+        warnings.warn(text, MinigradWarning, stacklevel=user_frame()[1])

@@ -1,0 +1,179 @@
+"""Arithmetic: add, sub, mul, div, neg, pow and matmul.
+
+The gradients are written as if both operands had the shape of the result. Where one was broadcast,
+the engine sums its gradient over the broadcast axes.
+"""
+
+import numpy as np
+
+from ..engine import Function
+
+
+class Add(Function):
+    """y = a + b
+
+    ga = gy      one more in a is one more in y
+    gb = gy
+    """
+
+    @np.errstate(all="ignore")
+    def forward(self, a, b):
+        return a + b
+
+    def backward(self, gy):
+        return gy, gy
+
+
+class Sub(Function):
+    """y = a − b
+
+    ga = gy
+    gb = −gy
+    """
+
+    @np.errstate(all="ignore")
+    def forward(self, a, b):
+        return a - b
+
+    def backward(self, gy):
+        return gy, -gy if self.needs[1] else None
+
+
+class Mul(Function):
+    """y = a b
+
+    ga = gy b      each factor is the slope that the other one sees
+    gb = gy a
+    """
+
+    @np.errstate(all="ignore")
+    def forward(self, a, b):
+        self.a, self.b = a, b
+        return a * b
+
+    def backward(self, gy):
+        ga = gy * self.b if self.needs[0] else None
+        gb = gy * self.a if self.needs[1] else None
+        return ga, gb
+
+
+class Div(Function):
+    """y = a / b
+
+    ga = gy / b
+    gb = −gy a / b² = −gy y / b
+    """
+
+    @np.errstate(all="ignore")
+    def forward(self, a, b):
+        self.b = b
+        self.y = a / b
+        return self.y
+
+    def backward(self, gy):
+        ga = gy / self.b
+        gb = -ga * self.y if self.needs[1] else None
+        return ga, gb
+
+
+class Neg(Function):
+    """y = −x
+
+    gx = −gy
+    """
+
+    def forward(self, x):
+        return -x
+
+    def backward(self, gy):
+        return -gy
+
+
+class Pow(Function):
+    """y = aᵇ
+
+    ga = gy b aᵇ⁻¹      0 where b = 0, whatever a is
+    gb = gy y ln a      aᵇ = exp(b ln a); 0 where a = 0 and b ≥ 0, NaN where a < 0
+    """
+
+    @np.errstate(all="ignore")
+    def forward(self, a, b):
+        self.a, self.b = a, b
+        self.y = a**b
+        return self.y
+
+    def backward(self, gy):
+        a, b = self.a, self.b
+        ga = gb = None
+        if self.needs[0]:
+            ga = np.where(b == 0, 0, gy * b * a ** (b - 1))
+        if self.needs[1]:
+            gb = np.where((a == 0) & (b >= 0), 0, gy * self.y * np.log(a))
+        return ga, gb
+
+
+class Matmul(Function):
+    """y = a b      a (…, M, K)   b (…, K, N)   ->   y (…, M, N)
+
+    ga = gy bᵀ      y_mn = Σ_k a_mk b_kn, so a_mk reaches y_mn through b_kn
+    gb = aᵀ gy
+
+    The leading axes broadcast. As in NumPy, a 1-D `a` is a row (1, K), a 1-D `b` is a column
+    (K, 1), and the axis of length 1 that this adds is taken out of y.
+    """
+
+    def forward(self, a, b):
+        self.a, self.b = a, b
+        return a @ b
+
+    def backward(self, gy):
+        a, b = self.a, self.b
+        if b.ndim == 1:
+            gy, b = gy[..., None], b[:, None]
+        if a.ndim == 1:
+            gy, a = gy[..., None, :] if self.b.ndim > 1 else gy[None], a[None]
+        ga = gy @ b.swapaxes(-1, -2) if self.needs[0] else None
+        gb = a.swapaxes(-1, -2) @ gy if self.needs[1] else None
+        if ga is not None and self.a.ndim == 1:
+            ga = ga[..., 0, :]
+        if gb is not None and self.b.ndim == 1:
+            gb = gb[..., 0]
+        return ga, gb
+
+
+def add(a, b):
+    """Return a + b; the shapes broadcast."""
+    return Add.apply(a, b)
+
+
+def sub(a, b):
+    """Return a − b; the shapes broadcast."""
+    return Sub.apply(a, b)
+
+
+def mul(a, b):
+    """Return the elementwise product a b; the shapes broadcast."""
+    return Mul.apply(a, b)
+
+
+def div(a, b):
+    """Return a / b; the shapes broadcast."""
+    return Div.apply(a, b)
+
+
+def neg(x):
+    """Return −x."""
+    return Neg.apply(x)
+
+
+def pow(a, b):
+    """Return aᵇ; the shapes broadcast, and both base and exponent may be Tensors.
+
+    The gradients at 0 and for negative bases are PyTorch's: see `Pow`.
+    """
+    return Pow.apply(a, b)
+
+
+def matmul(a, b):
+    """Return the matrix product of a (…, M, K) and b (…, K, N), as `numpy.matmul` does."""
+    return Matmul.apply(a, b)

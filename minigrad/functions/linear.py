@@ -1,0 +1,70 @@
+"""The affine map of a layer, fused: one node in the graph where matmul and add would be two."""
+
+import math
+
+from ..engine import Function, to_array
+from ..errors import ShapeError, message
+from .shapes import reshape
+
+
+class Linear(Function):
+    """y = x Wᵀ + b
+
+    x (N, I)   W (O, I)   b (O,)   ->   y (N, O)
+
+    gx = gy W        each input reaches every output through one column of W
+    gW = gyᵀ x       summed over the batch
+    gb = Σₙ gy
+    """
+
+    fresh = True
+
+    def forward(self, x, W, b=None):
+        self.x, self.W = x, W
+        y = x @ W.T
+        if b is not None:
+            y += b
+        return y
+
+    def backward(self, gy):
+        gx = gy @ self.W if self.needs[0] else None
+        gW = gy.T @ self.x if self.needs[1] else None
+        if len(self.needs) == 2:
+            return gx, gW
+        gb = gy.sum(axis=0) if self.needs[2] else None
+        return gx, gW, gb
+
+
+def linear(x, W, b=None):
+    """Return x Wᵀ + b for x (…, I), W (O, I) and, where given, b (O,).
+
+    Raises:
+        ShapeError: the shapes do not fit.
+    """
+    inputs = (x, W) if b is None else (x, W, b)
+    x_shape, W_shape, *b_shape = [to_array(a).shape for a in inputs]
+    if len(W_shape) != 2 or x_shape[-1:] != W_shape[1:] or b_shape not in ([], [W_shape[:1]]):
+        raise _shape_error(x_shape, W_shape, *b_shape)
+    if len(x_shape) == 2:
+        return Linear.apply(*inputs)
+    rows = reshape(x, (math.prod(x_shape[:-1]), x_shape[-1]))
+    return reshape(Linear.apply(rows, *inputs[1:]), (*x_shape[:-1], W_shape[0]))
+
+
+def _shape_error(x, W, b=None) -> ShapeError:
+    facts = f"x {x}, W {W}" + ("" if b is None else f", b {b}")
+    if len(W) != 2:
+        return ShapeError(message("linear", "W is not a matrix", facts, "give W as (O, I)"))
+    if not x:
+        return ShapeError(message("linear", "x has no axis of features", facts, "give x (…, I)"))
+    if x[-1] != W[1]:
+        wrong = f"x has {x[-1]} features but W takes {W[1]}"
+        return ShapeError(message("linear", wrong, facts, f"give nn.Linear in_features={x[-1]}"))
+    return ShapeError(
+        message(
+            "linear",
+            f"b has not one number for each of {W[0]} outputs",
+            facts,
+            f"give b as ({W[0]},)",
+        )
+    )

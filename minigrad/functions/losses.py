@@ -1,0 +1,370 @@
+"""Losses: cross_entropy, nll_loss, mse_loss and binary_cross_entropy_with_logits.
+
+A loss of N rows is Σₙ wₙ ℓₙ. The public functions check the target (see targets.py) and choose the
+row weights w, which hold the class weights and, for the mean, the division; the Functions are the
+maths.
+"""
+
+import numpy as np
+
+from ..engine import Function, as_tensor, constant, to_array
+from ..errors import ArgumentError, DataError, ShapeError, message, warn_once
+from .activations import Softmax, logistic, shifted
+from .shapes import reshape, transpose
+from .targets import check_reduction, check_target, check_weight
+
+
+class CrossEntropy(Function):
+    """ℓₙ = −ln pₙ[tₙ],   p = softmax(z);   y = Σₙ wₙ ℓₙ, or wₙ ℓₙ for each row
+
+    z (N, C)   t (N,) class indices   w (N,) or (1,)
+
+    gzₙ = gy wₙ (pₙ − onehot(tₙ))
+
+    ℓ = ln Σⱼ eᶻʲ − z_t. The first term has the slope eᶻᶜ / Σⱼ eᶻʲ = p_c for every class c, the
+    second has −1 for c = t: each logit is pushed down by its probability, and t's up by 1.
+    """
+
+    def forward(self, z, t, w, total):
+        z = shifted(z, 1)
+        self.p = np.exp(z)
+        sums = self.p.sum(axis=1, keepdims=True)
+        self.p /= sums
+        self.rows, self.t, self.w = np.arange(len(t)), t, w
+        losses = w * (np.log(sums[:, 0]) - z[self.rows, t])
+        return losses.sum() if total else losses
+
+    def backward(self, gy):
+        g = (gy * self.w).reshape(-1, 1)
+        gz = g * self.p
+        gz[self.rows, self.t] -= g[:, 0]
+        return gz
+
+
+class SoftCrossEntropy(Function):
+    """ℓₙ = −Σ_c qₙc ln pₙc,   p = softmax(z);   y = Σₙ ℓₙ, or each ℓₙ
+
+    z (N, C)   q (N, C) rows of weights: probabilities, times the class and row weights
+
+    gzₙ = gy (pₙ Σ_c qₙc − qₙ)
+
+    A mixture of the one above: class c counts as the target with weight q_c.
+    """
+
+    @np.errstate(all="ignore")
+    def forward(self, z, q, total):
+        logp = shifted(z, 1)
+        logp -= np.log(np.exp(logp).sum(axis=1, keepdims=True))
+        self.p, self.q = np.exp(logp), q
+        losses = -np.where(q == 0, 0, q * logp).sum(axis=1)  # a q of 0 counts 0, next to −∞ too
+        return losses.sum() if total else losses
+
+    def backward(self, gy):
+        return gy.reshape(-1, 1) * (self.p * self.q.sum(axis=1, keepdims=True) - self.q)
+
+
+class ProbabilityCrossEntropy(Function):
+    """ℓₙ = −Σ_c qₙc ln pₙc for given probabilities p;   y = Σₙ ℓₙ, or each ℓₙ
+
+    p (N, C)   q (N, C) rows of weights
+
+    gpₙc = −gy qₙc / pₙc      0 where q = 0
+    """
+
+    @np.errstate(all="ignore")
+    def forward(self, p, q, total):
+        self.p, self.q = p, q
+        losses = -np.where(q == 0, 0, q * np.log(p)).sum(axis=1)
+        return losses.sum() if total else losses
+
+    def backward(self, gy):
+        return gy.reshape(-1, 1) * np.where(self.q == 0, 0, -self.q / self.p)
+
+
+class NLLLoss(Function):
+    """ℓₙ = −xₙ[tₙ],   x = ln p;   y = Σₙ wₙ ℓₙ, or wₙ ℓₙ for each row
+
+    x (N, C)   t (N,) class indices   w (N,) or (1,)
+
+    gxₙc = −gy wₙ for c = tₙ, 0 elsewhere
+    """
+
+    def forward(self, x, t, w, total):
+        self.shape, self.rows, self.t, self.w = x.shape, np.arange(len(t)), t, w
+        losses = -w * x[self.rows, t]
+        return losses.sum() if total else losses
+
+    def backward(self, gy):
+        gx = np.zeros(self.shape, dtype=gy.dtype)
+        gx[self.rows, self.t] = -gy * self.w
+        return gx
+
+
+class MSELoss(Function):
+    """y = w Σᵢ (xᵢ − tᵢ)², or (xᵢ − tᵢ)² for each element;   w = 1/n for the mean
+
+    gx = gy w 2 (x − t)
+    gt = −gx
+    """
+
+    def forward(self, x, t, w, total):
+        self.w, self.d = w, x - t
+        y = self.w * np.square(self.d)
+        return y.sum() if total else y
+
+    def backward(self, gy):
+        gx = gy * self.w * 2 * self.d
+        return gx, -gx if self.needs[1] else None
+
+
+class BCEWithLogits(Function):
+    """ℓ = −k t ln s − (1 − t) ln(1 − s),   s = 1 / (1 + e⁻ˣ);   y = Σ w ℓ, or each w ℓ
+
+    x, t (…)   k: the weight of the positive class   w: weights, and 1/n for the mean
+
+    gx = gy w ((1 − t) s − k t (1 − s))
+
+    −ln s = ln(1 + e⁻ˣ) has the slope s − 1, and −ln(1 − s) = ln(1 + eˣ) has the slope s.
+    """
+
+    def forward(self, x, t, w, k, total):
+        self.x, self.t, self.w, self.k = x, t, w, k
+        losses = w * (k * t * np.logaddexp(-x, 0) + (1 - t) * np.logaddexp(x, 0))
+        return losses.sum() if total else losses
+
+    def backward(self, gy):
+        x, t = self.x, self.t
+        return gy * self.w * ((1 - t) * logistic(x) - self.k * t * logistic(-x))
+
+
+def cross_entropy(
+    logits,
+    target,
+    *,
+    weight=None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+    from_probabilities: bool = False,
+):
+    """Return the cross-entropy −ln p[target], p = softmax(logits), of `torch.nn.functional`.
+
+    Args:
+        logits: (N, C) or (N, C, d1 … dk), unbounded; not probabilities.
+        target: class indices (N, d1 … dk), integers from 0 to C − 1; or rows of probabilities
+            shaped as the logits, of which a one-hot row is one.
+        weight: (C,), multiplies the loss of each class.
+        ignore_index: rows with this target count nothing; for class indices only. Its logits
+            still stand in the softmax of the other rows.
+        label_smoothing: ε from 0 to 1; the target becomes (1 − ε) target + ε / C.
+        reduction: "mean", "sum", or "none" for a loss of the target's shape (N, d1 … dk). The
+            mean divides by Σₙ weight[targetₙ] over the rows that count for class indices, and by
+            the number of rows for rows of probabilities. The mean of no rows is NaN, and warns.
+        from_probabilities: the first argument holds probabilities, such as softmax gives.
+
+    Raises:
+        ShapeError, DTypeError, DataError: logits and target do not fit, or the target is neither
+            class indices nor rows of probabilities; the text says which, where, and what to do.
+        ArgumentError: an option is outside its values.
+    """
+    where = "cross_entropy"
+    logits = as_tensor(logits)
+    z = logits.data
+    t = check_target(where, z.shape, target, ignore_index)
+    weight = check_weight(where, weight, z.shape[1], z.dtype)
+    check_reduction(where, reduction)
+    if not 0 <= label_smoothing <= 1:
+        facts = f"label_smoothing {label_smoothing}"
+        raise ArgumentError(
+            message(where, "label_smoothing is not a share", facts, "give a number from 0 to 1")
+        )
+    if from_probabilities:
+        _check_probabilities(where, z)
+    elif isinstance(logits.node, Softmax):
+        warn_once(
+            message(
+                where,
+                "the logits are the output of Softmax, and cross_entropy applies softmax itself",
+                f"logits {z.shape}",
+                "remove the Softmax layer, or pass from_probabilities=True",
+            )
+        )
+    shape, indices, total = z.shape[:1] + z.shape[2:], t.ndim < z.ndim, reduction != "none"
+    logits, z = _class_last(logits), _class_last(z)
+    t = t.reshape(-1) if indices else _class_last(t)
+    t, scale = _row_scale(z, t, weight, ignore_index, reduction)
+    if indices and not label_smoothing and not from_probabilities:
+        w = scale if weight is None else scale * weight[t]
+        loss = CrossEntropy.apply(logits, t=t, w=w, total=total)
+    else:
+        rows = np.eye(z.shape[1])[t] if indices else t
+        q = (1 - label_smoothing) * rows + label_smoothing / z.shape[1]
+        q = (q if weight is None else q * weight) * scale.reshape(-1, 1)
+        function = ProbabilityCrossEntropy if from_probabilities else SoftCrossEntropy
+        loss = function.apply(logits, q=q.astype(z.dtype), total=total)
+    return _finish(where, loss, shape, scale, reduction)
+
+
+def nll_loss(log_probs, target, *, weight=None, ignore_index=None, reduction: str = "mean"):
+    """Return −log_probs[target], the negative log-likelihood, of `torch.nn.functional`.
+
+    Args:
+        log_probs: (N, C) or (N, C, d1 … dk), as `log_softmax(x, axis=1)` gives them.
+        target: class indices (N, d1 … dk), integers from 0 to C − 1.
+        weight, ignore_index, reduction: as for `cross_entropy`.
+
+    Raises:
+        ShapeError, DTypeError, DataError, ArgumentError: as for `cross_entropy`.
+    """
+    where = "nll_loss"
+    log_probs = as_tensor(log_probs)
+    x = log_probs.data
+    t = check_target(where, x.shape, target, ignore_index)
+    if t.ndim == x.ndim:
+        facts = f"log_probs {x.shape}, target {t.shape}"
+        raise ShapeError(
+            message(where, "the target has to be class indices", facts, "use target.argmax(axis=1)")
+        )
+    weight = check_weight(where, weight, x.shape[1], x.dtype)
+    check_reduction(where, reduction)
+    shape = t.shape
+    log_probs, x = _class_last(log_probs), _class_last(x)
+    t, scale = _row_scale(x, t.reshape(-1), weight, ignore_index, reduction)
+    w = scale if weight is None else scale * weight[t]
+    loss = NLLLoss.apply(log_probs, t=t, w=w, total=reduction != "none")
+    return _finish(where, loss, shape, scale, reduction)
+
+
+def mse_loss(x, target, *, reduction: str = "mean"):
+    """Return the mean, the sum or each one of the squared differences (x − target)².
+
+    Both have the same shape: a loss never broadcasts. Both may require a gradient.
+
+    Raises:
+        ShapeError: the shapes differ.
+        ArgumentError: `reduction` is not mean, sum or none.
+    """
+    check_reduction("mse_loss", reduction)
+    size = _check_same_shape("mse_loss", x, target)
+    w = 1 / size if reduction == "mean" and size else 1
+    loss = MSELoss.apply(x, target, w=w, total=reduction != "none")
+    return _finish("mse_loss", loss, loss.shape, np.ones(size), reduction)
+
+
+def binary_cross_entropy_with_logits(
+    logits, target, *, weight=None, pos_weight=None, reduction: str = "mean"
+):
+    """Return −k t ln s − (1 − t) ln(1 − s), s = sigmoid(logits), of `torch.nn.functional`.
+
+    Args:
+        logits: any shape, unbounded.
+        target: the same shape, numbers from 0 to 1.
+        weight: multiplies each loss; broadcasts to the shape.
+        pos_weight: k, multiplies the positive part; broadcasts, for example (C,) for (N, C).
+        reduction: "mean" over all elements, "sum" or "none".
+
+    Raises:
+        ShapeError: logits and target differ in shape.
+        DataError: a target is outside 0 … 1.
+        ArgumentError: `reduction` is not mean, sum or none.
+    """
+    where = "binary_cross_entropy_with_logits"
+    check_reduction(where, reduction)
+    size = _check_same_shape(where, logits, target)
+    dtype = to_array(logits).dtype
+    t = constant(where, "target", target).astype(dtype)
+    if not ((t >= 0) & (t <= 1)).all():
+        raise DataError(
+            message(
+                where,
+                "a target is outside 0 … 1",
+                f"target from {t.min()} to {t.max()}",
+                "give 0 or 1 for each element, or a probability",
+            )
+        )
+    w = np.ones((), dtype) if weight is None else constant(where, "weight", weight).astype(dtype)
+    k = 1 if pos_weight is None else constant(where, "pos_weight", pos_weight).astype(dtype)
+    w = w / size if reduction == "mean" and size else w
+    loss = BCEWithLogits.apply(logits, t=t, w=w.astype(dtype), k=k, total=reduction != "none")
+    return _finish(where, loss, loss.shape, np.ones(size), reduction)
+
+
+def _class_last(x):
+    """Bring (N, C, d1 … dk) to rows (M, C), for a Tensor and for an array."""
+    if x.ndim == 2:
+        return x
+    axes = (0, *range(2, x.ndim), 1)
+    rows = x.size // max(x.shape[1], 1)
+    if isinstance(x, np.ndarray):
+        return x.transpose(axes).reshape(rows, x.shape[1])
+    return reshape(transpose(x, axes), (rows, x.shape[1]))
+
+
+def _row_scale(z, t, weight, ignore_index, reduction):
+    """Return the targets without ignored ones, and the factor of each row's loss, (N,) or (1,).
+
+    The factor is 0 where the target is ignored, and there some class with a finite logit stands
+    in for it. For the mean it is divided by the sum of the weights of the rows that count.
+    """
+    counts = np.ones(1, dtype=z.dtype)
+    if ignore_index is not None:
+        keep = t != ignore_index
+        counts = keep.astype(z.dtype)
+        t = np.where(keep, t, z.argmax(axis=1))
+    if reduction == "mean":
+        size = len(t) if ignore_index is None else counts.sum()
+        if weight is not None and t.ndim == 1:
+            size = (counts * weight[t]).sum()
+        if size != 0:
+            counts /= size
+        else:
+            counts = np.zeros_like(counts)
+    return t, counts
+
+
+def _finish(where, loss, shape, scale, reduction):
+    """Give the loss its shape; the mean of nothing is NaN, with a gradient of 0 as in PyTorch."""
+    if reduction == "none":
+        return loss if loss.ndim == len(shape) else reshape(loss, shape)
+    if reduction == "mean" and not scale.any():
+        warn_once(
+            message(
+                where,
+                "the mean of no rows is NaN",
+                "every target is ignored, weighs 0, or there is none",
+                'pass reduction="sum", or leave such a batch out',
+            )
+        )
+        return loss + np.nan
+    return loss
+
+
+def _check_probabilities(where, p):
+    total = p.sum(axis=1)
+    bad = ~((p >= 0).all(axis=1) & (np.abs(total - 1) <= 1e-3))
+    if bad.any():
+        row = int(np.argwhere(bad)[0][0])
+        raise DataError(
+            message(
+                where,
+                f"row {row} is not a row of probabilities",
+                f"probabilities {p.shape}, row {row} from {p[row].min():.6g} to "
+                f"{p[row].max():.6g} with sum {p[row].sum():.6g}",
+                "leave from_probabilities out for logits",
+            )
+        )
+
+
+def _check_same_shape(where, x, target) -> int:
+    """Return the size of x; ShapeError where the target has another shape."""
+    x, t = to_array(x), to_array(target)
+    if x.shape != t.shape:
+        raise ShapeError(
+            message(
+                where,
+                "x and target differ in shape, and a loss never broadcasts",
+                f"x {x.shape}, target {t.shape}",
+                f"use target.reshape{x.shape}" if x.size == t.size else "give one target for each",
+            )
+        )
+    return x.size

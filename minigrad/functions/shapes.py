@@ -1,0 +1,195 @@
+"""Functions that move elements and compute nothing: reshape, transpose, getitem, concatenate …
+
+Each backward pass moves the gradient of an element back to where the element came from.
+"""
+
+import numpy as np
+
+from ..engine import Function, constant, to_array
+from ..errors import ArgumentError, ShapeError, message
+
+
+class Reshape(Function):
+    """y = the elements of x, in the same order, in another shape
+
+    gx = gy in the shape of x
+    """
+
+    def forward(self, x, shape):
+        self.shape = x.shape
+        return x.reshape(shape)
+
+    def backward(self, gy):
+        return gy.reshape(self.shape)
+
+
+class Transpose(Function):
+    """y = x with axis axes[i] of x as axis i
+
+    gx = gy with the axes put back: argsort(axes) is the inverse permutation
+    """
+
+    def forward(self, x, axes):
+        self.axes = axes
+        return x.transpose(axes)
+
+    def backward(self, gy):
+        if self.axes is None:
+            return gy.transpose()
+        axes = [axis % gy.ndim for axis in self.axes]
+        return gy.transpose(np.argsort(axes))
+
+
+class BroadcastTo(Function):
+    """y = x repeated along new axes and along axes of length 1
+
+    gx = Σ gy over the repeats: the engine's own sum, see `unbroadcast`
+    """
+
+    def forward(self, x, shape):
+        return np.broadcast_to(x, shape)
+
+    def backward(self, gy):
+        return gy
+
+
+class Getitem(Function):
+    """y = x[index]
+
+    gx = 0, and gy added at index: an element that was taken twice gets the sum of both
+    """
+
+    def forward(self, x, index):
+        self.shape, self.index = x.shape, index
+        return x[index]
+
+    def backward(self, gy):
+        gx = np.zeros(self.shape, dtype=gy.dtype)
+        np.add.at(gx, self.index, gy)
+        return gx
+
+
+class Concatenate(Function):
+    """y = the inputs, one behind the other along the axis
+
+    gxᵢ = the part of gy that came from xᵢ
+    """
+
+    def forward(self, *xs, axis):
+        self.axis = axis
+        self.ends = np.cumsum([x.shape[axis] for x in xs])[:-1]
+        return np.concatenate(xs, axis=axis)
+
+    def backward(self, gy):
+        return tuple(np.split(gy, self.ends, axis=self.axis))
+
+
+class Pad(Function):
+    """y = x with a constant border
+
+    gx = the inner part of gy
+    """
+
+    def forward(self, x, pad_width, value):
+        pairs = np.broadcast_to(pad_width, (x.ndim, 2))
+        self.inner = tuple(slice(a, a + n) for (a, _), n in zip(pairs, x.shape, strict=True))
+        return np.pad(x, pairs, constant_values=value)
+
+    def backward(self, gy):
+        return gy[self.inner]
+
+
+def reshape(x, shape):
+    """Return the elements of x in another shape of the same size; one length may be −1."""
+    return Reshape.apply(x, shape=shape)
+
+
+def transpose(x, axes=None):
+    """Return x with its axes in the order `axes`; in reverse order for None."""
+    return Transpose.apply(x, axes=axes)
+
+
+def expand_dims(x, axis):
+    """Return x with axes of length 1 inserted, so that they stand at `axis` (int or tuple).
+
+    A reshape: gx is gy in the shape of x.
+    """
+    return reshape(x, np.expand_dims(to_array(x), axis).shape)
+
+
+def squeeze(x, axis=None):
+    """Return x without the axes of length 1, or without those in `axis` only.
+
+    A reshape: gx is gy in the shape of x. Raises ShapeError where an axis is longer.
+    """
+    try:
+        shape = to_array(x).squeeze(axis).shape
+    except ValueError as error:
+        raise ShapeError(
+            message(
+                "squeeze",
+                str(error),
+                f"x {to_array(x).shape}, axis {axis}",
+                "name axes of length 1 only",
+            )
+        ) from error
+    return reshape(x, shape)
+
+
+def broadcast_to(x, shape):
+    """Return x repeated to `shape` by NumPy's rules of broadcasting."""
+    return BroadcastTo.apply(x, shape=shape)
+
+
+def getitem(x, index):
+    """Return x[index] for slices, integers, None, ..., lists, integer arrays and masks.
+
+    Integer indices may repeat. An index may be a Tensor of integers or booleans.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    plain = tuple(_plain_index(part) for part in parts)
+    return Getitem.apply(x, index=plain if isinstance(index, tuple) else plain[0])
+
+
+def _plain_index(part):
+    if isinstance(part, (int, slice, type(None), type(Ellipsis), np.ndarray)):
+        return part
+    return np.asarray(part) if len(part) else np.zeros(0, dtype=int)
+
+
+def concatenate(xs, axis: int = 0):
+    """Return the tensors of the sequence one behind the other along an existing axis."""
+    xs = tuple(xs)
+    if not xs:
+        raise ArgumentError(
+            message("concatenate", "there is nothing to join", "0 tensors", "give one or more")
+        )
+    return Concatenate.apply(*xs, axis=axis)
+
+
+def stack(xs, axis: int = 0):
+    """Return the tensors of the sequence, all of one shape, joined along a new axis.
+
+    Each one gets the new axis, of length 1, and then they are concatenated.
+    """
+    xs = tuple(xs)
+    shapes = {to_array(x).shape for x in xs}
+    if len(shapes) != 1:
+        raise ShapeError(
+            message(
+                "stack",
+                "needs tensors of one shape, and at least one",
+                f"{len(xs)} tensors of shapes {', '.join(map(str, sorted(shapes))) or 'none'}",
+                "use concatenate to join along an existing axis",
+            )
+        )
+    return concatenate([expand_dims(x, axis) for x in xs], axis)
+
+
+def pad(x, pad_width, value=0):
+    """Return x with a border of the constant `value`.
+
+    `pad_width` is an integer for every side, (before, after) for every axis, or one such pair
+    for each axis.
+    """
+    return Pad.apply(x, pad_width=pad_width, value=constant("pad", "value", value))

@@ -1,0 +1,222 @@
+"""The layers of a classifier; what they compute stands in `minigrad.functions`."""
+
+import math
+
+import numpy as np
+
+from .. import functions as F
+from ..errors import ArgumentError, message
+from ..tensor import Tensor
+from .module import Module, Parameter
+
+
+class Linear(Module):
+    """y = x Wᵀ + b for x (…, I); `weight` is W (O, I), `bias` is b (O,) or None.
+
+    Both start uniform in ±1/√I, as in PyTorch: the outputs then have about a third of the
+    inputs' variance, whatever I is.
+
+    Args:
+        in_features: I.
+        out_features: O.
+        bias: False leaves b out.
+        rng: a `numpy.random.Generator`, an int seed, or None for fresh entropy. Give the layers
+            of one model the same Generator: two layers with the same int start identical.
+        dtype: of the parameters.
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, rng=None, dtype=np.float32
+    ):
+        if in_features < 1 or out_features < 1:
+            raise ArgumentError(
+                message(
+                    "Linear",
+                    "a layer needs at least one input and one output",
+                    f"in_features {in_features}, out_features {out_features}",
+                    "give both as 1 or more",
+                )
+            )
+        rng = np.random.default_rng(rng)
+        bound = 1 / math.sqrt(in_features)
+        shape = (out_features, in_features)
+        self.weight = Parameter(rng.uniform(-bound, bound, shape), dtype=dtype)
+        self.bias = (
+            Parameter(rng.uniform(-bound, bound, out_features), dtype=dtype) if bias else None
+        )
+
+    def forward(self, x):
+        """x (…, I) -> y (…, O)"""
+        return F.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Return the sizes."""
+        outputs, inputs = self.weight.shape
+        return f"{inputs} -> {outputs}" + ("" if self.bias is not None else ", bias=False")
+
+
+class Sequential(Module):
+    """The layers in a row: each one's output is the next one's input. Named "0", "1", …"""
+
+    def __init__(self, *layers: Module):
+        self.layers = layers
+
+    def children(self) -> list[tuple[str, Module]]:
+        """Return the layers by number: their parameters are `0.weight`, `0.bias`, …"""
+        return [(str(i), layer) for i, layer in enumerate(self.layers)]
+
+    def forward(self, x):
+        """Return the last layer's output."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, i: int) -> Module:
+        return self.layers[i]
+
+
+class ReLU(Module):
+    """max(x, 0)"""
+
+    def forward(self, x):
+        """x (…) -> y (…)"""
+        return F.relu(x)
+
+
+class LeakyReLU(Module):
+    """x for x > 0, `negative_slope` · x elsewhere"""
+
+    def __init__(self, negative_slope: float = 0.01):
+        self.negative_slope = negative_slope
+
+    def forward(self, x):
+        """x (…) -> y (…)"""
+        return F.leaky_relu(x, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        """Return the slope."""
+        return f"negative_slope={self.negative_slope}"
+
+
+class ELU(Module):
+    """x for x > 0, `alpha` (eˣ − 1) elsewhere"""
+
+    def __init__(self, alpha: float = 1.0):
+        self.alpha = alpha
+
+    def forward(self, x):
+        """x (…) -> y (…)"""
+        return F.elu(x, self.alpha)
+
+    def extra_repr(self) -> str:
+        """Return alpha."""
+        return f"alpha={self.alpha}"
+
+
+class GELU(Module):
+    """x Φ(x); `approximate` is "none" or "tanh" """
+
+    def __init__(self, approximate: str = "none"):
+        self.approximate = approximate
+
+    def forward(self, x):
+        """x (…) -> y (…)"""
+        return F.gelu(x, self.approximate)
+
+    def extra_repr(self) -> str:
+        """Return the approximation."""
+        return f"approximate={self.approximate!r}"
+
+
+class SiLU(Module):
+    """x / (1 + e⁻ˣ)"""
+
+    def forward(self, x):
+        """x (…) -> y (…)"""
+        return F.silu(x)
+
+
+class Softplus(Module):
+    """ln(1 + eˣ)"""
+
+    def forward(self, x):
+        """x (…) -> y (…)"""
+        return F.softplus(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + e⁻ˣ)"""
+
+    def forward(self, x):
+        """x (…) -> y (…)"""
+        return F.sigmoid(x)
+
+
+class Tanh(Module):
+    """tanh x"""
+
+    def forward(self, x):
+        """x (…) -> y (…)"""
+        return F.tanh(x)
+
+
+class Softmax(Module):
+    """eˣ / Σ eˣ along `axis`; not before CrossEntropy, which takes logits"""
+
+    def __init__(self, axis: int = -1):
+        self.axis = axis
+
+    def forward(self, x):
+        """x (…) -> y (…), positive and with sum 1 along the axis"""
+        return F.softmax(x, self.axis)
+
+    def extra_repr(self) -> str:
+        """Return the axis."""
+        return f"axis={self.axis}"
+
+
+class LogSoftmax(Module):
+    """ln softmax(x) along `axis`"""
+
+    def __init__(self, axis: int = -1):
+        self.axis = axis
+
+    def forward(self, x):
+        """x (…) -> y (…)"""
+        return F.log_softmax(x, self.axis)
+
+    def extra_repr(self) -> str:
+        """Return the axis."""
+        return f"axis={self.axis}"
+
+
+class Dropout(Module):
+    """Each element is 0 with probability `p` while training; the identity in eval mode.
+
+    Args:
+        p: the probability of dropping an element.
+        rng: a `numpy.random.Generator`, an int seed, or None for fresh entropy.
+    """
+
+    def __init__(self, p: float = 0.5, *, rng=None):
+        self.p = p
+        self.rng = np.random.default_rng(rng)
+
+    def forward(self, x):
+        """x (…) -> y (…)"""
+        return F.dropout(x, self.p, rng=self.rng, training=self.training)
+
+    def extra_repr(self) -> str:
+        """Return the probability."""
+        return f"p={self.p}"
+
+
+class Flatten(Module):
+    """x (N, d1 … dk) -> y (N, d1 · … · dk)"""
+
+    def forward(self, x):
+        """x (N, d1 … dk) -> y (N, d1 · … · dk)"""
+        return F.reshape(x, (len(x), math.prod(x.shape[1:])))

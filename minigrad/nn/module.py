@@ -1,0 +1,215 @@
+"""Module: parameters and functions together, and the ways to find, save and switch them."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from ..engine import no_grad
+from ..errors import ArgumentError, message
+from ..tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A Tensor that a Module trains: a leaf that requires a gradient.
+
+    Attributes:
+        name: its dotted name in the model, such as `0.weight`; written by `Module.parameters()`.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, data, requires_grad: bool = True, dtype=None, name: str = ""):
+        super().__init__(data, requires_grad=requires_grad, dtype=dtype)
+        self.name = name
+
+
+_watchers: list[Callable] = []
+
+
+class Module:
+    """The base of every layer, model and loss.
+
+    A subclass assigns its Parameters and Modules to attributes, alone or in lists, tuples and
+    dicts, and writes `forward`. `module(x)` calls `forward(x)`.
+    """
+
+    training = True
+
+    def forward(self, *inputs):
+        """Compute the output from the inputs."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward")
+
+    def __call__(self, *inputs):
+        y = self.forward(*inputs)
+        for watch in _watchers:
+            watch(self, y)
+        return y
+
+    def children(self) -> list[tuple[str, "Module | Parameter"]]:
+        """Return what the attributes hold, with names, in the order of definition."""
+        found: list[tuple[str, Module | Parameter]] = []
+        for name, value in vars(self).items():
+            _collect(name, value, found)
+        return found
+
+    def named_modules(self) -> list[tuple[str, "Module"]]:
+        """Return this module, named "", and all modules inside it with dotted names, each once."""
+        return [(name, m) for name, m in _unique(_walk(self)) if isinstance(m, Module)]
+
+    def named_parameters(self) -> list[tuple[str, Parameter]]:
+        """Return the parameters with their dotted names; a shared one once, by its first name."""
+        return [(name, p) for name, p in _unique(_walk(self)) if isinstance(p, Parameter)]
+
+    def parameters(self) -> list[Parameter]:
+        """Return the parameters, each once, and write each one's dotted name into its `name`."""
+        named = self.named_parameters()
+        for name, p in named:
+            p.name = name
+        return [p for _, p in named]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients: backward passes add to them until then."""
+        for _, p in self.named_parameters():
+            p.grad = None
+
+    def train(self, mode: bool = True) -> "Module":
+        """Switch this module and all inside it to training, where dropout drops."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> "Module":
+        """Switch this module and all inside it to evaluation."""
+        return self.train(False)
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return a copy of every parameter's array by its dotted name, as PyTorch names them."""
+        return {name: p.data.copy() for name, p in self.named_parameters()}
+
+    def load_state_dict(self, state: dict[str, np.ndarray], strict: bool = True) -> None:
+        """Write the arrays of `state` into the parameters, in place; nothing is written on error.
+
+        Args:
+            state: arrays by dotted name, as `state_dict` returns them.
+            strict: False allows missing and unexpected names, but no wrong shape.
+
+        Raises:
+            ArgumentError: names are missing or unexpected, or shapes differ; all are listed.
+        """
+        named = self.named_parameters()
+        aliases = {name for name, p in _walk(self) if isinstance(p, Parameter)}
+        faults = []
+        if strict and (missing := [name for name, _ in named if name not in state]):
+            faults.append(f"missing {', '.join(missing)}")
+        if strict and (unexpected := [name for name in state if name not in aliases]):
+            faults.append(f"unexpected {', '.join(unexpected)}")
+        for name, p in named:
+            if name in state and np.shape(state[name]) != p.shape:
+                faults.append(f"{name} is {np.shape(state[name])} for {p.shape}")
+        if faults:
+            raise ArgumentError(
+                message(
+                    "load_state_dict",
+                    "the state does not fit the model",
+                    "; ".join(faults),
+                    "load it into a model of the same layers and sizes",
+                )
+            )
+        for name, p in named:
+            if name in state:
+                p.data[...] = state[name]
+
+    def extra_repr(self) -> str:
+        """Return what stands between the parentheses of this module's own repr."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [
+            f"({name}): {child!r}" for name, child in self.children() if isinstance(child, Module)
+        ]
+        mode = "" if self.training else "eval"
+        own = ", ".join(part for part in (self.extra_repr(), mode) if part)
+        if not lines:
+            return f"{type(self).__name__}({own})"
+        inner = "\n".join(lines).replace("\n", "\n  ")
+        return f"{type(self).__name__}({own}\n  {inner}\n)"
+
+
+def _collect(name: str, value, found: list) -> None:
+    """Add a Module or Parameter, or those in a list, tuple or dict, under their dotted names."""
+    if isinstance(value, (Module, Parameter)):
+        found.append((name, value))
+    elif isinstance(value, (list, tuple)):
+        for i, part in enumerate(value):
+            _collect(f"{name}.{i}", part, found)
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            _collect(f"{name}.{key}", part, found)
+
+
+def _walk(module: Module, prefix: str = "", above: tuple = ()) -> Iterator[tuple[str, object]]:
+    """Yield the module and all below it, depth first, a shared one once for each of its names."""
+    yield prefix.rstrip("."), module
+    for name, child in module.children():
+        if isinstance(child, Parameter):
+            yield prefix + name, child
+        elif child not in above:
+            yield from _walk(child, f"{prefix}{name}.", (*above, module))
+
+
+def _unique(pairs: Iterator) -> Iterator:
+    seen = set()
+    for name, value in pairs:
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
+
+
+@contextlib.contextmanager
+def watching(watch: Callable[[Module, Tensor], None]) -> Iterator[None]:
+    """Call `watch(module, y)` after every module's forward inside the `with` block."""
+    _watchers.append(watch)
+    try:
+        yield
+    finally:
+        _watchers.remove(watch)
+
+
+@contextlib.contextmanager
+def evaluating(model: Module) -> Iterator[None]:
+    """Evaluate inside the `with` block: no graph, eval mode; each module's mode is put back."""
+    before = [(module, module.training) for _, module in model.named_modules()]
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for module, mode in before:
+            module.training = mode
+
+
+def summary(model: Module, input_shape: tuple[int, ...]) -> str:
+    """Return a table of the layers: name, output shape for one example, parameters.
+
+    Args:
+        model: the model; it is run once on zeros, in eval mode.
+        input_shape: the shape of one example, without the batch axis N.
+    """
+    parameters = model.parameters()
+    dtype = parameters[0].dtype if parameters else np.float32
+    shapes: dict[Module, tuple] = {}
+    with evaluating(model), watching(lambda module, y: shapes.setdefault(module, y.shape)):
+        model(Tensor(np.zeros((1, *input_shape), dtype=dtype)))
+    rows = [("layer", "output", "parameters")]
+    for name, module in model.named_modules():
+        inside = [child for _, child in module.children()]
+        own = sum(p.size for p in inside if isinstance(p, Parameter))
+        if own or not inside:
+            label = f"{name} {module!r}" if name else repr(module)
+            shape = shapes.get(module)
+            output = "-" if shape is None else str(("N", *shape[1:])).replace("'", "")
+            rows.append((label, output, f"{own:,}"))
+    rows.append(("total", "", f"{sum(p.size for p in parameters):,}"))
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows)

@@ -1,0 +1,124 @@
+"""Optimizers, in order of difficulty."""
+
+import numpy as np
+
+from .errors import ArgumentError, message, warn_once
+from .tensor import Tensor
+
+
+class SGD:
+    """Stochastic gradient descent, with PyTorch's formulas:
+
+        g = gradient + weight_decay · p
+        v = momentum · v + (1 − dampening) · g      v = g in the first step
+        p = p − lr · v                              nesterov: p = p − lr · (g + momentum · v)
+
+    Without momentum, p = p − lr · g.
+
+    Args:
+        params: the parameters, or a list of groups {"params": [...], "lr": ...}; what a group
+            leaves out is taken from the arguments.
+        lr: the learning rate, 0 or more.
+        momentum: the share of the last step that is kept, 0 or more.
+        dampening: the share of the new gradient that momentum leaves out.
+        weight_decay: the factor of an L2 penalty, 0 or more.
+        nesterov: look ahead by one step of momentum (Nesterov, 1983; Sutskever et al., 2013).
+
+    Attributes:
+        groups: a list of dicts; a change of an option takes effect in the next step.
+
+    Raises:
+        ArgumentError: no parameters, one given twice, or an option outside its values.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr: float,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+    ):
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+        }
+        params = [params] if isinstance(params, Tensor) else list(params)
+        given = params if params and isinstance(params[0], dict) else [{"params": params}]
+        self.groups = [_checked(group, defaults) for group in given]
+        everything = [id(p) for group in self.groups for p in group["params"]]
+        if len(set(everything)) != len(everything) or not everything:
+            wrong = "a parameter is given twice" if everything else "there are no parameters"
+            raise ArgumentError(
+                message("SGD", wrong, f"{len(everything)} parameters", "give each parameter once")
+            )
+        self.velocity: dict[Tensor, np.ndarray] = {}
+        self._asked = False
+
+    def zero_grad(self) -> None:
+        """Forget the gradients: backward passes add to them until then."""
+        for group in self.groups:
+            for p in group["params"]:
+                p.grad = None
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient; name those that have none, once."""
+        if not self._asked:
+            self._warn_of_missing_gradients()
+        for group in self.groups:
+            lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
+            keep, nesterov = 1 - group["dampening"], group["nesterov"]
+            for p in group["params"]:
+                g = p.grad
+                if g is None:
+                    continue
+                if decay:
+                    g = g + decay * p.data
+                if momentum:
+                    v = self.velocity.get(p)
+                    if v is None:
+                        v = self.velocity[p] = g.copy()
+                    else:
+                        v *= momentum
+                        v += g if keep == 1 else keep * g
+                    g = g + momentum * v if nesterov else v
+                p.data -= lr * g
+
+    def _warn_of_missing_gradients(self) -> None:
+        self._asked = True
+        every = [p for group in self.groups for p in group["params"]]
+        missing = [
+            getattr(p, "name", "") or f"number {i} {p.shape}"
+            for i, p in enumerate(every)
+            if p.grad is None
+        ]
+        if missing:
+            warn_once(
+                message(
+                    "SGD.step",
+                    "parameters never received a gradient and will not be trained",
+                    f"{len(missing)} of {len(every)}: {', '.join(missing)}",
+                    "call loss.backward() first, and use them in the model's forward",
+                )
+            )
+
+
+def _checked(group: dict, defaults: dict) -> dict:
+    unknown = sorted(set(group) - set(defaults) - {"params"})
+    group = {**defaults, **group, "params": list(group.get("params", []))}
+    faults = [f"{name} is unknown" for name in unknown]
+    for name in ("lr", "momentum", "weight_decay"):
+        if not group[name] >= 0:
+            faults.append(f"{name} {group[name]} is not 0 or more")
+    if group["nesterov"] and (not group["momentum"] or group["dampening"]):
+        faults.append("nesterov needs a momentum and no dampening")
+    if not all(isinstance(p, Tensor) and p.node is None for p in group["params"]):
+        faults.append("params holds something that is not a leaf Tensor")
+    if faults:
+        facts = ", ".join(f"{name} {group[name]}" for name in defaults)
+        raise ArgumentError(message("SGD", "; ".join(faults), facts, "see help(optim.SGD)"))
+    return group
