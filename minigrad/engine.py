@@ -17,6 +17,7 @@ b had received 1, and again when it had received 1 + 1, and a.grad would end at 
 import contextlib
 import inspect
 import itertools
+import operator
 import re
 import threading
 from collections.abc import Iterator
@@ -110,7 +111,7 @@ class Function:
         """
         inputs, arrays = _prepare(inputs)
         node = cls()
-        node.needs = needs = tuple([x.requires_grad for x in inputs])
+        node.needs = needs = tuple([x._requires_grad for x in inputs])
         try:
             y = node.forward(*arrays, **options)
         except ValueError as error:
@@ -123,7 +124,7 @@ class Function:
         if _recording.on and True in needs:
             node.inputs = inputs
             node.order = next(_clock)
-            out.node = node
+            out.node, out._requires_grad = node, True
         return out
 
 
@@ -133,12 +134,10 @@ def _prepare(inputs: tuple) -> tuple[tuple, list[np.ndarray]]:
     Float Tensors and float arrays decide the dtype, the wider one wins; numbers, lists, integers
     and booleans follow. NumPy's own rule is not used: it changed between NumPy 1 and 2.
     """
-    dtype = None
-    for x in inputs:
-        if not isinstance(x, Tensor) or x.data.dtype is not (dtype := dtype or x.data.dtype):
-            break
-    else:
-        return inputs, [x.data for x in inputs]
+    if all([isinstance(x, Tensor) for x in inputs]):
+        arrays = [x.data for x in inputs]
+        if len({a.dtype for a in arrays}) == 1:
+            return inputs, arrays
     floats = [
         x.dtype for x in inputs if isinstance(x, (Tensor, np.ndarray)) and x.dtype.kind == "f"
     ]
@@ -200,26 +199,29 @@ def backward(root: "Tensor", gradient: np.ndarray, retain_graph: bool) -> None:
         _accumulate(root, gradient, fresh=False)
         return
     pending = {root.node: gradient}
+    debugging_on = debugging.active.on
     with np.errstate(all="ignore"):  # IEEE results, without warnings; debug() names their source
         for node in _youngest_first(root.node):
             gy = pending.pop(node)
-            run = debugging.backward if debugging.active.on else type(node).backward
-            gradients = run(node, gy)
-            if not isinstance(gradients, tuple):
+            gradients = debugging.backward(node, gy) if debugging_on else node.backward(gy)
+            if type(gradients) is not tuple:
                 gradients = (gradients,)
             if len(gradients) != len(node.inputs):
                 raise _wrong_count(node, gradients)
-            for i, (x, g) in enumerate(zip(node.inputs, gradients, strict=True)):
-                if not node.needs[i]:
+            for x, needed, g in zip(node.inputs, node.needs, gradients):
+                if not needed:
                     continue
-                g, fresh = _fit(node, i, x.data, g)
-                if x.node is None:
+                fresh, data = node.fresh, x.data
+                if type(g) is not np.ndarray or g.shape != data.shape or g.dtype is not data.dtype:
+                    g, fresh = _fit(node, x, g), True
+                parent = x.node
+                if parent is None:
                     _accumulate(x, g, fresh)
-                elif x.node in pending:
+                elif parent in pending:
                     # The first one may be borrowed, so no +=; a sum of scalars is no array.
-                    pending[x.node] = np.asarray(pending[x.node] + g)
+                    pending[parent] = np.asarray(pending[parent] + g)
                 else:
-                    pending[x.node] = g
+                    pending[parent] = g
             if not retain_graph:
                 vars(node).clear()
 
@@ -242,24 +244,18 @@ def _youngest_first(root: Function) -> list[Function]:
             if x.node is not None and x.node not in found:
                 found.add(x.node)
                 todo.append(x.node)
-    return sorted(found, key=lambda node: node.order, reverse=True)
+    return sorted(found, key=operator.attrgetter("order"), reverse=True)
 
 
-def _fit(node: Function, i: int, x: np.ndarray, g) -> tuple[np.ndarray, bool]:
-    """Bring the gradient of input i to the shape and dtype of x; say whether it is a new array."""
-    fresh = node.fresh
-    if not isinstance(g, np.ndarray):
-        if g is None:
-            raise _wrong_gradient(node, i, x, "None, but the input needs a gradient")
-        g = np.asarray(g)
-    if g.shape != x.shape:
-        try:
-            g, fresh = unbroadcast(g, x.shape), True
-        except ValueError:
-            raise _wrong_gradient(node, i, x, f"a gradient of shape {g.shape}") from None
-    if g.dtype != x.dtype:
-        g, fresh = g.astype(x.dtype), True
-    return g, fresh
+def _fit(node: Function, x: "Tensor", g) -> np.ndarray:
+    """Return the gradient g as a new array of the shape and dtype of the input x."""
+    if g is None:
+        raise _wrong_gradient(node, x, "None, but the input needs a gradient")
+    g = np.array(g, dtype=x.dtype)
+    try:
+        return unbroadcast(g, x.shape)
+    except ValueError:
+        raise _wrong_gradient(node, x, f"a gradient of shape {g.shape}") from None
 
 
 def unbroadcast(g: np.ndarray, shape: tuple) -> np.ndarray:
@@ -296,12 +292,12 @@ def _wrong_count(node: Function, gradients: tuple) -> GraphError:
     )
 
 
-def _wrong_gradient(node: Function, i: int, x: np.ndarray, what: str) -> ShapeError:
+def _wrong_gradient(node: Function, x: "Tensor", what: str) -> ShapeError:
     return ShapeError(
         message(
             f"{type(node).__name__}.backward",
-            f"returned {what} for input {i}",
-            f"inputs {', '.join(str(x.shape) for x in node.inputs)}",
+            f"returned {what} for input {[id(i) for i in node.inputs].index(id(x))}",
+            f"inputs {', '.join(str(i.shape) for i in node.inputs)}",
             f"return an array of shape {x.shape}",
         )
     )

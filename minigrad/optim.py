@@ -79,12 +79,12 @@ class SGD:
                 if decay:
                     g = g + decay * p.data
                 if momentum:
-                    v = self.velocity.get(p)
-                    if v is None:
-                        v = self.velocity[p] = g.copy()
-                    else:
+                    if p in self.velocity:
+                        v = self.velocity[p]
                         v *= momentum
                         v += g if keep == 1 else keep * g
+                    else:
+                        v = self.velocity[p] = g.copy()
                     g = g + momentum * v if nesterov else v
                 p.data -= lr * g
 

@@ -56,7 +56,7 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether a backward pass computes a gradient for this tensor."""
-        return self._requires_grad or self.node is not None
+        return self._requires_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -149,7 +149,7 @@ class Tensor:
                         "reduce it to a loss with .sum() or .mean(), or pass gradient=",
                     )
                 )
-            gradient = np.ones_like(self.data)
+            gradient = np.ones(self.shape, dtype=self.dtype)
         gradient = np.asarray(gradient, dtype=self.dtype)
         if gradient.shape != self.shape:
             raise ShapeError(
@@ -391,7 +391,7 @@ class Tensor:
         dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
         shape = "" if self.size else f", shape={self.shape}"
         made = f", made by {type(self.node).__name__}" if self.node is not None else ""
-        leaf = ", requires_grad=True" if self._requires_grad else ""
+        leaf = ", requires_grad=True" if self._requires_grad and not made else ""
         return f"Tensor({text}{dtype}{shape}{leaf}{made})"
 
     def __setitem__(self, index, value):

@@ -10,14 +10,15 @@ import numpy as np
 from ..engine import Function, as_tensor, constant, to_array
 from ..errors import ArgumentError, DataError, ShapeError, message, warn_once
 from .activations import Softmax, logistic, shifted
-from .shapes import reshape, transpose
-from .targets import check_reduction, check_target, check_weight
+from .reductions import sum
+from .shapes import getitem, reshape, transpose
+from .targets import check_reduction, check_target, check_weight, first_bad_row
 
 
 class CrossEntropy(Function):
     """ℓₙ = −ln pₙ[tₙ],   p = softmax(z);   y = Σₙ wₙ ℓₙ, or wₙ ℓₙ for each row
 
-    z (N, C)   t (N,) class indices   w (N,) or (1,)
+    z (N, C)   t (N,) class indices   w (N,) or a number
 
     gzₙ = gy wₙ (pₙ − onehot(tₙ))
 
@@ -84,7 +85,7 @@ class ProbabilityCrossEntropy(Function):
 class NLLLoss(Function):
     """ℓₙ = −xₙ[tₙ],   x = ln p;   y = Σₙ wₙ ℓₙ, or wₙ ℓₙ for each row
 
-    x (N, C)   t (N,) class indices   w (N,) or (1,)
+    x (N, C)   t (N,) class indices   w (N,) or a number
 
     gxₙc = −gy wₙ for c = tₙ, 0 elsewhere
     """
@@ -190,19 +191,22 @@ def cross_entropy(
             )
         )
     shape, indices, total = z.shape[:1] + z.shape[2:], t.ndim < z.ndim, reduction != "none"
-    logits, z = _class_last(logits), _class_last(z)
-    t = t.reshape(-1) if indices else _class_last(t)
+    if z.ndim > 2:
+        logits, z = _class_last(logits), _class_last(z)
+        t = t.reshape(-1) if indices else _class_last(t)
     t, scale = _row_scale(z, t, weight, ignore_index, reduction)
+    if scale is None:
+        return _mean_of_nothing(where, logits)
     if indices and not label_smoothing and not from_probabilities:
         w = scale if weight is None else scale * weight[t]
         loss = CrossEntropy.apply(logits, t=t, w=w, total=total)
     else:
         rows = np.eye(z.shape[1])[t] if indices else t
         q = (1 - label_smoothing) * rows + label_smoothing / z.shape[1]
-        q = (q if weight is None else q * weight) * scale.reshape(-1, 1)
+        q = (q if weight is None else q * weight) * np.reshape(scale, (-1, 1))
         function = ProbabilityCrossEntropy if from_probabilities else SoftCrossEntropy
         loss = function.apply(logits, q=q.astype(z.dtype), total=total)
-    return _finish(where, loss, shape, scale, reduction)
+    return loss if total or len(shape) == 1 else reshape(loss, shape)
 
 
 def nll_loss(log_probs, target, *, weight=None, ignore_index=None, reduction: str = "mean"):
@@ -228,11 +232,15 @@ def nll_loss(log_probs, target, *, weight=None, ignore_index=None, reduction: st
     weight = check_weight(where, weight, x.shape[1], x.dtype)
     check_reduction(where, reduction)
     shape = t.shape
-    log_probs, x = _class_last(log_probs), _class_last(x)
-    t, scale = _row_scale(x, t.reshape(-1), weight, ignore_index, reduction)
+    if x.ndim > 2:
+        log_probs, x, t = _class_last(log_probs), _class_last(x), t.reshape(-1)
+    t, scale = _row_scale(x, t, weight, ignore_index, reduction)
+    if scale is None:
+        return _mean_of_nothing(where, log_probs)
     w = scale if weight is None else scale * weight[t]
-    loss = NLLLoss.apply(log_probs, t=t, w=w, total=reduction != "none")
-    return _finish(where, loss, shape, scale, reduction)
+    total = reduction != "none"
+    loss = NLLLoss.apply(log_probs, t=t, w=w, total=total)
+    return loss if total or len(shape) == 1 else reshape(loss, shape)
 
 
 def mse_loss(x, target, *, reduction: str = "mean"):
@@ -246,9 +254,10 @@ def mse_loss(x, target, *, reduction: str = "mean"):
     """
     check_reduction("mse_loss", reduction)
     size = _check_same_shape("mse_loss", x, target)
-    w = 1 / size if reduction == "mean" and size else 1
-    loss = MSELoss.apply(x, target, w=w, total=reduction != "none")
-    return _finish("mse_loss", loss, loss.shape, np.ones(size), reduction)
+    if reduction == "mean" and not size:
+        return _mean_of_nothing("mse_loss", as_tensor(x))
+    w = 1 / size if reduction == "mean" else 1
+    return MSELoss.apply(x, target, w=w, total=reduction != "none")
 
 
 def binary_cross_entropy_with_logits(
@@ -282,17 +291,16 @@ def binary_cross_entropy_with_logits(
                 "give 0 or 1 for each element, or a probability",
             )
         )
-    w = np.ones((), dtype) if weight is None else constant(where, "weight", weight).astype(dtype)
+    if reduction == "mean" and not size:
+        return _mean_of_nothing(where, as_tensor(logits))
+    w = 1 if weight is None else constant(where, "weight", weight).astype(dtype)
     k = 1 if pos_weight is None else constant(where, "pos_weight", pos_weight).astype(dtype)
-    w = w / size if reduction == "mean" and size else w
-    loss = BCEWithLogits.apply(logits, t=t, w=w.astype(dtype), k=k, total=reduction != "none")
-    return _finish(where, loss, loss.shape, np.ones(size), reduction)
+    w = w / size if reduction == "mean" else w
+    return BCEWithLogits.apply(logits, t=t, w=w, k=k, total=reduction != "none")
 
 
 def _class_last(x):
     """Bring (N, C, d1 … dk) to rows (M, C), for a Tensor and for an array."""
-    if x.ndim == 2:
-        return x
     axes = (0, *range(2, x.ndim), 1)
     rows = x.size // max(x.shape[1], 1)
     if isinstance(x, np.ndarray):
@@ -301,55 +309,46 @@ def _class_last(x):
 
 
 def _row_scale(z, t, weight, ignore_index, reduction):
-    """Return the targets without ignored ones, and the factor of each row's loss, (N,) or (1,).
+    """Return the targets without ignored ones, and the factor of each row's loss, (N,) or a number.
 
     The factor is 0 where the target is ignored, and there some class with a finite logit stands
-    in for it. For the mean it is divided by the sum of the weights of the rows that count.
+    in for it. For the mean it is divided by the sum of the weights of the rows that count, and it
+    is None if there are none.
     """
-    counts = np.ones(1, dtype=z.dtype)
+    counts, size = 1.0, len(t)
     if ignore_index is not None:
         keep = t != ignore_index
         counts = keep.astype(z.dtype)
+        size = counts.sum()
         t = np.where(keep, t, z.argmax(axis=1))
+    if weight is not None and t.ndim == 1:
+        size = (counts * weight[t]).sum()
     if reduction == "mean":
-        size = len(t) if ignore_index is None else counts.sum()
-        if weight is not None and t.ndim == 1:
-            size = (counts * weight[t]).sum()
-        if size != 0:
-            counts /= size
-        else:
-            counts = np.zeros_like(counts)
+        counts = counts / size if size else None
     return t, counts
 
 
-def _finish(where, loss, shape, scale, reduction):
-    """Give the loss its shape; the mean of nothing is NaN, with a gradient of 0 as in PyTorch."""
-    if reduction == "none":
-        return loss if loss.ndim == len(shape) else reshape(loss, shape)
-    if reduction == "mean" and not scale.any():
-        warn_once(
-            message(
-                where,
-                "the mean of no rows is NaN",
-                "every target is ignored, weighs 0, or there is none",
-                'pass reduction="sum", or leave such a batch out',
-            )
+def _mean_of_nothing(where, x):
+    """Warn, and return NaN with a gradient of 0, as PyTorch does."""
+    warn_once(
+        message(
+            where,
+            "the mean of no rows is NaN",
+            "every target is ignored or weighs 0, or there is none",
+            'pass reduction="sum", or leave such a batch out',
         )
-        return loss + np.nan
-    return loss
+    )
+    return sum(getitem(x, slice(0))) + np.nan
 
 
 def _check_probabilities(where, p):
-    total = p.sum(axis=1)
-    bad = ~((p >= 0).all(axis=1) & (np.abs(total - 1) <= 1e-3))
-    if bad.any():
-        row = int(np.argwhere(bad)[0][0])
+    if (bad := first_bad_row(p)) is not None:
+        row, why = bad
         raise DataError(
             message(
                 where,
-                f"row {row} is not a row of probabilities",
-                f"probabilities {p.shape}, row {row} from {p[row].min():.6g} to "
-                f"{p[row].max():.6g} with sum {p[row].sum():.6g}",
+                f"row {row} holds no probabilities: it {why}",
+                f"probabilities {p.shape}",
                 "leave from_probabilities out for logits",
             )
         )

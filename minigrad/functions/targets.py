@@ -19,29 +19,22 @@ def check_target(where: str, logits: tuple, target, ignore_index) -> np.ndarray:
         ShapeError, DTypeError, DataError: the target is neither; the text says how to make it one.
     """
     t = constant(where, "target", target)
-    facts = f"logits {logits}, target {t.shape} {t.dtype}"
+    wrong = None
     if len(logits) < 2:
-        raise _error(
-            ShapeError,
-            where,
-            "the logits need the axes (N, C)",
-            facts,
-            "add the batch axis: logits.reshape(1, -1)",
-        )
-    if t.dtype.kind not in "fiub":
-        raise _error(
-            DTypeError,
-            where,
-            "the target does not hold numbers",
-            facts,
-            "map class names to indices first: names.index(label)",
-        )
-    if t.shape == logits:
-        _check_rows(where, t, facts, ignore_index)
+        wrong = ShapeError, "the logits need the axes (N, C)", "add one: logits.reshape(1, -1)"
+    elif t.dtype.kind not in "iufb":
+        remedy = "map class names to indices first: names.index(label)"
+        wrong = DTypeError, "the target does not hold numbers", remedy
     elif t.shape == logits[:1] + logits[2:]:
-        _check_indices(where, t, logits[1], facts, ignore_index)
+        wrong = _wrong_indices(t, logits[1], ignore_index)
+    elif t.shape == logits:
+        wrong = _wrong_rows(t, ignore_index)
     else:
-        raise _shape_error(where, logits, t.shape, facts)
+        wrong = ShapeError, *_wrong_shape(logits, t.shape)
+    if wrong is not None:
+        error, what, remedy = wrong
+        facts = f"logits {logits}, target {t.shape} {t.dtype}"
+        raise error(message(where, what, facts, remedy))
     return t
 
 
@@ -51,117 +44,72 @@ def check_weight(where: str, weight, classes: int, dtype) -> np.ndarray | None:
         return None
     w = constant(where, "weight", weight)
     if w.shape != (classes,):
-        raise _error(
-            ShapeError,
-            where,
-            "weight needs one number for each class",
-            f"weight {w.shape}, {classes} classes",
-            f"give weight as ({classes},)",
-        )
+        facts, remedy = f"weight {w.shape}, {classes} classes", f"give weight as ({classes},)"
+        raise ShapeError(message(where, "weight needs one number for each class", facts, remedy))
     return w.astype(dtype)
 
 
 def check_reduction(where: str, reduction: str) -> None:
     """Raise ArgumentError unless `reduction` is mean, sum or none."""
     if reduction not in ("mean", "sum", "none"):
-        raise _error(
-            ArgumentError,
-            where,
-            f"reduction={reduction!r} is unknown",
-            "it can be 'mean', 'sum' or 'none'",
-            "choose one of them",
-        )
+        wrong, facts = f"reduction={reduction!r} is unknown", "it can be 'mean', 'sum' or 'none'"
+        raise ArgumentError(message(where, wrong, facts, "choose one of them"))
 
 
-def _error(kind, *parts):
-    return kind(message(*parts))
+def first_bad_row(rows: np.ndarray) -> tuple[int, str] | None:
+    """Return the first row (N, C, d…) that holds no probabilities, and why; None if all do."""
+    sums = rows.sum(axis=1)
+    negative = (rows < 0).any(axis=1)
+    bad = ~(np.abs(sums - 1) <= 1e-3) | negative  # written so that NaN is bad
+    if not bad.any():
+        return None
+    at = tuple(int(i) for i in np.argwhere(bad)[0])
+    return at[0], "has negative numbers" if negative[at] else f"sums to {sums[at]:.6g}"
 
 
-def _check_indices(where, t, classes, facts, ignore_index):
+def _wrong_indices(t, classes, ignore_index):
     if t.dtype.kind == "f":
-        raise _error(
-            DTypeError,
-            where,
-            "class indices have to be integers",
-            facts,
-            "convert them with target.astype(int), or give rows of C probabilities",
-        )
+        remedy = "convert them with target.astype(int), or give rows of C probabilities"
+        return DTypeError, "class indices have to be integers", remedy
     used = t if ignore_index is None else t[t != ignore_index]
-    if used.size and (used.min() < 0 or used.max() >= classes):
-        bad = (t < 0) | (t >= classes)
-        if ignore_index is not None:
-            bad &= t != ignore_index
-        row = tuple(int(i) for i in np.argwhere(bad)[0])
-        at = f"row {row[0]}" if len(row) == 1 else f"position {row}"
-        remedy = "give class indices from 0, and as many logits as classes"
-        if used.min() < 0:
-            remedy = f"pass ignore_index={t[row]} to leave such rows out"
-        elif used.min() >= 1 and used.max() == classes:
-            remedy = "are the labels counted from 1?"
-        raise _error(
-            DataError, where, f"target {t[row]} at {at} is outside 0 … {classes - 1}", facts, remedy
-        )
-
-
-def _check_rows(where, q, facts, ignore_index):
+    if not used.size or (used.min() >= 0 and used.max() < classes):
+        return None
+    bad = (t < 0) | (t >= classes)
     if ignore_index is not None:
-        raise _error(
-            ArgumentError,
-            where,
-            "ignore_index is for class indices, not for rows",
-            facts,
-            "leave it out, or give class indices",
-        )
-    total = q.sum(axis=1)
-    bad = ~((abs(total - 1) <= 1e-3) & (q >= 0).all(axis=1))
-    if bad.any():
-        row = tuple(int(i) for i in np.argwhere(bad)[0])
-        wrong = f"target row {row[0]} is not a row of probabilities: it sums to {total[row]:.6g}"
-        if not (q >= 0).all():
-            wrong = f"target row {row[0]} is not a row of probabilities: it has negative numbers"
-        raise _error(
-            DataError, where, wrong, facts, "give class indices (N,), or rows (N, C) that sum to 1"
-        )
+        bad &= t != ignore_index
+    at = tuple(int(i) for i in np.argwhere(bad)[0])
+    place = f"row {at[0]}" if len(at) == 1 else f"position {at}"
+    remedy = "the model needs one logit for each class"
+    if used.min() < 0:
+        remedy = f"pass ignore_index={t[at]} to leave such rows out"
+    elif used.min() >= 1 and used.max() == classes:
+        remedy = "are the labels counted from 1?"
+    return DataError, f"target {t[at]} at {place} is outside 0 … {classes - 1}", remedy
 
 
-def _shape_error(where, logits, t, facts):
+def _wrong_rows(q, ignore_index):
+    if ignore_index is not None:
+        wrong = "ignore_index is for class indices, not for rows of probabilities"
+        return ArgumentError, wrong, "leave it out, or give class indices"
+    if (bad := first_bad_row(q)) is None:
+        return None
+    row, why = bad
+    wrong = f"target row {row} is not a row of probabilities: it {why}"
+    return DataError, wrong, "give class indices (N,), or rows (N, C) that sum to 1"
+
+
+def _wrong_shape(logits, t):
     n, c, *rest = logits
     if t == (n, 1, *rest):
-        return _error(
-            ShapeError,
-            where,
-            "the target has an axis of length 1 too many",
-            facts,
-            f"pass target.reshape{(n, *rest)!r}".replace(",)", ")"),
-        )
+        shape = "-1" if not rest else str((n, *rest))
+        return "the target has an axis of length 1 too many", f"pass target.reshape({shape})"
     if len(t) == len(logits) and t[:1] + t[2:] == (n, *rest):
-        return _error(
-            ShapeError,
-            where,
-            f"the target's rows have {t[1]} classes, the logits {c}",
-            facts,
-            "make the last layer as wide as there are classes",
-        )
-    if len(logits) == 2 and t == (c,):
-        return _error(
-            ShapeError,
-            where,
-            f"there are {n} rows of logits and {c} targets",
-            facts,
-            "did you transpose the logits? They are (N, C)",
-        )
+        wrong = f"the target's rows have {t[1]} classes, the logits {c}"
+        return wrong, "make the last layer as wide as there are classes"
     if len(t) == len(logits) - 1:
-        return _error(
-            ShapeError,
-            where,
-            f"there are {n} rows of logits and {t[0]} targets",
-            facts,
-            "give one target for each row",
-        )
-    return _error(
-        ShapeError,
-        where,
-        "the target's axes do not fit those of the logits",
-        facts,
-        f"give class indices {(n, *rest)}, or probabilities {logits}",
-    )
+        transposed = len(logits) == 2 and t == (c,)
+        remedy = "did you transpose the logits? They are (N, C)"
+        wrong = f"there are {n} rows of logits and {t[0]} targets"
+        return wrong, remedy if transposed else "give one target for each row"
+    remedy = f"give class indices {(n, *rest)}, or probabilities {logits}"
+    return "the target's axes do not fit those of the logits", remedy

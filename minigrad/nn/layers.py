@@ -6,7 +6,6 @@ import numpy as np
 
 from .. import functions as F
 from ..errors import ArgumentError, message
-from ..tensor import Tensor
 from .module import Module, Parameter
 
 

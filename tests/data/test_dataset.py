@@ -1,0 +1,110 @@
+"""Dataset: what it accepts, what it refuses, and its rows."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from minigrad.data import Dataset
+from minigrad.errors import DataError, DTypeError
+
+X = np.arange(10, dtype=np.float32).reshape(5, 2)
+Y = np.array([0, 1, 2, 1, 0])
+
+
+def make(x=X, y=Y, features=("width", "height"), classes=("a", "b", "c"), name="toy"):
+    return Dataset(x, y, features, classes, name)
+
+
+def test_fields_length_and_repr():
+    dataset = make()
+    assert dataset.x is X and dataset.y is Y
+    assert (dataset.feature_names, dataset.class_names) == (("width", "height"), ("a", "b", "c"))
+    assert len(dataset) == 5
+    assert repr(dataset) == "<Dataset toy: 5 rows, 2 features, 3 classes>"
+    nameless = Dataset(X, Y, ("width", "height"), ("a", "b", "c"))
+    assert repr(nameless) == "<Dataset: 5 rows, 2 features, 3 classes>"
+
+
+def test_is_frozen_and_compares_by_identity():
+    dataset = make()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        dataset.x = X
+    assert dataset in {dataset}
+    assert dataset != make()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.array([4, 0, 0]),
+        np.array([True, False, True, False, False]),
+        slice(1, 3),
+        np.array([], int),
+    ],
+)
+def test_take_selects_rows_and_keeps_the_rest(rows):
+    taken = make().take(rows)
+    np.testing.assert_array_equal(taken.x, X[rows])
+    np.testing.assert_array_equal(taken.y, Y[rows])
+    assert repr(taken) == f"<Dataset toy: {len(X[rows])} rows, 2 features, 3 classes>"
+    assert (taken.feature_names, taken.class_names) == (("width", "height"), ("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "text"),
+    [
+        (
+            {"y": Y[:4]},
+            DataError,
+            "Dataset: x and y do not pair up as (N, F) and (N,); x (5, 2), y (4,); "
+            "give one row of x for each label",
+        ),
+        (
+            {"x": X[:, 0]},
+            DataError,
+            "Dataset: x and y do not pair up as (N, F) and (N,); x (5,), y (5,); "
+            "give one row of x for each label",
+        ),
+        (
+            {"y": Y[:, None]},
+            DataError,
+            "Dataset: x and y do not pair up as (N, F) and (N,); x (5, 2), y (5, 1); "
+            "give one row of x for each label",
+        ),
+        (
+            {"x": X.astype(np.int32)},
+            DTypeError,
+            "Dataset: x must be floating and y int64; x int32, y int64; "
+            "convert them with x.astype(np.float32) and y.astype(np.int64)",
+        ),
+        (
+            {"y": Y.astype(np.float32)},
+            DTypeError,
+            "Dataset: x must be floating and y int64; x float32, y float32; "
+            "convert them with x.astype(np.float32) and y.astype(np.int64)",
+        ),
+        (
+            {"features": ("width",)},
+            DataError,
+            "Dataset: 1 feature names for 2 features; x (5, 2), feature_names ('width',); "
+            "give one name for each column of x",
+        ),
+        (
+            {"classes": ("a", "b")},
+            DataError,
+            "Dataset: label 2 at row 2 has no class name; class_names ('a', 'b'); "
+            "count the labels from 0 to 1",
+        ),
+        (
+            {"y": Y - 1},
+            DataError,
+            "Dataset: label -1 at row 0 has no class name; class_names ('a', 'b', 'c'); "
+            "count the labels from 0 to 2",
+        ),
+    ],
+)
+def test_refuses_what_does_not_fit(change, kind, text):
+    with pytest.raises(kind) as error:
+        make(**change)
+    assert str(error.value) == text
