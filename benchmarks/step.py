@@ -131,7 +131,10 @@ def contest(sizes, batch, rounds, seconds):
     x = rng.standard_normal((batch, sizes[0])).astype(np.float32)
     t = rng.integers(0, sizes[-1], batch)
     makers = {"minigrad": minigrad_step, "NumPy": numpy_step, "PyTorch": torch_step}
-    steps = {name: make([(W.copy(), b.copy()) for W, b in weights], x, t) for name, make in makers.items()}
+    steps = {
+        name: make([(W.copy(), b.copy()) for W, b in weights], x, t)
+        for name, make in makers.items()
+    }
     losses = {name: [step() for _ in range(5)] for name, step in steps.items()}
     for name, values in losses.items():  # the contenders compute the same thing
         np.testing.assert_allclose(values, losses["PyTorch"], rtol=1e-4, err_msg=name)

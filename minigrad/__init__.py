@@ -1,8 +1,23 @@
 """minigrad: a mini autodiff training framework to read in an afternoon."""
 
-from . import errors, functions, nn, optim
+from . import data, errors, functions, nn, optim, training
+from .checking import gradcheck
 from .debugging import debug
 from .engine import Function, no_grad
 from .tensor import Tensor
 
-__all__ = ["Function", "Tensor", "debug", "errors", "functions", "nn", "no_grad", "optim"]
+__version__ = "0.1.0"
+
+__all__ = [
+    "Function",
+    "Tensor",
+    "data",
+    "debug",
+    "errors",
+    "functions",
+    "gradcheck",
+    "nn",
+    "no_grad",
+    "optim",
+    "training",
+]

@@ -208,7 +208,7 @@ def backward(root: "Tensor", gradient: np.ndarray, retain_graph: bool) -> None:
                 gradients = (gradients,)
             if len(gradients) != len(node.inputs):
                 raise _wrong_count(node, gradients)
-            for x, needed, g in zip(node.inputs, node.needs, gradients):
+            for x, needed, g in zip(node.inputs, node.needs, gradients, strict=True):
                 if not needed:
                     continue
                 fresh, data = node.fresh, x.data

@@ -26,6 +26,7 @@ class SGD:
 
     Attributes:
         groups: a list of dicts; a change of an option takes effect in the next step.
+        steps: how many steps were taken.
 
     Raises:
         ArgumentError: no parameters, one given twice, or an option outside its values.
@@ -56,6 +57,7 @@ class SGD:
             raise ArgumentError(
                 message("SGD", wrong, f"{len(everything)} parameters", "give each parameter once")
             )
+        self.steps = 0
         self.velocity: dict[Tensor, np.ndarray] = {}
         self._asked = False
 
@@ -69,6 +71,7 @@ class SGD:
         """Move every parameter that has a gradient; name those that have none, once."""
         if not self._asked:
             self._warn_of_missing_gradients()
+        self.steps += 1
         for group in self.groups:
             lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
             keep, nesterov = 1 - group["dampening"], group["nesterov"]

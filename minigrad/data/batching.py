@@ -8,7 +8,7 @@ from ..errors import ArgumentError, ShapeError, message
 
 
 def batches(
-    x: np.ndarray, y: np.ndarray, size: int, *, rng: np.random.Generator | int | None
+    x: np.ndarray, y: np.ndarray, size: int, *, rng
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Return an iterator over one epoch: every row once, shuffled, as (x[rows], y[rows]).
 

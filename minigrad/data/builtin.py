@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from ..errors import DataError, message
 from .dataset import Dataset
@@ -56,7 +55,7 @@ IN_WHEEL = Path(__file__).parent / "csv"
 IN_CLONE = Path(__file__).parents[2] / "datasets"
 
 
-def load(name: str, dtype: DTypeLike = np.float32) -> Dataset:
+def load(name: str, dtype=np.float32) -> Dataset:
     """Return a built-in set: x (N, F) of `dtype`, y (N,) int64; see BUILTIN for N, F and classes.
 
     A CSV set comes in the order of its file, unscaled, in the units that datasets/README.md gives;

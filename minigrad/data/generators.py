@@ -7,17 +7,12 @@ The same seed gives the same bytes with every NumPy from 1.26 on.
 import math
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from ..errors import ArgumentError, message
 from .dataset import Dataset
 
-Seed = np.random.Generator | int | None
 
-
-def moons(
-    n: int = 1000, *, noise: float = 0.1, rng: Seed = 0, dtype: DTypeLike = np.float32
-) -> Dataset:
+def moons(n: int = 1000, *, noise: float = 0.1, rng=0, dtype=np.float32) -> Dataset:
     """Return two half circles that reach into each other.
 
     With t uniform in [0, π):
@@ -40,9 +35,7 @@ def moons(
     return _dataset("moons", x, y, ("upper", "lower"), dtype)
 
 
-def circles(
-    n: int = 1000, *, noise: float = 0.08, rng: Seed = 0, dtype: DTypeLike = np.float32
-) -> Dataset:
+def circles(n: int = 1000, *, noise: float = 0.08, rng=0, dtype=np.float32) -> Dataset:
     """Return a circle inside another.
 
     With t uniform in [0, 2π):
@@ -69,8 +62,8 @@ def blobs(
     *,
     classes: int = 3,
     noise: float = 0.25,
-    rng: Seed = 0,
-    dtype: DTypeLike = np.float32,
+    rng=0,
+    dtype=np.float32,
 ) -> Dataset:
     """Return one round cloud per class, the centres evenly spaced on the unit circle.
 
@@ -94,8 +87,8 @@ def spirals(
     *,
     classes: int = 3,
     noise: float = 0.2,
-    rng: Seed = 0,
-    dtype: DTypeLike = np.float32,
+    rng=0,
+    dtype=np.float32,
 ) -> Dataset:
     """Return one spiral arm per class, each turned by an equal angle against the last.
 
@@ -118,9 +111,7 @@ def spirals(
     return _dataset("spirals", x, y, tuple(f"arm_{c}" for c in range(classes)), dtype)
 
 
-def xor(
-    n: int = 1000, *, noise: float = 0.3, rng: Seed = 0, dtype: DTypeLike = np.float32
-) -> Dataset:
+def xor(n: int = 1000, *, noise: float = 0.3, rng=0, dtype=np.float32) -> Dataset:
     """Return a cloud at each corner of a square; the class says whether the signs differ.
 
     With a and b each -1 or 1:

@@ -11,7 +11,7 @@ def split(
     *,
     test: float = 0.2,
     val: float = 0.2,
-    rng: np.random.Generator | int | None = 0,
+    rng=0,
 ) -> tuple[Dataset, Dataset, Dataset]:
     """Return the parts (train, val, test), every class divided as the whole is.
 

@@ -118,7 +118,7 @@ class Var(Reduction):
         total = x.sum(axis=axis, keepdims=True)
         n = _count(x, total)
         self.centred = x - total / n
-        self.dof = x.dtype.type(max(n - ddof, 0))
+        self.dof = x.dtype.type(np.maximum(n - ddof, 0))
         y = np.square(self.centred).sum(axis=axis, keepdims=True) / self.dof
         return self.finish(y, axis, keepdims)
 
@@ -164,7 +164,7 @@ class Logsumexp(Reduction):
 
 def _count(x, y):
     """Return how many elements of x went into each element of y, as a number of x's dtype."""
-    return x.dtype.type(x.size // max(y.size, 1))
+    return x.dtype.type(x.size // (y.size or 1))
 
 
 def _product_before(rows):

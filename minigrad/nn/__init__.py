@@ -1,5 +1,6 @@
 """Modules: layers and losses with their parameters."""
 
+from .builder import ACTIVATIONS, mlp
 from .layers import (
     ELU,
     GELU,
@@ -20,6 +21,7 @@ from .losses import BCEWithLogitsLoss, CrossEntropy, MSELoss, NLLLoss
 from .module import Module, Parameter, evaluating, summary, watching
 
 __all__ = [
+    "ACTIVATIONS",
     "ELU",
     "GELU",
     "BCEWithLogitsLoss",
@@ -41,6 +43,7 @@ __all__ = [
     "Softplus",
     "Tanh",
     "evaluating",
+    "mlp",
     "summary",
     "watching",
 ]

@@ -1,0 +1,17 @@
+"""The command line: `minigrad train`, `minigrad datasets`. No arithmetic here."""
+
+import click
+
+from .. import __version__
+from .datasets import datasets
+from .train import train
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="minigrad %(version)s")
+def main():
+    """Train small classifiers with a framework that you can read in an afternoon."""
+
+
+main.add_command(train)
+main.add_command(datasets)

@@ -1,0 +1,152 @@
+"""How `minigrad train` tells what it does: results on stdout, progress on stderr.
+
+What stands on stdout depends on the command and the seed alone, never on time or terminal.
+"""
+
+import contextlib
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from .. import __version__, nn
+from ..data import Dataset
+from ..training import Epoch, Evaluation, classification_report
+
+
+class Report:
+    """Writes a run for a person or, with --json, for a program."""
+
+    def __init__(self, as_json: bool, quiet: bool, verbose: bool):
+        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
+
+    def start(
+        self, dataset: Dataset, parts: tuple, options: dict, own: dict, model: nn.Module
+    ) -> None:
+        """Tell the data, the split, the options, which of them are the data's own, the model."""
+        sizes = dict(zip(("training", "validation", "test"), map(len, parts), strict=True))
+        if self.verbose:
+            _remark(f"minigrad {__version__}, NumPy {np.__version__}, {sys.version.split()[0]}")
+        if self.quiet:
+            return
+        if self.as_json:
+            _event(
+                "run",
+                data=dataset.name,
+                rows=len(dataset),
+                features=list(dataset.feature_names),
+                classes=list(dataset.class_names),
+                split=sizes,
+                options=options,
+                parameters=sum(p.size for p in model.parameters()),
+            )
+            return
+        classes = ", ".join(dataset.class_names)
+        click.echo(
+            f"{dataset.name}: {len(dataset)} rows, {len(dataset.feature_names)} features, "
+            f"{len(dataset.class_names)} classes ({classes})"
+        )
+        split = ", ".join(f"{count} {part}" for part, count in sizes.items())
+        click.echo(f"split: {split} rows; stratified, seed {options['seed']}")
+        click.echo("features: standardised by the mean and deviation of the training rows")
+        told = {
+            key: value for key, value in options.items() if key != "seed" and value is not False
+        }
+        click.echo(f"options: {', '.join(_option(*item) for item in told.items())}")
+        if own:
+            defaults = ", ".join(_option(*item) for item in own.items())
+            click.echo(f"of these, own defaults of {dataset.name}: {defaults}")
+        click.echo()
+        click.echo(nn.summary(model, parts[0].x.shape[1:]) + "\n")
+
+    @contextlib.contextmanager
+    def progress(self, epochs: int) -> Iterator[Callable[[Epoch], None]]:
+        """Yield what to call after each epoch: it moves a bar or, without a terminal, prints."""
+        bar = sys.stderr.isatty() and not self.quiet
+        started = time.perf_counter()
+        with tqdm(total=epochs, unit="epoch", disable=not bar, dynamic_ncols=True) as meter:
+
+            def on_epoch(epoch: Epoch) -> None:
+                if self.as_json and not self.quiet:
+                    _event("epoch", **vars(epoch))
+                line = f"epoch {epoch.epoch}/{epochs}  {_numbers(epoch)}"
+                if bar:
+                    meter.set_postfix_str(_numbers(epoch), refresh=False)
+                    meter.update()
+                    if self.verbose:
+                        meter.write(line, file=sys.stderr)
+                elif not self.quiet:
+                    _remark(line)
+
+            yield on_epoch
+        if self.verbose:
+            _remark(f"trained in {time.perf_counter() - started:.2f} s")
+
+    def result(self, names: tuple[str, ...], test: Evaluation) -> None:
+        """Tell how the model does on the test rows."""
+        table = classification_report(test.confusion)
+        if self.as_json:
+            rows = {key: values.tolist() for key, values in table.items()}
+            _event(
+                "result",
+                test_accuracy=test.accuracy,
+                test_loss=test.loss,
+                classes=[
+                    {"name": name, **{key: values[i] for key, values in rows.items()}}
+                    for i, name in enumerate(names)
+                ],
+                confusion=test.confusion.tolist(),
+            )
+            return
+        hits, rows = np.trace(test.confusion), test.confusion.sum()
+        click.echo(
+            f"test accuracy {test.accuracy:.2%} ({hits} of {rows} rows), loss {test.loss:.4f}"
+        )
+        if self.quiet:
+            return
+        width = max(len("class"), *map(len, names))
+        click.echo(f"\n{'class':<{width}}  precision  recall     f1  support")
+        for i, name in enumerate(names):
+            precision, recall, f1, support = (column[i] for column in table.values())
+            click.echo(f"{name:<{width}}  {precision:9.3f}  {recall:6.3f}  {f1:5.3f}  {support:7d}")
+        click.echo("\nconfusion matrix (row: true class, column: predicted class)")
+        cells = [len(str(test.confusion.max())), *map(len, names)]
+        click.echo(" ".join([" " * width, *(f"{name:>{max(cells)}}" for name in names)]))
+        for name, counts in zip(names, test.confusion, strict=True):
+            click.echo(" ".join([f"{name:<{width}}", *(f"{n:>{max(cells)}}" for n in counts)]))
+
+
+def _option(name: str, value) -> str:
+    """Return "batch size 32" for ("batch_size", 32)."""
+    text = ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+    return name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {text}"
+
+
+def _numbers(epoch: Epoch) -> str:
+    text = f"loss {epoch.train_loss:.4f}  accuracy {epoch.train_accuracy:.2%}"
+    if epoch.val_loss is not None:
+        text += f"  val loss {epoch.val_loss:.4f}  val accuracy {epoch.val_accuracy:.2%}"
+    return text
+
+
+def _remark(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _event(event: str, **fields) -> None:
+    """Print one JSON object on a line of stdout."""
+    click.echo(json.dumps({"event": event, **_finite(fields)}))
+
+
+def _finite(value):
+    """Return `value` with None, JSON's null, for every NaN and infinity: JSON has none."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

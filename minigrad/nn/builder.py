@@ -1,0 +1,74 @@
+"""A multilayer perceptron from its sizes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ArgumentError, message
+from .layers import (
+    ELU,
+    GELU,
+    Dropout,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
+
+ACTIVATIONS = {
+    "relu": ReLU,
+    "leaky_relu": LeakyReLU,
+    "elu": ELU,
+    "gelu": GELU,
+    "silu": SiLU,
+    "softplus": Softplus,
+    "sigmoid": Sigmoid,
+    "tanh": Tanh,
+}
+
+
+def mlp(
+    inputs: int,
+    hidden: Sequence[int],
+    outputs: int,
+    *,
+    activation: str = "relu",
+    dropout: float = 0.0,
+    rng=None,
+    dtype=np.float32,
+) -> Sequential:
+    """Return Linear, activation and Dropout for each hidden size, then Linear to the logits.
+
+    Args:
+        inputs: the features of a row.
+        hidden: the width of each hidden layer; none gives softmax regression.
+        outputs: the classes.
+        activation: a name in ACTIVATIONS.
+        dropout: the probability of dropping a hidden unit; 0 leaves the layer out.
+        rng: a `numpy.random.Generator`, an int seed, or None for fresh entropy.
+        dtype: of the parameters.
+
+    Raises:
+        ArgumentError: the activation is unknown, or a size is below 1.
+    """
+    if activation not in ACTIVATIONS:
+        raise ArgumentError(
+            message(
+                "mlp",
+                f"activation={activation!r} is unknown",
+                f"there are {', '.join(ACTIVATIONS)}",
+                "choose one of them",
+            )
+        )
+    rng = np.random.default_rng(rng)
+    layers = []
+    for width in hidden:
+        layers += [Linear(inputs, width, rng=rng, dtype=dtype), ACTIVATIONS[activation]()]
+        if dropout:
+            layers.append(Dropout(dropout, rng=rng))
+        inputs = width
+    return Sequential(*layers, Linear(inputs, outputs, rng=rng, dtype=dtype))

@@ -1,0 +1,30 @@
+"""The numbers that judge a classifier, from its class indices and the true ones."""
+
+import numpy as np
+
+
+def confusion_matrix(predicted: np.ndarray, true: np.ndarray, classes: int) -> np.ndarray:
+    """Return the counts (C, C): row i, column j holds the rows of class i predicted as class j."""
+    matrix = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(matrix, (true, predicted), 1)
+    return matrix
+
+
+def classification_report(matrix: np.ndarray) -> dict[str, np.ndarray]:
+    """Return precision, recall, f1 and support (C,) of each class, from a confusion matrix.
+
+        precision  the share of the rows predicted as the class that are of it
+        recall     the share of the rows of the class that are predicted as it
+        f1         2 · precision · recall / (precision + recall)
+        support    the number of rows of the class
+
+    A share of no rows is 0, as in scikit-learn.
+    """
+    hits = np.diag(matrix).astype(float)
+    support, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
+    return {
+        "precision": hits / np.maximum(predicted, 1),
+        "recall": hits / np.maximum(support, 1),
+        "f1": 2 * hits / np.maximum(support + predicted, 1),
+        "support": support,
+    }
