@@ -73,7 +73,7 @@ class Report:
 
             def on_epoch(epoch: Epoch) -> None:
                 if self.as_json and not self.quiet:
-                    _event("epoch", **vars(epoch))
+                    _event(**{"event": "epoch", **epoch._asdict()})
                 line = f"epoch {epoch.epoch}/{epochs}  {_numbers(epoch)}"
                 if bar:
                     meter.set_postfix_str(_numbers(epoch), refresh=False)

@@ -1,8 +1,8 @@
 """The built-in sets, by name: four CSV files and five generators."""
 
 import difflib
-from dataclasses import dataclass
-from pathlib import Path
+import os
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from .dataset import Dataset
 from .generators import blobs, circles, moons, spirals, xor
 
 
-@dataclass(frozen=True)
-class Info:
+class Info(NamedTuple):
     """What a built-in set holds: counts, the class names in label order, and where it is from."""
 
     rows: int
@@ -51,8 +50,9 @@ GENERATORS = {"moons": moons, "circles": circles, "blobs": blobs, "spirals": spi
 
 # A wheel carries the CSV files inside the package, a clone at its top level. The wheel's place
 # comes first: beside an installed minigrad, `datasets` is a folder of another project.
-IN_WHEEL = Path(__file__).parent / "csv"
-IN_CLONE = Path(__file__).parents[2] / "datasets"
+HERE = os.path.dirname(os.path.abspath(__file__))
+IN_WHEEL = os.path.join(HERE, "csv")
+IN_CLONE = os.path.join(os.path.dirname(os.path.dirname(HERE)), "datasets")
 
 
 def load(name: str, dtype=np.float32) -> Dataset:
@@ -75,15 +75,15 @@ def load(name: str, dtype=np.float32) -> Dataset:
                 f"did you mean {nearest[0]!r}?" if nearest else "choose one of these",
             )
         )
-    folder = IN_WHEEL if IN_WHEEL.is_dir() else IN_CLONE
-    return _read(folder / f"{name}.csv", dtype)
+    folder = IN_WHEEL if os.path.isdir(IN_WHEEL) else IN_CLONE
+    return _read(name, os.path.join(folder, f"{name}.csv"), dtype)
 
 
-def _read(path, dtype):
+def _read(name, path, dtype):
     """Read one of our own files: a header, numbers, and the class name in the last column."""
-    classes = BUILTIN[path.stem].classes
+    classes = BUILTIN[name].classes
     index = {name: i for i, name in enumerate(classes)}
-    with path.open(encoding="utf-8") as file:
+    with open(path, encoding="utf-8") as file:
         *features, _ = next(file).split(",")
         # One pass of NumPy's own parser, 3 ms for digits; csv.reader and float() take 11 ms.
         table = np.loadtxt(
@@ -94,5 +94,5 @@ def _read(path, dtype):
         table[:, -1].astype(np.int64),
         tuple(features),
         classes,
-        path.stem,
+        name,
     )

@@ -1,10 +1,9 @@
 """What a training run records, epoch by epoch."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Epoch:
+class Epoch(NamedTuple):
     """The numbers of one epoch; the losses are means per row, the accuracies shares of 1.
 
     The training numbers are averages over the epoch's batches, while the parameters moved. The
@@ -18,14 +17,5 @@ class Epoch:
     val_accuracy: float | None = None
 
 
-@dataclass
-class History:
-    """The epochs of a run, in order."""
-
-    epochs: list[Epoch] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.epochs)
-
-    def __getitem__(self, i: int) -> Epoch:
-        return self.epochs[i]
+class History(list[Epoch]):
+    """The epochs of a run, in order: `history[-1].val_accuracy` is the last one's."""

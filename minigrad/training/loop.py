@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -91,13 +91,12 @@ def fit(
         if val is not None and len(val):
             judged = evaluate(model, val, loss=loss)
             epoch = Epoch(number, train_loss, train_accuracy, judged.loss, judged.accuracy)
-        history.epochs.append(epoch)
+        history.append(epoch)
         on_epoch(epoch)
     return history
 
 
-@dataclass(frozen=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """How a classifier does on a set: mean loss, accuracy, and the confusion matrix (C, C)."""
 
     loss: float

@@ -111,8 +111,8 @@ def test_unknown_name(name, remedy):
 
 def test_places_of_the_files():
     package = Path(minigrad.__file__).parent
-    assert package / "data" / "csv" == builtin.IN_WHEEL
-    assert package.parent / "datasets" == builtin.IN_CLONE
+    assert str(package / "data" / "csv") == builtin.IN_WHEEL
+    assert str(package.parent / "datasets") == builtin.IN_CLONE
 
 
 def test_the_wheels_place_comes_before_the_clones(tmp_path, monkeypatch):
