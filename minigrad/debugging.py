@@ -42,27 +42,27 @@ def debug() -> Iterator[None]:
         active.on = before
 
 
-def after_forward(node, arrays: list, y: np.ndarray) -> None:
+def after_forward(node, arrays: list, options: dict, y: np.ndarray) -> None:
     """Note where `node` was made and what it saved; look for the first NaN or infinity."""
     frame, _ = user_frame()
-    node.made_at = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    node.checksums = _checksums(node)
-    if _finite(arrays) and not _finite([y]):
+    node._made_at = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    node._checksums = _checksums(node)
+    if _finite([*arrays, *options.values()]) and not _finite([y]):
         raise NonFiniteError(_non_finite(node, "forward", y))
 
 
 def backward(node, gy: np.ndarray):
     """Run `node.backward(gy)` between the same checks."""
-    if "checksums" not in vars(node):  # made before debug mode was turned on
+    if "_checksums" not in vars(node):  # made before debug mode was turned on
         return node.backward(gy)
     after = _checksums(node)
-    changed = [name for name, checksum in node.checksums.items() if after[name] != checksum]
+    changed = [name for name, checksum in node._checksums.items() if after[name] != checksum]
     if changed:
         raise GraphError(
             message(
                 f"{type(node).__name__}.backward",
                 "an array that forward saved was written to before backward read it",
-                f"self.{', self.'.join(changed)}, made at {node.made_at}",
+                f"self.{', self.'.join(changed)}, made at {node._made_at}",
                 "make a new array instead of writing: x = x + 1, not x += 1",
             )
         )
@@ -89,8 +89,9 @@ def _checksums(node) -> dict[str, int]:
     return {name: zlib.crc32(a.tobytes()) for name, a in _saved(node)}
 
 
-def _finite(arrays) -> bool:
-    return all(a.dtype.kind != "f" or np.isfinite(a).all() for a in map(np.asarray, arrays))
+def _finite(values) -> bool:
+    arrays = (np.asarray(v) for v in values if isinstance(v, (np.ndarray, np.generic, float)))
+    return all(a.dtype.kind != "f" or np.isfinite(a).all() for a in arrays)
 
 
 def _non_finite(node, direction: str, a: np.ndarray) -> str:
@@ -99,6 +100,6 @@ def _non_finite(node, direction: str, a: np.ndarray) -> str:
     return message(
         f"{type(node).__name__}.{direction}",
         f"made {a[index]} from finite numbers",
-        f"element {index} of {a.shape}, {len(bad)} in all; the node was made at {node.made_at}",
+        f"element {index} of {a.shape}, {len(bad)} in all; the node was made at {node._made_at}",
         "look at what that line computes",
     )

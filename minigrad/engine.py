@@ -27,6 +27,7 @@ import numpy as np
 
 from . import debugging
 from .errors import (
+    DTypeError,
     GraphError,
     GraphFreedError,
     MinigradError,
@@ -76,7 +77,8 @@ class Function:
     to an input, a saved array or `gy`.
 
         forward(self, *arrays, **options) -> array
-            Computes y, and saves on `self` what backward will read.
+            Computes y, and saves on `self` what backward will read. The engine gives y the
+            floating dtype of the inputs.
         backward(self, gy) -> a gradient for each input (a tuple, or the array itself for one)
             `gy` is the gradient of the loss with respect to y, and has y's shape and dtype. A
             gradient has its input's shape or, where the input was broadcast, the shape it was
@@ -115,15 +117,18 @@ class Function:
         try:
             y = node.forward(*arrays, **options)
         except ValueError as error:
-            if isinstance(error, MinigradError) or not cls.__module__.startswith(__package__):
+            ours = cls.__module__.startswith(f"{__package__}.")
+            if isinstance(error, MinigradError) or not ours:
                 raise
             raise _shape_error(cls, arrays, error) from error
+        if type(y) is not np.ndarray or y.dtype is not arrays[0].dtype:
+            y = _output(node, arrays, y)
         if debugging.active.on:
-            debugging.after_forward(node, arrays, y)
+            debugging.after_forward(node, arrays, options, y)
         out = Tensor(y)
         if _recording.on and True in needs:
             node.inputs = inputs
-            node.order = next(_clock)
+            node._order = next(_clock)
             out.node, out._requires_grad = node, True
         return out
 
@@ -138,22 +143,48 @@ def _prepare(inputs: tuple) -> tuple[tuple, list[np.ndarray]]:
         arrays = [x.data for x in inputs]
         if len({a.dtype for a in arrays}) == 1:
             return inputs, arrays
-    floats = [
-        x.dtype for x in inputs if isinstance(x, (Tensor, np.ndarray)) and x.dtype.kind == "f"
-    ]
-    if not floats:
-        tensors = tuple([x if isinstance(x, Tensor) else Tensor(x) for x in inputs])
-        return tensors, [x.data for x in tensors]
-    dtype = np.result_type(*floats)
+    dtypes = [x.dtype for x in inputs if isinstance(x, (Tensor, np.ndarray))]
+    floats = [dtype for dtype in dtypes if dtype.kind == "f"]
+    if dtypes and not floats:  # a whole number beside integers stays whole
+        inputs = [np.asarray(x) if isinstance(x, int) else x for x in inputs]
+    dtype = np.result_type(*floats) if floats else None
     tensors = tuple([x if isinstance(x, Tensor) else Tensor(x, dtype=dtype) for x in inputs])
-    return tensors, [x.data.astype(dtype, copy=False) for x in tensors]
+    common = np.result_type(*[x.dtype for x in tensors]) if dtype is None else dtype
+    return tensors, [x.data.astype(common, copy=False) for x in tensors]
+
+
+def arrays_of(*inputs) -> list[np.ndarray]:
+    """Return the plain arrays that an operation on these inputs would see."""
+    return _prepare(inputs)[1]
+
+
+def _output(node: Function, arrays: list, y) -> np.ndarray:
+    """Return what forward returned as an array, of the inputs' dtype where that is floating.
+
+    NumPy makes a scalar of a 0-d array, and NumPy 1 gives it float64 beside a Python number.
+    """
+    array = np.asarray(y)
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(
+            message(
+                f"{type(node).__name__}.forward",
+                f"returned {'None' if y is None else f'a {type(y).__name__}'}, not numbers",
+                f"inputs {', '.join(str(a.shape) for a in arrays)}",
+                "return the array of y",
+            )
+        )
+    dtype = arrays[0].dtype
+    return array.astype(dtype, copy=False) if dtype.kind == "f" else array
 
 
 def _shape_error(function: type, arrays: list, error: ValueError) -> ShapeError:
     """Say whose inputs they were, and their shapes, where NumPy says only what is wrong."""
     name = re.sub("(?<=[a-z])(?=[A-Z])", "_", function.__name__).lower()
-    names = list(inspect.signature(function.forward).parameters)[1:]
-    shapes = ", ".join(f"{names[min(i, len(names) - 1)]} {a.shape}" for i, a in enumerate(arrays))
+    _, first, *rest = inspect.signature(function.forward).parameters.values()
+    names = [first.name, *(p.name for p in rest)]
+    if first.kind is first.VAR_POSITIONAL:
+        names = [f"{first.name}[{i}]" for i in range(len(arrays))]
+    shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(names, arrays, strict=False))
     remedy = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
     return ShapeError(message(name, str(error).strip(), shapes, remedy))
 
@@ -244,18 +275,20 @@ def _youngest_first(root: Function) -> list[Function]:
             if x.node is not None and x.node not in found:
                 found.add(x.node)
                 todo.append(x.node)
-    return sorted(found, key=operator.attrgetter("order"), reverse=True)
+    return sorted(found, key=operator.attrgetter("_order"), reverse=True)
 
 
 def _fit(node: Function, x: "Tensor", g) -> np.ndarray:
     """Return the gradient g as a new array of the shape and dtype of the input x."""
     if g is None:
         raise _wrong_gradient(node, x, "None, but the input needs a gradient")
-    g = np.array(g, dtype=x.dtype)
+    what = (
+        f"a gradient of shape {g.shape}" if isinstance(g, np.ndarray) else f"a {type(g).__name__}"
+    )
     try:
-        return unbroadcast(g, x.shape)
-    except ValueError:
-        raise _wrong_gradient(node, x, f"a gradient of shape {g.shape}") from None
+        return unbroadcast(np.array(g, dtype=x.dtype), x.shape)
+    except (TypeError, ValueError):
+        raise _wrong_gradient(node, x, what) from None
 
 
 def unbroadcast(g: np.ndarray, shape: tuple) -> np.ndarray:
@@ -282,12 +315,15 @@ def _accumulate(leaf: "Tensor", g: np.ndarray, fresh: bool) -> None:
 
 
 def _wrong_count(node: Function, gradients: tuple) -> GraphError:
+    what = (
+        f"{len(gradients)} gradients" if len(gradients) != 1 else f"one {type(*gradients).__name__}"
+    )
     return GraphError(
         message(
             f"{type(node).__name__}.backward",
-            f"returned {len(gradients)} gradients for {len(node.inputs)} inputs",
+            f"returned {what} for {len(node.inputs)} inputs",
             f"inputs {', '.join(str(x.shape) for x in node.inputs)}",
-            "return one for each input, None where self.needs is False",
+            "return a tuple of one for each input, None where self.needs is False",
         )
     )
 

@@ -5,10 +5,12 @@ the function up in one table, and calls ours; what is in no table raises, so tha
 ever dropped in silence.
 """
 
-import difflib
+import inspect
+import math
 
 import numpy as np
 
+from . import engine
 from . import functions as F
 from .engine import to_array
 from .errors import UnsupportedError, message
@@ -22,7 +24,7 @@ def _dot(a, b):
         return F.matmul(a, b)
     *rest, k, n = to_array(b).shape
     axes = (len(rest), *range(len(rest)), len(rest) + 1)
-    columns = F.reshape(F.transpose(b, axes), (k, -1))
+    columns = F.reshape(F.transpose(b, axes), (k, math.prod(rest) * n))
     return F.reshape(F.matmul(a, columns), (*to_array(a).shape[:-1], *rest, n))
 
 
@@ -49,27 +51,39 @@ UFUNCS = {
     np.minimum: F.minimum,
 }
 
+# Ours, and NumPy's arguments in NumPy's order; those that ours does not take are refused.
 FUNCTIONS = {
-    np.sum: F.sum,
-    np.mean: F.mean,
-    np.max: F.max,
-    np.min: F.min,
-    np.amax: F.max,
-    np.amin: F.min,
-    np.prod: F.prod,
-    np.var: F.var,
-    np.std: F.std,
-    np.where: F.where,
-    np.clip: F.clip,
-    np.reshape: F.reshape,
-    np.transpose: F.transpose,
-    np.squeeze: F.squeeze,
-    np.expand_dims: F.expand_dims,
-    np.broadcast_to: F.broadcast_to,
-    np.concatenate: F.concatenate,
-    np.stack: F.stack,
-    np.dot: _dot,
+    np.sum: (F.sum, "x axis dtype out keepdims initial where"),
+    np.mean: (F.mean, "x axis dtype out keepdims where"),
+    np.max: (F.max, "x axis out keepdims initial where"),
+    np.min: (F.min, "x axis out keepdims initial where"),
+    np.amax: (F.max, "x axis out keepdims initial where"),
+    np.amin: (F.min, "x axis out keepdims initial where"),
+    np.prod: (F.prod, "x axis dtype out keepdims initial where"),
+    np.var: (F.var, "x axis dtype out ddof keepdims"),
+    np.std: (F.std, "x axis dtype out ddof keepdims"),
+    np.where: (F.where, "condition a b"),
+    np.clip: (F.clip, "x min max out"),
+    np.reshape: (F.reshape, "x shape order"),
+    np.transpose: (F.transpose, "x axes"),
+    np.squeeze: (F.squeeze, "x axis"),
+    np.expand_dims: (F.expand_dims, "x axis"),
+    np.broadcast_to: (F.broadcast_to, "x shape subok"),
+    np.concatenate: (F.concatenate, "xs axis out"),
+    np.stack: (F.stack, "xs axis out"),
+    np.dot: (_dot, "a b out"),
 }
+
+# What NumPy calls its arguments, where ours differ; and what may be passed because it changes nothing.
+RENAMED = {
+    "a": "x",
+    "array": "x",
+    "arrays": "xs",
+    "a_min": "min",
+    "a_max": "max",
+    "newshape": "shape",
+}
+HARMLESS = {"dtype": None, "out": None, "order": "C", "subok": False}
 
 # What has no gradient to lose gives NumPy's plain result.
 PLAIN = {
@@ -93,25 +107,44 @@ PLAIN = {
     np.array_equal,
 }
 
-# NumPy's names of arguments, where ours differ.
-RENAMED = {"a": "x", "a_min": "min", "a_max": "max", "newshape": "shape"}
-
 NEAREST = {
     "append": "np.concatenate",
     "average": "np.mean",
+    "cbrt": "x ** (1 / 3) for x > 0",
+    "column_stack": "np.stack(…, axis=1)",
+    "copy": "x itself: nothing writes into a tensor",
+    "cosh": "(np.exp(x) + np.exp(-x)) / 2",
     "cumsum": "a matrix product with np.tri(n)",
     "diff": "x[1:] - x[:-1]",
     "einsum": "np.matmul and np.sum",
     "exp2": "2.0 ** x",
     "expm1": "np.exp(x) - 1",
+    "fabs": "np.abs",
+    "flip": "x[::-1]",
     "hstack": "np.concatenate(…, axis=1)",
+    "hypot": "np.sqrt(x * x + y * y)",
+    "inner": "np.matmul",
     "log10": "np.log(x) / np.log(10)",
     "log2": "np.log(x) / np.log(2)",
+    "logaddexp": "minigrad.functions.logsumexp(np.stack([x, y]), axis=0)",
+    "moveaxis": "np.transpose(x, axes)",
     "norm": "np.sqrt(np.sum(x * x))",
     "outer": "x[:, None] * y[None, :]",
+    "pad": "minigrad.functions.pad",
+    "ptp": "np.max(x) - np.min(x)",
     "ravel": "np.reshape(x, -1)",
     "reciprocal": "1 / x",
+    "repeat": "x[indices], where indices may repeat",
+    "sinh": "(np.exp(x) - np.exp(-x)) / 2",
+    "sort": "x[np.argsort(x.data)]",
+    "split": "x[start:stop]",
+    "swapaxes": "np.transpose(x, axes)",
+    "take": "x[indices]",
     "tan": "np.sin(x) / np.cos(x)",
+    "tensordot": "np.matmul",
+    "tile": "np.concatenate",
+    "trace": "np.sum(x[i, i]) with i = np.arange(n)",
+    "vdot": "np.sum(x * y)",
     "vstack": "np.concatenate(…, axis=0)",
 }
 
@@ -122,15 +155,15 @@ def call_ufunc(ufunc, method: str, inputs: tuple, options: dict):
     Raises:
         UnsupportedError: another method than a plain call, an option, or no function of ours.
     """
-    name = ufunc.__name__
+    name = f"np.{ufunc.__name__}"
     if method != "__call__":
-        raise _unsupported(f"{name}.{method}", f"np.{name}(…) itself, or np.sum and its like")
+        raise _unsupported(f"{name}.{method}", f"{name}(…) itself, or np.sum and its like")
     if options:
-        raise _unsupported(f"{name}(…, {', '.join(f'{o}=' for o in options)})", f"np.{name}(…)")
+        raise _unsupported(f"{name}(…, {', '.join(f'{o}=' for o in options)})", f"{name}(…)")
     if ufunc in PLAIN:
-        return ufunc(*map(to_array, inputs))
+        return ufunc(*engine.arrays_of(*inputs))
     if ufunc not in UFUNCS:
-        raise _unsupported(name, _nearest(name))
+        raise _unsupported(name)
     return UFUNCS[ufunc](*inputs)
 
 
@@ -140,35 +173,35 @@ def call_function(function, args: tuple, options: dict):
     Raises:
         UnsupportedError: an option that ours does not take, or no function of ours.
     """
-    name = function.__name__
+    name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
     if function in PLAIN:
-        return function(*map(to_array, args), **options)
+        plain = {key: _without_graph(value) for key, value in options.items()}
+        return function(*map(_without_graph, args), **plain)
     if function not in FUNCTIONS:
-        raise _unsupported(name, _nearest(name))
-    given = {key: value for key, value in options.items() if key != "out" or value is not None}
-    ours = {RENAMED.get(key, key): value for key, value in given.items()}
+        raise _unsupported(name)
+    ours, order = FUNCTIONS[function]
+    signature = inspect.signature(ours)
+    takes = signature.parameters
+    named = {key if key in takes else RENAMED.get(key, key): v for key, v in options.items()}
+    given = {**dict(zip(order.split(), args, strict=False)), **named}
+    given = {k: v for k, v in given.items() if k not in HARMLESS or v is not HARMLESS[k]}
     try:
-        return FUNCTIONS[function](*args, **ours)
-    except TypeError as error:
-        if "argument" not in str(error) or isinstance(error, UnsupportedError):
-            raise
-        raise _unsupported(
-            f"{name}(…, {', '.join(f'{o}=' for o in given)})", f"np.{name}(…)"
-        ) from None
+        signature.bind(**given)
+    except TypeError:
+        refused = ", ".join(["…", *(f"{key}=" for key in given if key not in takes)])
+        raise _unsupported(f"{name}({refused})", f"{name}({', '.join(takes)})") from None
+    return ours(**given)
 
 
-def _nearest(name: str) -> str:
-    known = sorted({f.__name__ for f in (*UFUNCS, *FUNCTIONS)})
-    close = difflib.get_close_matches(name, known, n=1)
-    return NEAREST.get(name) or (
-        f"np.{close[0]}" if close else "the functions in minigrad.functions"
-    )
+def _without_graph(x):
+    return x.data if isinstance(x, engine.Tensor) else x
 
 
-def _unsupported(call: str, nearest: str) -> UnsupportedError:
+def _unsupported(call: str, nearest: str | None = None) -> UnsupportedError:
+    nearest = nearest or NEAREST.get(call.split(".")[-1], "the functions in minigrad.functions")
     return UnsupportedError(
         message(
-            f"np.{call}",
+            call,
             "has no backward pass for Tensors",
             f"the nearest that works: {nearest}",
             "use that, or t.data for a plain result without gradient",

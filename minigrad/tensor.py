@@ -215,22 +215,22 @@ class Tensor:
     # Comparisons have no gradient: they give plain boolean arrays.
 
     def __eq__(self, other):
-        return self.data == engine.to_array(other)
+        return _compare(np.equal, self, other)
 
     def __ne__(self, other):
-        return self.data != engine.to_array(other)
+        return _compare(np.not_equal, self, other)
 
     def __lt__(self, other):
-        return self.data < engine.to_array(other)
+        return _compare(np.less, self, other)
 
     def __le__(self, other):
-        return self.data <= engine.to_array(other)
+        return _compare(np.less_equal, self, other)
 
     def __gt__(self, other):
-        return self.data > engine.to_array(other)
+        return _compare(np.greater, self, other)
 
     def __ge__(self, other):
-        return self.data >= engine.to_array(other)
+        return _compare(np.greater_equal, self, other)
 
     __hash__ = object.__hash__
 
@@ -413,7 +413,7 @@ class Tensor:
                     "np.asarray",
                     "a plain array would lose the gradient of this tensor",
                     f"shape {self.shape}, requires_grad=True",
-                    "use t.data for the values alone",
+                    "use t.data for the values alone, or F.stack to join tensors",
                 )
             )
         return np.array(self.data, dtype=dtype) if copy else np.asarray(self.data, dtype=dtype)
@@ -426,13 +426,9 @@ class Tensor:
 
 
 def _as_array(data, dtype) -> np.ndarray:
-    if dtype is None and not isinstance(data, (np.ndarray, np.generic, Tensor)):
-        dtype = np.float32
     try:
-        return np.asarray(data, dtype=dtype)
+        array = np.asarray(data)
     except ValueError as error:
-        if isinstance(data, (np.ndarray, np.generic, str)):
-            raise
         raise ShapeError(
             message(
                 "Tensor",
@@ -441,6 +437,19 @@ def _as_array(data, dtype) -> np.ndarray:
                 "give every row the same length",
             )
         ) from error
+    if array.dtype.kind not in "fiub":  # Tensor refuses it; NumPy would make nan of None
+        return array
+    if dtype is None:
+        keeps = isinstance(data, (np.ndarray, np.generic, Tensor))
+        dtype = array.dtype if keeps else np.float32
+    return array.astype(dtype, copy=False)
+
+
+def _compare(ufunc, x: Tensor, other):
+    try:
+        return ufunc(*engine.arrays_of(x, other))
+    except DTypeError:  # not numbers: Python's own answer, such as False for x == None
+        return NotImplemented
 
 
 def _not_one_element(where: str, x: Tensor) -> ShapeError:

@@ -1,0 +1,99 @@
+"""Every snippet in README.md and docs/ is executed, and its output compared."""
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
+SET_UP = {"pip install -e . && python train.py", "pip install -e '.[test]' && pytest"}
+
+
+def blocks(page, kind):
+    return [body for language, body in FENCE.findall(page.read_text("utf-8")) if language == kind]
+
+
+def commands(page):
+    """Yield each `$ command` of the console blocks with the output that stands below it."""
+    for block in blocks(page, "console"):
+        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            command, _, output = part.partition("\n")
+            yield command, output
+
+
+def run(command, tmp_path):
+    """Run a command line as a reader would, with `minigrad` on the path."""
+    shim = tmp_path / "bin" / "minigrad"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m minigrad "$@"\n')
+    shim.chmod(0o755)
+    path = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=120,
+    ).stdout
+
+
+def matches(shown, printed):
+    """Compare two outputs: numbers may differ from machine to machine, `…` stands for anything."""
+    pattern = re.escape(re.sub(r"\d[\d,.]*(e[-+]?\d+)?", "0", shown.strip()))
+    pattern = pattern.replace("…", ".*")
+    return re.fullmatch(pattern, re.sub(r"\d[\d,.]*(e[-+]?\d+)?", "0", printed.strip()), re.S)
+
+
+def test_readme_states_the_two_set_up_commands():
+    lines = {line for block in blocks(PAGES[0], "sh") for line in block.splitlines()}
+    assert lines == SET_UP  # .ci/run executes them, each in an empty environment
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_is_of_a_kind_that_is_executed(page):
+    kinds = {language for language, _ in FENCE.findall(page.read_text("utf-8"))}
+    assert kinds <= {"sh", "console", "python", "pycon", "text"}
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [pair for page in PAGES for pair in commands(page)],
+    ids=lambda text: text.splitlines()[0][:60] if text else "",
+)
+def test_console_snippets(command, output, tmp_path):
+    printed = run(command, tmp_path)
+    assert matches(output, printed), printed
+
+
+def test_the_output_of_train_is_the_one_shown(tmp_path):
+    (shown,) = blocks(PAGES[0], "text")
+    printed = run("minigrad train 2> progress.txt", tmp_path)
+    assert matches(shown + "…", printed), printed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_snippets(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_interactive_snippets(page):
+    session = "\n".join(blocks(page, "pycon"))
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    test = doctest.DocTestParser().get_doctest(
+        session.replace("…", "..."), {}, page.name, str(page), 0
+    )
+    failures = []
+    doctest.DocTestRunner(optionflags=flags).run(test, out=failures.append)
+    assert not failures, "\n".join(failures)
