@@ -139,10 +139,15 @@ def _prepare(inputs: tuple) -> tuple[tuple, list[np.ndarray]]:
     Float Tensors and float arrays decide the dtype, the wider one wins; numbers, lists, integers
     and booleans follow. NumPy's own rule is not used: it changed between NumPy 1 and 2.
     """
-    if all([isinstance(x, Tensor) for x in inputs]):
-        arrays = [x.data for x in inputs]
-        if len({a.dtype for a in arrays}) == 1:
-            return inputs, arrays
+    arrays = []
+    for x in inputs:
+        if not isinstance(x, Tensor):
+            break
+        arrays.append(x.data)
+        if x.data.dtype is not arrays[0].dtype:
+            break
+    else:
+        return inputs, arrays
     dtypes = [x.dtype for x in inputs if isinstance(x, (Tensor, np.ndarray))]
     floats = [dtype for dtype in dtypes if dtype.kind == "f"]
     if dtypes and not floats:  # a whole number beside integers stays whole
@@ -230,11 +235,11 @@ def backward(root: "Tensor", gradient: np.ndarray, retain_graph: bool) -> None:
         _accumulate(root, gradient, fresh=False)
         return
     pending = {root.node: gradient}
-    debugging_on = debugging.active.on
+    watched = debugging.active.on
     with np.errstate(all="ignore"):  # IEEE results, without warnings; debug() names their source
         for node in _youngest_first(root.node):
             gy = pending.pop(node)
-            gradients = debugging.backward(node, gy) if debugging_on else node.backward(gy)
+            gradients = debugging.backward(node, gy) if watched else node.backward(gy)
             if type(gradients) is not tuple:
                 gradients = (gradients,)
             if len(gradients) != len(node.inputs):
@@ -242,10 +247,9 @@ def backward(root: "Tensor", gradient: np.ndarray, retain_graph: bool) -> None:
             for x, needed, g in zip(node.inputs, node.needs, gradients, strict=True):
                 if not needed:
                     continue
-                fresh, data = node.fresh, x.data
+                data, parent, fresh = x.data, x.node, node.fresh
                 if type(g) is not np.ndarray or g.shape != data.shape or g.dtype is not data.dtype:
                     g, fresh = _fit(node, x, g), True
-                parent = x.node
                 if parent is None:
                     _accumulate(x, g, fresh)
                 elif parent in pending:
@@ -303,7 +307,7 @@ def unbroadcast(g: np.ndarray, shape: tuple) -> np.ndarray:
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[lead:], strict=True)):
         raise ValueError(f"{shape} does not broadcast to {g.shape}")
     grown = [lead + i for i, n in enumerate(shape) if n != g.shape[lead + i]]
-    return g.sum(axis=(*range(lead), *grown)).reshape(shape)
+    return np.asarray(g.sum(axis=(*range(lead), *grown))).reshape(shape)
 
 
 def _accumulate(leaf: "Tensor", g: np.ndarray, fresh: bool) -> None:

@@ -74,7 +74,7 @@ FUNCTIONS = {
     np.dot: (_dot, "a b out"),
 }
 
-# What NumPy calls its arguments, where ours differ; and what may be passed because it changes nothing.
+# NumPy's names of arguments, where ours differ; and what changes nothing, and so may be passed.
 RENAMED = {
     "a": "x",
     "array": "x",
@@ -161,7 +161,9 @@ def call_ufunc(ufunc, method: str, inputs: tuple, options: dict):
     if options:
         raise _unsupported(f"{name}(…, {', '.join(f'{o}=' for o in options)})", f"{name}(…)")
     if ufunc in PLAIN:
-        return ufunc(*engine.arrays_of(*inputs))
+        # np.float64(1) < x arrives as a 0-d array, whose [()] is the number again
+        numbers = [x[()] if isinstance(x, np.ndarray) else x for x in inputs]
+        return ufunc(*engine.arrays_of(*numbers))
     if ufunc not in UFUNCS:
         raise _unsupported(name)
     return UFUNCS[ufunc](*inputs)

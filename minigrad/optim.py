@@ -73,12 +73,15 @@ class SGD:
             self._warn_of_missing_gradients()
         self.steps += 1
         for group in self.groups:
-            lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
-            keep, nesterov = 1 - group["dampening"], group["nesterov"]
+            decay, keep, nesterov = group["weight_decay"], 1 - group["dampening"], group["nesterov"]
+            dtype = None
             for p in group["params"]:
                 g = p.grad
                 if g is None:
                     continue
+                if g.dtype is not dtype:  # arrays: NumPy takes 0.25 µs a call to convert a number
+                    dtype = g.dtype
+                    lr, momentum = np.array(group["lr"], dtype), np.array(group["momentum"], dtype)
                 if decay:
                     g = g + decay * p.data
                 if momentum:
@@ -97,7 +100,7 @@ class SGD:
         missing = [
             getattr(p, "name", "") or f"number {i} {p.shape}"
             for i, p in enumerate(every)
-            if p.grad is None
+            if p.grad is None and p.requires_grad
         ]
         if missing:
             warn_once(

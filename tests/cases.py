@@ -134,7 +134,8 @@ MATRICES = [  # both 1-D, one 1-D, plain, stacked, stacks that broadcast, and no
 ]
 
 SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 2.5, -2.5])
-FINITE = SPECIAL[np.isfinite(SPECIAL)]
+# the slope of √x at −0 and −∞ is left out: IEEE's pow(x, −½) here, 1 / sqrt(x) in PyTorch
+HALF = np.array([np.nan, np.inf, 0.0, 1.0, -1.0, 2.5, -2.5])
 PAIRED = [a.ravel() for a in np.meshgrid(SPECIAL, SPECIAL)]  # each one with each one
 TIES = [
     [np.array(row, dtype=float)]
@@ -165,11 +166,6 @@ def binary(name, f, twin, draw=None):
     return Case(name, f, twin, PAIRS, draw, [PAIRED], broadcasts=True)
 
 
-def number(torch, a, x):
-    """Return the number `a` as a torch tensor that suits x."""
-    return torch.tensor(a, dtype=x.dtype)
-
-
 ARITHMETIC = [
     binary("add", F.add, lambda torch, a, b: a + b),
     binary("sub", F.sub, lambda torch, a, b: a - b),
@@ -187,17 +183,18 @@ ARITHMETIC = [
         unary(
             "pow",
             lambda x, b=b: F.pow(x, b),
-            lambda torch, x, b=b: x ** number(torch, b, x),
+            lambda torch, x, b=b: x**b,
             positive if b != int(b) else None,
+            kinks=HALF if b == 0.5 else SPECIAL,
             note=f"x ^ {b}",
         )
-        for b in (3.0, 2.0, 1.0, 0.0, -1.0, 0.5, -2.5)
+        for b in (3.0, 2.0, 1.0, 0.0, -1.0, -2.5, 0.5)
     ],
     *[
         Case(
             "pow",
             lambda x, a=a: F.pow(a, x),
-            lambda torch, x, a=a: number(torch, a, x) ** x,
+            lambda torch, x, a=a: torch.full_like(x, a) ** x,
             shapes=ANY if a > 0 else [],
             kinks=[[SPECIAL]],
             note=f"{a} ^ x",
@@ -212,7 +209,7 @@ ARITHMETIC = [
 def condition(*xs):
     """Return an alternating condition of the shape that the inputs broadcast to."""
     shape = np.broadcast_shapes(*[tuple(x.shape) for x in xs])
-    return np.arange(np.prod(shape, dtype=int)).reshape(shape) % 2 == 0
+    return np.asarray(np.arange(np.prod(shape, dtype=int)).reshape(shape) % 2 == 0)
 
 
 TALL = np.array([True, False, True]).reshape(3, 1, 1)  # a condition that broadcasts the branches
@@ -260,60 +257,663 @@ ELEMENTWISE = [
     Case(
         "clip",
         lambda x: F.clip(x, *LIMITS),
-        lambda torch, x: x.clamp(*[torch.tensor(a, dtype=x.dtype) for a in LIMITS]),
+        lambda torch, x: x.broadcast_to(2, 3).clamp(
+            *[torch.tensor(a, dtype=x.dtype) for a in LIMITS]
+        ),
         [[(2, 3)], [(3,)], [(2, 1)], [()]],
         note="arrays",
     ),
 ]
 
 
-def axes(x, axis):
-    """Return NumPy's `axis` as the tuple of axes that PyTorch wants."""
-    return tuple(range(x.ndim)) if axis is None else axis
+def over(reduce, axis, keepdims):
+    """Return the twin x -> reduce(torch, x, axis, keepdims); PyTorch wants all axes by number."""
+    return lambda torch, x: reduce(
+        torch, x, tuple(range(x.ndim)) if axis is None else axis, keepdims
+    )
 
 
 def torch_prod(torch, x, axis, keepdims):
     """Return the product over several axes; PyTorch takes one at a time."""
-    for i in sorted(np.atleast_1d(axes(x, axis)) % max(x.ndim, 1), reverse=True):
+    for i in sorted(np.atleast_1d(axis) % max(x.ndim, 1), reverse=True):
         x = x.prod(int(i), keepdim=keepdims)
     return x
 
 
-def reduction_rows(name, f, twin, draw=None, kinks=TIES, note=""):
-    """Return the rows of a reduction: all axes, one, the last, several, none; keepdims or not.
+CUBES = [[(3, 2, 4)], [(3, 1, 2)]]
+REDUCED = [  # the shapes, the axis, keepdims
+    (ANY[:-1], None, False),
+    (CUBES, None, True),
+    (CUBES, 0, False),
+    (CUBES, 1, True),
+    (CUBES, (0, -1), False),
+    (CUBES, (-1, 1), True),
+    ([[(2, 3)], [(0, 3)], [(4, 1)]], -1, False),
+]
+EMPTY = [([[(0, 3)], [(2, 0)]], None, True), ([[(0, 3)], [(0, 2)]], 0, False)]
+SEVERAL = [  # more than one element each, for ddof=1
+    ([[(3, 4)], [(5,)]], None, False),
+    (CUBES, (0, -1), False),
+    (CUBES, (-1, 1), True),
+    ([[(2, 3)], [(0, 3)]], -1, False),
+]
 
-    f(x, axis=, keepdims=) is ours; twin(torch, x, axis, keepdims) gets a tuple or one axis.
-    """
-    yield Case(name, f, lambda torch, x: twin(torch, x, axes(x, None), False), ANY[:-1], draw,
-               kinks, note=note)  # fmt: skip
-    for axis, keepdims in (
-        (None, True),
-        (0, False),
-        (-1, False),
-        (1, True),
-        ((0, -1), False),
-        ((-1, 1), True),
-        ((2, 0, 1), False),
-    ):
-        yield Case(
+
+def reduction(name, f, twin, draw=None, kinks=TIES, rows=REDUCED, note=""):
+    """Return the rows of a reduction f(x, axis, keepdims), and of its twin."""
+    return [
+        Case(
             name,
-            lambda x, o=(axis, keepdims): f(x, axis=o[0], keepdims=o[1]),
-            lambda torch, x, o=(axis, keepdims): twin(torch, x, axes(x, o[0]), o[1]),
-            [[(3, 2, 4)], [(3, 1, 2)]],
+            lambda x, axis=axis, keepdims=keepdims: f(x, axis=axis, keepdims=keepdims),
+            over(twin, axis, keepdims),
+            shapes,
             draw,
+            kinks if (axis, keepdims) == (None, False) else (),
             note=f"{note} axis={axis} keepdims={keepdims}".strip(),
         )
+        for shapes, axis, keepdims in rows
+    ]
+
+
+def spread(name, f, ddof, rows=REDUCED):
+    """Return the rows of var or std."""
+    return reduction(
+        name,
+        lambda x, axis, keepdims: f(x, axis, ddof, keepdims),
+        lambda torch, x, axis, keepdims: getattr(x, name)(axis, correction=ddof, keepdim=keepdims),
+        kinks=[*TIES, [np.array([2.0])]],
+        rows=rows,
+        note=f"ddof={ddof}",
+    )
 
 
 REDUCTIONS = [
-    *reduction_rows("sum", F.sum, lambda torch, x, axis, keep: x.sum(axis, keep)),
-    *reduction_rows("mean", F.mean, lambda torch, x, axis, keep: x.mean(axis, keep)),
-    *reduction_rows("max", F.max, lambda torch, x, axis, keep: x.amax(axis, keep)),
-    *reduction_rows("min", F.min, lambda torch, x, axis, keep: x.amin(axis, keep)),
-    *reduction_rows("prod", F.prod, torch_prod, nonzero, kinks=()),
-    *reduction_rows("prod", F.prod, torch_prod, one_zero, kinks=(), note="one zero"),
-    *reduction_rows("prod", F.prod, torch_prod, two_zeros, kinks=(), note="two zeros"),
-    *reduction_rows(
-        "logsumexp", F.logsumexp, lambda torch, x, axis, keep: x.logsumexp(axis, keep)
+    *reduction(
+        "sum", F.sum, lambda torch, x, axis, keep: x.sum(axis, keep), rows=[*REDUCED, *EMPTY]
     ),
+    *reduction(
+        "mean", F.mean, lambda torch, x, axis, keep: x.mean(axis, keep), rows=[*REDUCED, *EMPTY]
+    ),
+    *reduction("max", F.max, lambda torch, x, axis, keep: x.amax(axis, keep)),
+    *reduction("min", F.min, lambda torch, x, axis, keep: x.amin(axis, keep)),
+    *reduction("prod", F.prod, torch_prod, nonzero, TIES[:3], [*REDUCED, *EMPTY]),
+    *reduction("prod", F.prod, torch_prod, one_zero, kinks=(), note="one zero"),
+    *reduction("prod", F.prod, torch_prod, two_zeros, kinks=(), note="two zeros"),
+    *reduction(
+        "logsumexp",
+        F.logsumexp,
+        lambda torch, x, axis, keep: x.logsumexp(axis, keep),
+        rows=[*REDUCED, *EMPTY],
+    ),
+    *spread("var", F.var, 0),
+    *spread("var", F.var, 1, SEVERAL),
+    *spread("std", F.std, 0),
+    *spread("std", F.std, 1, SEVERAL),
+    *[  # axis=() is no reduction, as in NumPy; in PyTorch it means all axes
+        Case(
+            f.__name__,
+            lambda x, f=f: f(x, axis=()),
+            lambda torch, x: +x,
+            [[(2, 3)]],
+            note="axis=()",
+        )
+        for f in (F.sum, F.mean, F.max, F.min, F.prod, F.logsumexp)
+    ],
+]
+
+
+def index_twin(index):
+    """Return the twin x -> x[index], by way of positions: PyTorch has no negative steps."""
+
+    def twin(torch, x):
+        positions = np.arange(x.numel()).reshape(tuple(x.shape))[index]
+        return x.reshape(-1)[torch.from_numpy(np.array(positions))]
+
+    return twin
+
+
+MASK = np.arange(24).reshape(2, 3, 4) % 5 < 2
+INDICES = [
+    0,
+    -1,
+    np.int64(1),
+    None,
+    ...,
+    (),
+    slice(None),
+    slice(1, None),
+    slice(None, None, -1),
+    (slice(None), slice(None, 0, -2)),
+    (..., slice(None, None, 2)),
+    (..., None, 1),
+    (1, 2, 3),
+    (0, slice(1, 3), -1),
+    slice(2, 2),
+    [1, 0, 1],
+    [],
+    [[0, 1], [1, 1]],
+    [True, False],
+    range(2),
+    np.array([0, 0, -1, 1]),
+    np.array(1),
+    np.array([1, 0], dtype=np.uint8),
+    (slice(None), np.array([2, 2, 0])),
+    (np.array([0, 1, 0]), np.array([1, 1, 1])),
+    (np.array([[0], [1]]), np.array([2, 2])),
+    (np.array([0, 1, 1]), slice(None), np.array([3, 0, 3])),
+    (0, [1, 1, 2]),
+    (None, [1, 1], ..., 0),
+    MASK,
+    MASK[0, 0, :2],
+    (1, MASK[0]),
+    (..., MASK[0, 0]),
+    np.zeros((2, 3, 4), dtype=bool),
+    True,
+    False,
+    np.True_,
+]
+PADDINGS = [  # pad_width, and PyTorch's: the last axis first, flat
+    (1, (1, 1, 1, 1)),
+    (0, (0, 0, 0, 0)),
+    ((2, 1), (2, 1, 2, 1)),
+    ([[0, 1], [2, 0]], (2, 0, 0, 1)),
+    (((1, 2), (3, 0)), (3, 0, 1, 2)),
+]
+
+SHAPES = [
+    *[
+        Case(
+            "reshape",
+            lambda x, shape=shape: F.reshape(x, shape),
+            lambda torch, x, shape=shape: x.reshape(shape),
+            [[before]],
+            note=f"to {shape}",
+        )
+        for before, shape in [
+            ((2, 3, 4), (4, 6)),
+            ((2, 3, 4), (3, -1)),
+            ((2, 3), (-1,)),
+            ((), (1, 1)),
+            ((1,), ()),
+            ((0, 3), (3, 0, 2)),
+        ]
+    ],
+    Case("transpose", F.transpose, lambda torch, x: x.permute(tuple(range(x.ndim))[::-1]), ANY),
+    *[
+        Case(
+            "transpose",
+            lambda x, axes=axes: F.transpose(x, axes),
+            lambda torch, x, axes=axes: x.permute(axes),
+            CUBES,
+            note=f"axes={axes}",
+        )
+        for axes in [(0, 1, 2), (1, 2, 0), (2, 0, 1), (-1, 0, -2), (1, 0, -1)]
+    ],
+    *[
+        Case(
+            "expand_dims",
+            lambda x, axis=axis: F.expand_dims(x, axis),
+            lambda torch, x, shape=shape: x.reshape(shape),
+            [[(2, 3)]],
+            note=f"axis={axis}",
+        )
+        for axis, shape in [
+            (0, (1, 2, 3)),
+            (-1, (2, 3, 1)),
+            (1, (2, 1, 3)),
+            ((0, -1), (1, 2, 3, 1)),
+        ]
+    ],
+    *[
+        Case(
+            "squeeze",
+            lambda x, axis=axis: F.squeeze(x, axis),
+            lambda torch, x, shape=shape: x.reshape(shape),
+            [[(1, 3, 1)]],
+            note=f"axis={axis}",
+        )
+        for axis, shape in [(None, (3,)), (0, (3, 1)), (-1, (1, 3)), ((0, 2), (3,))]
+    ],
+    *[
+        Case(
+            "broadcast_to",
+            lambda x, shape=shape: F.broadcast_to(x, shape),
+            lambda torch, x, shape=shape: x.broadcast_to(shape),
+            [[before]],
+            note=f"{before} to {shape}",
+        )
+        for before, shape in [
+            ((), (2, 3)),
+            ((3,), (2, 3)),
+            ((2, 1), (2, 3)),
+            ((2, 1, 1), (4, 2, 3, 1)),
+            ((1, 3), (0, 3)),
+            ((2, 3), (2, 3)),
+        ]
+    ],
+    *[
+        Case(
+            "getitem",
+            lambda x, index=index: F.getitem(x, index),
+            index_twin(index),
+            [[(2, 3, 4)]],
+            note=f"[{index!r}]".replace("\n", ""),
+        )
+        for index in INDICES
+    ],
+    Case("getitem", lambda x: F.getitem(x, ()), lambda torch, x: x.clone(), [[()]], note="of 0-d"),
+    Case(
+        "getitem",
+        lambda x: F.getitem(x, (Tensor(np.array([1, 1])), Tensor(MASK[0, :, 0]))),
+        index_twin((np.array([1, 1]), MASK[0, :, 0])),
+        [[(2, 3, 4)]],
+        note="Tensors",
+    ),
+    *[
+        Case(
+            "concatenate",
+            lambda *xs, axis=axis: F.concatenate(xs, axis),
+            lambda torch, *xs, axis=axis: torch.cat(xs, axis),
+            [shapes],
+            note=f"axis={axis}",
+        )
+        for axis, shapes in [
+            (0, [(2, 3), (1, 3), (4, 3)]),
+            (1, [(2, 3), (2, 1)]),
+            (-1, [(2, 1, 2), (2, 1, 0), (2, 1, 3)]),
+            (-2, [(2, 1, 2), (2, 2, 2)]),
+            (0, [(3,)]),
+            (0, [(0,), (2,)]),
+        ]
+    ],
+    Case(
+        "concatenate",
+        lambda x: F.concatenate([x, x]),
+        lambda torch, x: torch.cat([x, x]),
+        [[(2, 3)]],
+        note="x x",
+    ),
+    *[
+        Case(
+            "stack",
+            lambda *xs, axis=axis: F.stack(xs, axis),
+            lambda torch, *xs, axis=axis: torch.stack(xs, axis),
+            [[(2, 3)] * 3, [(0, 2)] * 2, [(2, 1)]],
+            note=f"axis={axis}",
+        )
+        for axis in (0, 1, 2, -1, -2)
+    ],
+    Case("stack", lambda *xs: F.stack(xs), lambda torch, *xs: torch.stack(xs), [[(), ()]]),
+    *[
+        Case(
+            "pad",
+            lambda x, width=width: F.pad(x, width, value=0.5),
+            lambda torch, x, flat=flat: torch.nn.functional.pad(x, flat, value=0.5),
+            [[(2, 3)], [(1, 0)]],
+            note=f"pad_width={width}",
+        )
+        for width, flat in PADDINGS
+    ],
+    Case(
+        "pad", lambda x: F.pad(x, 2), lambda torch, x: torch.nn.functional.pad(x, (2, 2)), [[(3,)]]
+    ),
+]
+
+
+def functional(name, f=None, kinks=SPECIAL, note="", **options):
+    """Return the row of an activation that torch.nn.functional has by the same name."""
+    f = f or (lambda x: getattr(F, name)(x, **options))
+    return unary(
+        name,
+        f,
+        lambda torch, x: getattr(torch.nn.functional, name)(x, **options),
+        kinks=kinks,
+        note=note or " ".join(f"{k}={v}" for k, v in options.items()),
+    )
+
+
+def softmax(name, axis):
+    """Return the row of softmax or log_softmax along an axis."""
+    return Case(
+        name,
+        lambda x: getattr(F, name)(x, axis=axis),
+        lambda torch, x: getattr(torch, name)(x, axis),
+        ROWS if axis == -1 else [*CUBES, [(2, 3)], [(0, 3)], [(3, 0)]],
+        kinks=TIES if axis == -1 else (),
+        note=f"axis={axis}",
+    )
+
+
+ACTIVATIONS = [
+    functional("relu"),
+    functional("leaky_relu"),
+    functional("leaky_relu", negative_slope=0.2),
+    functional("elu"),
+    functional("elu", alpha=1.7),
+    functional("gelu"),
+    functional("gelu", approximate="tanh"),
+    functional("silu"),
+    functional("softplus"),
+    functional("sigmoid"),
+    functional("tanh"),
+    *[softmax(name, axis) for name in ("softmax", "log_softmax") for axis in (-1, 0, 1)],
+]
+
+LINEAR = [
+    Case(
+        "linear",
+        F.linear,
+        lambda torch, x, W, b: torch.nn.functional.linear(x, W, b),
+        [
+            [(5, 3), (4, 3), (4,)],
+            [(3,), (4, 3), (4,)],
+            [(2, 5, 3), (4, 3), (4,)],
+            [(2, 1, 2, 3), (1, 3), (1,)],
+            [(0, 3), (4, 3), (4,)],
+            [(2, 0, 3), (4, 3), (4,)],
+        ],
+    ),
+    Case(
+        "linear",
+        F.linear,
+        lambda torch, x, W: torch.nn.functional.linear(x, W),
+        [[(5, 3), (4, 3)], [(3,), (4, 3)], [(2, 5, 3), (4, 3)], [(0, 3), (4, 3)]],
+        note="without b",
+    ),
+]
+
+
+def same_mask(torch, x, p):
+    """Return x times the mask that dropout draws from seed 7: PyTorch would draw its own."""
+    mask = F.dropout(np.ones(tuple(x.shape)), p, rng=7).data
+    return x * torch.tensor(mask, dtype=x.dtype)
+
+
+DROPOUT = [
+    Case(
+        "dropout",
+        lambda x, p=p: F.dropout(x, p, rng=7),
+        lambda torch, x, p=p: same_mask(torch, x, p),
+        ANY,
+        note=f"p={p}",
+    )
+    for p in (0, 0.3, 1)
+]
+
+# ---- losses: every combination of their options ------------------------------------------------
+
+N, C = 4, 3
+WEIGHT = [0.5, 2.0, 1.25]  # of the classes
+REST = [(), (3,), (2, 1)]  # the axes d1 … dk of logits (N, C, d1 … dk)
+REDUCTION = ("mean", "sum", "none")
+
+
+def one_hot(t):
+    """Return the rows (N, C, d…) of the indices (N, d…)."""
+    return np.moveaxis(np.eye(C, dtype=int)[t], -1, 1)
+
+
+def targets(rest):
+    """Return a target of each kind for logits (N, C, *rest)."""
+    rng = np.random.default_rng(3)
+    t = rng.integers(C, size=(N, *rest))
+    q = probabilities(rng, (N, C, *rest))
+    return {"indices": t, "one-hot": one_hot(t), "probabilities": q}
+
+
+def torch_options(torch, x, options):
+    """Return the options as PyTorch takes them."""
+    ours = dict(options)
+    for name in ("weight", "pos_weight"):
+        if ours.get(name) is not None:
+            ours[name] = torch.tensor(ours[name], dtype=x.dtype)
+    if "ignore_index" in ours and ours["ignore_index"] is None:
+        ours["ignore_index"] = -100  # what PyTorch takes for none
+    return ours
+
+
+def torch_cross_entropy(torch, z, t, from_probabilities, **options):
+    """Return PyTorch's cross-entropy; for probabilities its formula, which PyTorch has not.
+
+    ℓₙ = −Σ_c w_c q_c ln p_c, and the mean divides by Σₙ w[tₙ] for indices and by N for rows.
+    """
+    t, rows = torch.from_numpy(t), t.ndim == z.ndim
+    options = torch_options(torch, z, options)
+    if not from_probabilities:
+        return torch.nn.functional.cross_entropy(z, t.to(z.dtype) if rows else t, **options)
+    q = (t if rows else torch.nn.functional.one_hot(t, C).movedim(-1, 1)).to(z.dtype)
+    q = (1 - options["label_smoothing"]) * q + options["label_smoothing"] / C
+    w = torch.ones(C, dtype=z.dtype) if options["weight"] is None else options["weight"]
+    losses = -(q * w.reshape(C, *[1] * (z.ndim - 2)) * z.log()).sum(1)
+    counts = torch.ones_like(losses) if rows else w[t] * (t != options["ignore_index"])
+    if not rows:
+        losses = losses * (t != options["ignore_index"])
+    mean = losses.sum() / counts.sum()
+    return {"none": losses, "sum": losses.sum(), "mean": mean}[options["reduction"]]
+
+
+def loss(name, f, twin, t, shape, options, draw=None, note=""):
+    """Return the row of a loss f(x, t, **options) for one x of the shape."""
+    given = [f"{k}={v}" for k, v in options.items() if v]
+    return Case(
+        name,
+        lambda x: f(x, t, **options),
+        lambda torch, x: twin(torch, x, t, **options),
+        [[shape]],
+        draw,
+        note=" ".join([note, *given]).strip(),
+    )
+
+
+def combinations(**options):
+    """Yield a dict for every combination of the options' values."""
+    for values in itertools.product(*options.values()):
+        yield dict(zip(options, values, strict=True))
+
+
+CROSS_ENTROPY = [
+    loss(
+        "cross_entropy",
+        F.cross_entropy,
+        torch_cross_entropy,
+        targets(rest)[kind],
+        (N, C, *rest),
+        options,
+        probabilities if options["from_probabilities"] else normal,
+        note=kind,
+    )
+    for rest in REST
+    for kind in ("indices", "one-hot", "probabilities")
+    for options in combinations(
+        weight=(None, WEIGHT),
+        ignore_index=(None, 1) if kind == "indices" else (None,),
+        label_smoothing=(0.0, 0.2),
+        reduction=REDUCTION,
+        from_probabilities=(False, True),
+    )
+]
+
+
+def torch_nll(torch, x, t, **options):
+    """Return PyTorch's negative log-likelihood."""
+    options = torch_options(torch, x, options)
+    return torch.nn.functional.nll_loss(x, torch.from_numpy(t), **options)
+
+
+NLL = [
+    loss("nll_loss", F.nll_loss, torch_nll, targets(rest)["indices"], (N, C, *rest), options)
+    for rest in REST
+    for options in combinations(weight=(None, WEIGHT), ignore_index=(None, 1), reduction=REDUCTION)
+]
+
+
+def torch_bce(torch, x, t, **options):
+    """Return PyTorch's binary cross-entropy with logits."""
+    options = torch_options(torch, x, options)
+    t = torch.tensor(t, dtype=x.dtype)
+    return torch.nn.functional.binary_cross_entropy_with_logits(x, t, **options)
+
+
+BINARY = [
+    loss(
+        "binary_cross_entropy_with_logits",
+        F.binary_cross_entropy_with_logits,
+        torch_bce,
+        shares(np.random.default_rng(4), shape),
+        shape,
+        options,
+    )
+    for shape in [(N, C), (C,), (2, N, C)]
+    for options in combinations(
+        weight=(None, WEIGHT, 3.0), pos_weight=(None, WEIGHT, 0.5), reduction=REDUCTION
+    )
+]
+
+MSE = [
+    Case(
+        "mse_loss",
+        lambda x, t, how=how: F.mse_loss(x, t, reduction=how),
+        lambda torch, x, t, how=how: torch.nn.functional.mse_loss(x, t, reduction=how),
+        [[(3, 4)] * 2, [()] * 2, [(2, 1, 3)] * 2, *([[(0, 3)] * 2] if how != "mean" else [])],
+        note=how,
+    )
+    for how in REDUCTION
+]
+
+# ---- modules -----------------------------------------------------------------------------------
+
+
+def torch_linear(torch, x, W, b=None):
+    """Return the output of torch.nn.Linear with these parameters."""
+    layer = torch.nn.Linear(3, 4, bias=b is not None, dtype=x.dtype)
+    parameters = {"weight": W} if b is None else {"weight": W, "bias": b}
+    return torch.func.functional_call(layer, parameters, (x,))
+
+
+def linear(x, W, b=None):
+    """Return the output of nn.Linear with these parameters."""
+    layer = nn.Linear(3, 4, bias=b is not None)
+    layer.weight, layer.bias = W, b
+    return layer(x)
+
+
+def network(x, W, b):
+    """Return the output of a Sequential: Linear, Tanh."""
+    layer = nn.Linear(3, 4)
+    layer.weight, layer.bias = W, b
+    return nn.Sequential(layer, nn.Tanh())(x)
+
+
+def activation(name, shapes=ANY, **options):
+    """Return the row of a module without parameters that torch.nn has by the same name."""
+    ours = {"axis" if k == "dim" else k: v for k, v in options.items()}
+    return Case(
+        f"nn.{name}",
+        lambda x: getattr(nn, name)(**ours)(x),
+        lambda torch, x: getattr(torch.nn, name)(**options)(x),
+        shapes,
+        note=" ".join(f"{k}={v}" for k, v in ours.items()),
+    )
+
+
+def loss_module(name, twin, t, **options):
+    """Return the row of a loss module; `twin` is its name in torch.nn."""
+    return loss(
+        f"nn.{name}",
+        lambda x, t, **options: getattr(nn, name)(**options)(x, t),
+        lambda torch, x, t, **options: getattr(torch.nn, twin)(**torch_options(torch, x, options))(
+            x, torch.tensor(t) if t.dtype.kind == "i" else torch.tensor(t, dtype=x.dtype)
+        ),
+        t,
+        (N, C),
+        {"reduction": "mean", **options},
+    )
+
+
+CLASSES, SHARES = targets(())["indices"], targets(())["probabilities"]
+
+MODULES = [
+    Case("nn.Linear", linear, torch_linear, [[(5, 3), (4, 3), (4,)], [(5, 3), (4, 3)]]),
+    Case(
+        "nn.Sequential",
+        network,
+        lambda torch, *xs: torch_linear(torch, *xs).tanh(),
+        [[(5, 3), (4, 3), (4,)]],
+    ),
+    activation("ReLU"),
+    activation("LeakyReLU"),
+    activation("LeakyReLU", negative_slope=0.3),
+    activation("ELU"),
+    activation("ELU", alpha=0.5),
+    activation("GELU"),
+    activation("GELU", approximate="tanh"),
+    activation("SiLU"),
+    activation("Softplus"),
+    activation("Sigmoid"),
+    activation("Tanh"),
+    activation("Softmax", ROWS, dim=-1),
+    activation("Softmax", CUBES, dim=1),
+    activation("LogSoftmax", ROWS, dim=-1),
+    activation("LogSoftmax", CUBES, dim=0),
+    activation("Flatten", [[(5, 3)], [(2, 3, 4)], [(2, 1, 2, 2)], [(0, 3)]]),
+    Case(
+        "nn.Dropout",
+        lambda x: nn.Dropout(0.3, rng=7)(x),
+        lambda torch, x: same_mask(torch, x, 0.3),
+        ANY,
+    ),
+    loss_module("CrossEntropy", "CrossEntropyLoss", CLASSES),
+    loss_module(
+        "CrossEntropy",
+        "CrossEntropyLoss",
+        CLASSES,
+        weight=WEIGHT,
+        ignore_index=1,
+        label_smoothing=0.1,
+    ),
+    loss_module("CrossEntropy", "CrossEntropyLoss", SHARES, weight=WEIGHT, reduction="none"),
+    Case(
+        "nn.CrossEntropy",
+        lambda p: nn.CrossEntropy(from_probabilities=True)(p, CLASSES),
+        lambda torch, p: torch.nn.functional.nll_loss(p.log(), torch.from_numpy(CLASSES)),
+        [[(N, C)]],
+        probabilities,
+        note="from_probabilities",
+    ),
+    loss_module("NLLLoss", "NLLLoss", CLASSES),
+    loss_module("NLLLoss", "NLLLoss", CLASSES, weight=WEIGHT, ignore_index=1, reduction="sum"),
+    *[
+        Case(
+            "nn.MSELoss",
+            lambda x, t, how=how: nn.MSELoss(reduction=how)(x, t),
+            lambda torch, x, t, how=how: torch.nn.MSELoss(reduction=how)(x, t),
+            [[(3, 4)] * 2],
+            note=how,
+        )
+        for how in REDUCTION
+    ],
+    loss_module("BCEWithLogitsLoss", "BCEWithLogitsLoss", SHARES),
+    loss_module(
+        "BCEWithLogitsLoss",
+        "BCEWithLogitsLoss",
+        SHARES,
+        weight=WEIGHT,
+        pos_weight=WEIGHT,
+        reduction="sum",
+    ),
+]
+
+CASES = [
+    *ARITHMETIC,
+    *ELEMENTWISE,
+    *REDUCTIONS,
+    *SHAPES,
+    *ACTIVATIONS,
+    *LINEAR,
+    *DROPOUT,
+    *CROSS_ENTROPY,
+    *NLL,
+    *BINARY,
+    *MSE,
+    *MODULES,
 ]

@@ -75,7 +75,8 @@ def gradcheck(
     The output y of f is weighted by a random upstream gradient u, and for each element x of each
     input Σ u (y(x + h) − y(x − h)) / 2h is compared with what `backward(u)` computes. The step h
     is 6e-6 · min(|x|, 1), and 6e-6 at 0: the error of a central difference is then about 4e-11 of
-    the function's value, where truncation (h²) and rounding (ε / h) balance.
+    the function's value, where truncation (h²) and rounding (ε / h) balance. An element that fails
+    gets a second chance with 6e-6, since a smaller step may vanish in the rounding of y.
 
     Args:
         f: takes the inputs as Tensors, and returns one Tensor; a Module's parameters are checked.
@@ -91,12 +92,12 @@ def gradcheck(
         GradcheckError: a backward pass is wrong; its text is the report.
         ArgumentError: there is nothing to check, or f returns no Tensor.
     """
-    inputs = [inputs] if isinstance(inputs, (Tensor, np.ndarray)) else list(inputs)
+    inputs = [inputs] if isinstance(inputs, (Tensor, np.ndarray, float)) else list(inputs)
     module = f if module is None and isinstance(f, Module) else module
     parameters = module.named_parameters() if module is not None else []
     arguments = [_in_float64(x) for x in inputs]
     checked = [(f"input {i}", x) for i, x in enumerate(arguments) if isinstance(x, Tensor)]
-    checked += parameters
+    checked += [(name, p) for name, p in parameters if p.requires_grad]
     if not checked:
         raise ArgumentError(
             message("gradcheck", "there is nothing to check", "0 inputs", "pass float inputs")
@@ -109,9 +110,12 @@ def gradcheck(
         results = []
         for name, x in checked:
             analytic = np.zeros(x.shape) if x.grad is None else x.grad
-            with no_grad():
-                numeric, noise = _differences(lambda: _evaluate(f, arguments).data, x.data, u, eps)
-            results.append(_compare(name, analytic, numeric, atol + rtol * abs(numeric) + noise))
+            numeric, tolerance = np.zeros(x.shape), np.zeros(x.shape)
+            with no_grad(), np.errstate(all="ignore"):
+                for at in np.ndindex(x.shape):
+                    tries = _differences(lambda: _evaluate(f, arguments).data, x.data, at, u, eps)
+                    numeric[at], tolerance[at] = _first_passing(tries, analytic[at], atol, rtol)
+            results.append(_compare(name, analytic, numeric, tolerance))
     report = Report(tuple(results))
     if raises and not report:
         raise GradcheckError(f"gradcheck: the backward pass is wrong\n{report}")
@@ -119,7 +123,7 @@ def gradcheck(
 
 
 def _in_float64(x):
-    """Return a float64 leaf with x's values and strides; what is not floating stays as it is."""
+    """Return a float64 leaf with x's values and memory order; what is not floating stays as is."""
     data = x.data if isinstance(x, Tensor) else np.asarray(x)
     if data.dtype.kind != "f":
         return x
@@ -147,22 +151,33 @@ def _evaluate(f: Callable, arguments: list) -> Tensor:
     return y
 
 
-def _differences(evaluate: Callable, x: np.ndarray, u: np.ndarray, eps: float | None):
-    """Return the numeric gradient of Σ u y at every element of x, and its rounding error."""
-    numeric, noise = np.zeros(x.shape), np.zeros(x.shape)
-    for index in np.ndindex(x.shape):
-        value = x[index]
-        h = (6e-6 if eps is None else eps) * (min(abs(value), 1.0) or 1.0)
-        x[index] = value + h
-        above, y_above = x[index], evaluate()
-        x[index] = value - h
-        below, y_below = x[index], evaluate()
-        x[index] = value
+def _differences(evaluate: Callable, x: np.ndarray, at: tuple, u: np.ndarray, eps: float | None):
+    """Yield the numeric gradient of Σ u y at one element of x, and its rounding error.
+
+    First for the step that shrinks with |x|, then for the full one, where it is another.
+    """
+    value, full = x[at], 6e-6 if eps is None else eps
+    for h in dict.fromkeys((full * (min(abs(value), 1.0) or 1.0), full)):
+        x[at] = value + h
+        above, y_above = x[at], evaluate().copy()  # a copy: y may be a view of x
+        x[at] = value - h
+        below, y_below = x[at], evaluate().copy()
+        x[at] = value
         step = above - below  # what was really stepped, after rounding
-        numeric[index] = (u * (y_above - y_below)).sum() / step
         size = np.where(y_above == y_below, 0, abs(y_above) + abs(y_below))
-        noise[index] = np.finfo(np.float64).eps * (abs(u) * size).sum() / step
-    return numeric, noise
+        noise = np.finfo(np.float64).eps * (abs(u) * size).sum() / step
+        yield (u * (y_above - y_below)).sum() / step, noise
+
+
+def _first_passing(tries: Iterator, analytic: float, atol: float, rtol: float):
+    """Return the numeric value and the tolerance of the first try that passes, or of the first."""
+    first = None
+    for numeric, noise in tries:
+        tolerance = atol + rtol * abs(numeric) + noise
+        if abs(analytic - numeric) <= tolerance:
+            return numeric, tolerance
+        first = first or (numeric, tolerance)
+    return first
 
 
 def _compare(name: str, analytic, numeric, tolerance) -> Result:

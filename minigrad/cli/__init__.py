@@ -3,11 +3,12 @@
 import click
 
 from .. import __version__
+from .command import HELP
 from .datasets import datasets
 from .train import train
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings=HELP)
 @click.version_option(__version__, message="minigrad %(version)s")
 def main():
     """Train small classifiers with a framework that you can read in an afternoon."""

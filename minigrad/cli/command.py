@@ -1,5 +1,7 @@
 """What the commands share: errors become one line on stderr and an exit code."""
 
+import errno
+
 import click
 
 from .. import errors
@@ -12,19 +14,31 @@ EXIT_CODES = {
     errors.DivergedError: 4,
 }
 INTERRUPTED = 130
+HELP = {"help_option_names": ["-h", "--help"]}
 
 
 class Command(click.Command):
     """A command whose failures are one line after `Error:`, without a traceback."""
 
     def invoke(self, ctx):
-        """Run the command, and turn minigrad's errors into Click's."""
+        """Run the command, and turn the errors that a user can do something about into Click's."""
         try:
             return super().invoke(ctx)
         except errors.MinigradError as error:
-            failure = click.ClickException(str(error))
-            failure.exit_code = EXIT_CODES.get(type(error), 1)
-            raise failure from error
+            raise _failure(str(error), EXIT_CODES.get(type(error), 1)) from error
+        except MemoryError as error:
+            text = f"out of memory: {error}; make the network or the batches smaller"
+            raise _failure(text, EXIT_CODES[errors.ArgumentError]) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read our output has left; Click ends quietly
+                raise
+            raise _failure(str(error), EXIT_CODES[errors.DataError]) from error
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _failure(text: str, exit_code: int) -> click.ClickException:
+    failure = click.ClickException(text)
+    failure.exit_code = exit_code
+    return failure

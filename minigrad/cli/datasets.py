@@ -3,11 +3,11 @@
 import click
 
 from ..data import BUILTIN
-from .command import Command
+from .command import HELP, Command
 from .defaults import OWN_DEFAULTS
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, context_settings=HELP)
 def datasets():
     """List the built-in data sets with their sizes and sources.
 

@@ -18,6 +18,8 @@ from .. import __version__, nn
 from ..data import Dataset
 from ..training import Epoch, Evaluation, classification_report
 
+BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+
 
 class Report:
     """Writes a run for a person or, with --json, for a program."""
@@ -31,7 +33,8 @@ class Report:
         """Tell the data, the split, the options, which of them are the data's own, the model."""
         sizes = dict(zip(("training", "validation", "test"), map(len, parts), strict=True))
         if self.verbose:
-            _remark(f"minigrad {__version__}, NumPy {np.__version__}, {sys.version.split()[0]}")
+            python = sys.version.split()[0]
+            _remark(f"minigrad {__version__}, NumPy {np.__version__}, Python {python}")
         if self.quiet:
             return
         if self.as_json:
@@ -67,16 +70,17 @@ class Report:
     @contextlib.contextmanager
     def progress(self, epochs: int) -> Iterator[Callable[[Epoch], None]]:
         """Yield what to call after each epoch: it moves a bar or, without a terminal, prints."""
-        bar = sys.stderr.isatty() and not self.quiet
+        bar = not self.quiet and sys.stderr is not None and sys.stderr.isatty()
         started = time.perf_counter()
-        with tqdm(total=epochs, unit="epoch", disable=not bar, dynamic_ncols=True) as meter:
+        with tqdm(total=epochs, bar_format=BAR, disable=not bar, dynamic_ncols=True) as meter:
 
             def on_epoch(epoch: Epoch) -> None:
                 if self.as_json and not self.quiet:
-                    _event(**{"event": "epoch", **epoch._asdict()})
+                    with tqdm.external_write_mode():  # not onto the bar's own line
+                        _event(**{"event": "epoch", **epoch._asdict()})
                 line = f"epoch {epoch.epoch}/{epochs}  {_numbers(epoch)}"
                 if bar:
-                    meter.set_postfix_str(_numbers(epoch), refresh=False)
+                    meter.set_postfix_str(_short(epoch), refresh=False)
                     meter.update()
                     if self.verbose:
                         meter.write(line, file=sys.stderr)
@@ -132,6 +136,12 @@ def _numbers(epoch: Epoch) -> str:
     if epoch.val_loss is not None:
         text += f"  val loss {epoch.val_loss:.4f}  val accuracy {epoch.val_accuracy:.2%}"
     return text
+
+
+def _short(epoch: Epoch) -> str:
+    """Return what still fits beside a bar of 80 columns."""
+    text = f"loss {epoch.train_loss:.4f}, train {epoch.train_accuracy:.2%}"
+    return text if epoch.val_accuracy is None else f"{text}, val {epoch.val_accuracy:.2%}"
 
 
 def _remark(text: str) -> None:

@@ -1,11 +1,25 @@
 """`minigrad train`: from a data set to a classifier and its test results."""
 
+import math
+
 import click
 
-from .command import Command
+from .command import HELP, Command
 from .defaults import DEFAULTS, OWN_DEFAULTS
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh")
+WIDEST = 1_000_000
+
+
+class Number(click.FloatRange):
+    """A finite number in a range: Click lets nan pass, and inf where the range has no end."""
+
+    def convert(self, value, param, ctx):
+        """Return the float, or fail with one line."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 def _widths(ctx, option, text: str | None) -> tuple[int, ...] | None:
@@ -16,10 +30,10 @@ def _widths(ctx, option, text: str | None) -> tuple[int, ...] | None:
         widths = tuple(int(part) for part in text.split(",")) if text.strip() else ()
     except ValueError:
         widths = (0,)
-    if any(width < 1 for width in widths):
+    if any(not 1 <= width <= WIDEST for width in widths):
         raise click.BadParameter(
-            f"{text!r} is no list of widths; write whole numbers from 1 with commas between them, "
-            "such as 64,32, or '' for no hidden layer"
+            f"{text!r} is no list of widths; write whole numbers from 1 to {WIDEST} with commas "
+            "between them, such as 64,32, or '' for no hidden layer"
         )
     return widths
 
@@ -32,32 +46,32 @@ def _own(name: str, **kind):
     )
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, context_settings=HELP)
 @click.argument("data", default="digits")
 @_own("--hidden", callback=_widths, metavar="N,N…", help="Hidden widths; '' for none.")
 @click.option("--activation", type=click.Choice(ACTIVATIONS), default="relu", show_default=True)
 @click.option(
     "--dropout",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Number(0, 1, max_open=True),
     default=0.0,
     show_default=True,
     help="Probability of dropping a hidden unit.",
 )
 @_own("--epochs", type=click.IntRange(1), help="Times to go through the training rows.")
 @_own("--batch-size", type=click.IntRange(1), help="Rows in one step.")
-@_own("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate.")
+@_own("--lr", type=Number(0, min_open=True), help="Learning rate.")
 @click.option(
     "--momentum",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Number(0, 1, max_open=True),
     default=0.9,
     show_default=True,
     help="Share of the last step that is kept.",
 )
 @click.option("--nesterov", is_flag=True, help="Nesterov's momentum.")
-@_own("--weight-decay", type=click.FloatRange(0), help="Factor of the L2 penalty.")
+@_own("--weight-decay", type=Number(0), help="Factor of the L2 penalty.")
 @_own(
     "--label-smoothing",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Number(0, 1, max_open=True),
     help="Share of the target that is spread over all classes.",
 )
 @click.option(
@@ -68,14 +82,14 @@ def _own(name: str, **kind):
 )
 @click.option(
     "--test-fraction",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Number(0, 1, min_open=True, max_open=True),
     default=0.2,
     show_default=True,
     help="Share of the rows that are kept for the final test.",
 )
 @click.option(
     "--val-fraction",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Number(0, 1, max_open=True),
     default=0.1,
     show_default=True,
     help="Share of the rows that judge each epoch.",
@@ -101,7 +115,11 @@ def train(data, as_json, quiet, verbose, **options):
     """
     from .run import run  # NumPy's random numbers and tqdm: not for --help
 
-    given = {key: value for key, value in options.items() if value is not None}
+    if quiet and verbose:
+        raise click.UsageError("-q and -v exclude each other; give one of them")
+    # Click hands the options over as they were typed; what is printed keeps to one order.
+    declared = [option.name for option in click.get_current_context().command.params]
+    given = {key: options[key] for key in declared if options.get(key) is not None}
     own = {key: v for key, v in OWN_DEFAULTS.get(data, {}).items() if key not in given}
     chosen = {**DEFAULTS, **own, **given}
     if isinstance(chosen["hidden"], str):

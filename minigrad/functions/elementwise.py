@@ -126,7 +126,9 @@ class Maximum(Function):
 
     def backward(self, gy):
         share = np.where(self.a == self.b, gy / 2, gy)
-        return np.where(self.a < self.b, 0, share), np.where(self.b < self.a, 0, share)
+        ga = np.where(self.a < self.b, 0, share) if self.needs[0] else None
+        gb = np.where(self.b < self.a, 0, share) if self.needs[1] else None
+        return ga, gb
 
 
 class Minimum(Function):
@@ -142,7 +144,9 @@ class Minimum(Function):
 
     def backward(self, gy):
         share = np.where(self.a == self.b, gy / 2, gy)
-        return np.where(self.a > self.b, 0, share), np.where(self.b > self.a, 0, share)
+        ga = np.where(self.a > self.b, 0, share) if self.needs[0] else None
+        gb = np.where(self.b > self.a, 0, share) if self.needs[1] else None
+        return ga, gb
 
 
 class Where(Function):
@@ -157,7 +161,9 @@ class Where(Function):
         return np.where(condition, a, b)
 
     def backward(self, gy):
-        return np.where(self.condition, gy, 0), np.where(self.condition, 0, gy)
+        ga = np.where(self.condition, gy, 0) if self.needs[0] else None
+        gb = np.where(self.condition, 0, gy) if self.needs[1] else None
+        return ga, gb
 
 
 class Clip(Function):

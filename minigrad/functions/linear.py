@@ -2,7 +2,9 @@
 
 import math
 
-from ..engine import Function, to_array
+import numpy as np
+
+from ..engine import Function, as_tensor
 from ..errors import ShapeError, message
 from .shapes import reshape
 
@@ -19,6 +21,7 @@ class Linear(Function):
 
     fresh = True
 
+    @np.errstate(all="ignore")
     def forward(self, x, W, b=None):
         self.x, self.W = x, W
         y = x @ W.T
@@ -41,8 +44,9 @@ def linear(x, W, b=None):
     Raises:
         ShapeError: the shapes do not fit.
     """
-    inputs = (x, W) if b is None else (x, W, b)
-    x_shape, W_shape, *b_shape = [to_array(a).shape for a in inputs]
+    x, W = as_tensor(x), as_tensor(W)
+    inputs = (x, W) if b is None else (x, W, as_tensor(b))
+    x_shape, W_shape, *b_shape = [a.data.shape for a in inputs]
     if len(W_shape) != 2 or x_shape[-1:] != W_shape[1:] or b_shape not in ([], [W_shape[:1]]):
         raise _shape_error(x_shape, W_shape, *b_shape)
     if len(x_shape) == 2:

@@ -8,8 +8,9 @@ maths.
 import numpy as np
 
 from ..engine import Function, as_tensor, constant, to_array
-from ..errors import ArgumentError, DataError, ShapeError, message, warn_once
+from ..errors import ArgumentError, DataError, DTypeError, ShapeError, message, warn_once
 from .activations import Softmax, logistic, shifted
+from .elementwise import where as select
 from .reductions import sum
 from .shapes import getitem, reshape, transpose
 from .targets import check_reduction, check_target, check_weight, first_bad_row
@@ -26,6 +27,7 @@ class CrossEntropy(Function):
     second has −1 for c = t: each logit is pushed down by its probability, and t's up by 1.
     """
 
+    @np.errstate(all="ignore")
     def forward(self, z, t, w, total):
         z = shifted(z, 1)
         self.p = np.exp(z)
@@ -90,6 +92,7 @@ class NLLLoss(Function):
     gxₙc = −gy wₙ for c = tₙ, 0 elsewhere
     """
 
+    @np.errstate(all="ignore")
     def forward(self, x, t, w, total):
         self.shape, self.rows, self.t, self.w = x.shape, np.arange(len(t)), t, w
         losses = -w * x[self.rows, t]
@@ -108,6 +111,7 @@ class MSELoss(Function):
     gt = −gx
     """
 
+    @np.errstate(all="ignore")
     def forward(self, x, t, w, total):
         self.w, self.d = w, x - t
         y = self.w * np.square(self.d)
@@ -128,6 +132,7 @@ class BCEWithLogits(Function):
     −ln s = ln(1 + e⁻ˣ) has the slope s − 1, and −ln(1 − s) = ln(1 + eˣ) has the slope s.
     """
 
+    @np.errstate(all="ignore")
     def forward(self, x, t, w, k, total):
         self.x, self.t, self.w, self.k = x, t, w, k
         losses = w * (k * t * np.logaddexp(-x, 0) + (1 - t) * np.logaddexp(x, 0))
@@ -155,8 +160,8 @@ def cross_entropy(
         target: class indices (N, d1 … dk), integers from 0 to C − 1; or rows of probabilities
             shaped as the logits, of which a one-hot row is one.
         weight: (C,), multiplies the loss of each class.
-        ignore_index: rows with this target count nothing; for class indices only. Its logits
-            still stand in the softmax of the other rows.
+        ignore_index: rows with this target count nothing; for class indices only. The class
+            still stands in the softmax of the other rows.
         label_smoothing: ε from 0 to 1; the target becomes (1 − ε) target + ε / C.
         reduction: "mean", "sum", or "none" for a loss of the target's shape (N, d1 … dk). The
             mean divides by Σₙ weight[targetₙ] over the rows that count for class indices, and by
@@ -169,9 +174,9 @@ def cross_entropy(
         ArgumentError: an option is outside its values.
     """
     where = "cross_entropy"
-    logits = as_tensor(logits)
+    logits = _floating(logits)
     z = logits.data
-    t = check_target(where, z.shape, target, ignore_index)
+    t = check_target(where, "logits", z.shape, target, ignore_index)
     weight = check_weight(where, weight, z.shape[1], z.dtype)
     check_reduction(where, reduction)
     if not 0 <= label_smoothing <= 1:
@@ -194,7 +199,7 @@ def cross_entropy(
     if z.ndim > 2:
         logits, z = _class_last(logits), _class_last(z)
         t = t.reshape(-1) if indices else _class_last(t)
-    t, scale = _row_scale(z, t, weight, ignore_index, reduction)
+    logits, t, scale = _row_scale(logits, t, weight, ignore_index, reduction)
     if scale is None:
         return _mean_of_nothing(where, logits)
     if indices and not label_smoothing and not from_probabilities:
@@ -221,20 +226,20 @@ def nll_loss(log_probs, target, *, weight=None, ignore_index=None, reduction: st
         ShapeError, DTypeError, DataError, ArgumentError: as for `cross_entropy`.
     """
     where = "nll_loss"
-    log_probs = as_tensor(log_probs)
+    log_probs = _floating(log_probs)
     x = log_probs.data
-    t = check_target(where, x.shape, target, ignore_index)
-    if t.ndim == x.ndim:
-        facts = f"log_probs {x.shape}, target {t.shape}"
+    if x.ndim > 1 and to_array(target).shape == x.shape:
+        facts = f"log_probs {x.shape}, target {x.shape}"
         raise ShapeError(
             message(where, "the target has to be class indices", facts, "use target.argmax(axis=1)")
         )
+    t = check_target(where, "log_probs", x.shape, target, ignore_index)
     weight = check_weight(where, weight, x.shape[1], x.dtype)
     check_reduction(where, reduction)
     shape = t.shape
     if x.ndim > 2:
         log_probs, x, t = _class_last(log_probs), _class_last(x), t.reshape(-1)
-    t, scale = _row_scale(x, t, weight, ignore_index, reduction)
+    log_probs, t, scale = _row_scale(log_probs, t, weight, ignore_index, reduction)
     if scale is None:
         return _mean_of_nothing(where, log_probs)
     w = scale if weight is None else scale * weight[t]
@@ -253,7 +258,7 @@ def mse_loss(x, target, *, reduction: str = "mean"):
         ArgumentError: `reduction` is not mean, sum or none.
     """
     check_reduction("mse_loss", reduction)
-    size = _check_same_shape("mse_loss", x, target)
+    size = _check_same_shape("mse_loss", "x", x, target)
     if reduction == "mean" and not size:
         return _mean_of_nothing("mse_loss", as_tensor(x))
     w = 1 / size if reduction == "mean" else 1
@@ -273,15 +278,16 @@ def binary_cross_entropy_with_logits(
         reduction: "mean" over all elements, "sum" or "none".
 
     Raises:
-        ShapeError: logits and target differ in shape.
+        ShapeError: logits and target differ in shape, or a weight does not broadcast to it.
+        DTypeError: the target or a weight does not hold numbers.
         DataError: a target is outside 0 … 1.
         ArgumentError: `reduction` is not mean, sum or none.
     """
     where = "binary_cross_entropy_with_logits"
     check_reduction(where, reduction)
-    size = _check_same_shape(where, logits, target)
-    dtype = to_array(logits).dtype
-    t = constant(where, "target", target).astype(dtype)
+    logits = _floating(logits)
+    size = _check_same_shape(where, "logits", logits, target)
+    t = _numbers(where, "target", target, logits)
     if not ((t >= 0) & (t <= 1)).all():
         raise DataError(
             message(
@@ -292,11 +298,34 @@ def binary_cross_entropy_with_logits(
             )
         )
     if reduction == "mean" and not size:
-        return _mean_of_nothing(where, as_tensor(logits))
-    w = 1 if weight is None else constant(where, "weight", weight).astype(dtype)
-    k = 1 if pos_weight is None else constant(where, "pos_weight", pos_weight).astype(dtype)
+        return _mean_of_nothing(where, logits)
+    w = 1 if weight is None else _numbers(where, "weight", weight, logits)
+    k = 1 if pos_weight is None else _numbers(where, "pos_weight", pos_weight, logits)
     w = w / size if reduction == "mean" else w
     return BCEWithLogits.apply(logits, t=t, w=w, k=k, total=reduction != "none")
+
+
+def _floating(x):
+    """Return x as a Tensor of floats: a loss of integers is none."""
+    x = as_tensor(x)
+    return x if x.dtype.kind == "f" else as_tensor(x.data.astype(np.float64))
+
+
+def _numbers(where, name, a, logits):
+    """Return `a` as an array of the logits' dtype that broadcasts to their shape."""
+    a = constant(where, name, a)
+    facts = f"logits {logits.shape}, {name} {a.shape} {a.dtype}"
+    if a.dtype.kind not in "iufb":
+        raise DTypeError(message(where, f"{name} does not hold numbers", facts, "give numbers"))
+    try:
+        np.broadcast_to(a, logits.shape)
+    except ValueError:
+        wrong, remedy = (
+            f"{name} does not broadcast to the logits",
+            "give one number for each column",
+        )
+        raise ShapeError(message(where, wrong, facts, remedy)) from None
+    return a.astype(logits.dtype)
 
 
 def _class_last(x):
@@ -308,24 +337,24 @@ def _class_last(x):
     return reshape(transpose(x, axes), (rows, x.shape[1]))
 
 
-def _row_scale(z, t, weight, ignore_index, reduction):
-    """Return the targets without ignored ones, and the factor of each row's loss, (N,) or a number.
+def _row_scale(x, t, weight, ignore_index, reduction):
+    """Return the input and the targets without ignored rows, and the factor of each row's loss.
 
-    The factor is 0 where the target is ignored, and there some class with a finite logit stands
-    in for it. For the mean it is divided by the sum of the weights of the rows that count, and it
-    is None if there are none.
+    An ignored row has the factor 0 and zeros in the input, so that nothing of it is left, not even
+    a NaN. For the mean the factor, (N,) or a number, is divided by the sum of the weights of the
+    rows that count; it is None if there are none.
     """
     counts, size = 1.0, len(t)
     if ignore_index is not None:
         keep = t != ignore_index
-        counts = keep.astype(z.dtype)
+        x, t = select(keep[:, None], x, 0), np.where(keep, t, 0)
+        counts = keep.astype(x.dtype)
         size = counts.sum()
-        t = np.where(keep, t, z.argmax(axis=1))
     if weight is not None and t.ndim == 1:
         size = (counts * weight[t]).sum()
     if reduction == "mean":
         counts = counts / size if size else None
-    return t, counts
+    return x, t, counts
 
 
 def _mean_of_nothing(where, x):
@@ -342,6 +371,8 @@ def _mean_of_nothing(where, x):
 
 
 def _check_probabilities(where, p):
+    if np.isnan(p).any():
+        return  # what a softmax of NaN gives: NaN in, NaN out
     if (bad := first_bad_row(p)) is not None:
         row, why = bad
         raise DataError(
@@ -354,15 +385,15 @@ def _check_probabilities(where, p):
         )
 
 
-def _check_same_shape(where, x, target) -> int:
-    """Return the size of x; ShapeError where the target has another shape."""
+def _check_same_shape(where, name, x, target) -> int:
+    """Return the size of x, the input `name`; ShapeError where the target has another shape."""
     x, t = to_array(x), to_array(target)
     if x.shape != t.shape:
         raise ShapeError(
             message(
                 where,
-                "x and target differ in shape, and a loss never broadcasts",
-                f"x {x.shape}, target {t.shape}",
+                f"{name} and target differ in shape, and a loss never broadcasts",
+                f"{name} {x.shape}, target {t.shape}",
                 f"use target.reshape{x.shape}" if x.size == t.size else "give one target for each",
             )
         )

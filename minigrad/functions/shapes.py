@@ -76,9 +76,9 @@ class Concatenate(Function):
     """
 
     def forward(self, *xs, axis):
-        self.axis = axis
-        self.ends = np.cumsum([x.shape[axis] for x in xs])[:-1]
-        return np.concatenate(xs, axis=axis)
+        y = np.concatenate(xs, axis=axis)
+        self.axis, self.ends = axis, np.cumsum([x.shape[axis] for x in xs])[:-1]
+        return y
 
     def backward(self, gy):
         return tuple(np.split(gy, self.ends, axis=self.axis))
@@ -112,9 +112,14 @@ def transpose(x, axes=None):
 def expand_dims(x, axis):
     """Return x with axes of length 1 inserted, so that they stand at `axis` (int or tuple).
 
-    A reshape: gx is gy in the shape of x.
+    A reshape: gx is gy in the shape of x. Raises ShapeError for an axis out of bounds.
     """
-    return reshape(x, np.expand_dims(to_array(x), axis).shape)
+    try:
+        shape = np.expand_dims(to_array(x), axis).shape
+    except ValueError as error:
+        facts, remedy = f"x {to_array(x).shape}, axis {axis}", "count the axes of the result"
+        raise ShapeError(message("expand_dims", str(error), facts, remedy)) from error
+    return reshape(x, shape)
 
 
 def squeeze(x, axis=None):
@@ -152,9 +157,10 @@ def getitem(x, index):
 
 
 def _plain_index(part):
-    if isinstance(part, (int, slice, type(None), type(Ellipsis), np.ndarray)):
+    if isinstance(part, (int, slice, type(None), type(Ellipsis))):
         return part
-    return np.asarray(part) if len(part) else np.zeros(0, dtype=int)
+    part = constant("getitem", "index", part)
+    return part if part.size or part.dtype.kind in "iub" else part.astype(int)  # [] is float
 
 
 def concatenate(xs, axis: int = 0):

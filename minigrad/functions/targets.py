@@ -10,32 +10,32 @@ from ..engine import constant
 from ..errors import ArgumentError, DataError, DTypeError, ShapeError, message
 
 
-def check_target(where: str, logits: tuple, target, ignore_index) -> np.ndarray:
+def check_target(where: str, name: str, logits: tuple, target, ignore_index) -> np.ndarray:
     """Return the target as an array: class indices (N, d…) or rows (N, C, d…).
 
-    The two differ in their number of axes. `logits` is the shape (N, C, d…).
+    The two differ in their number of axes. `logits` is the shape (N, C, d…) of the input `name`.
 
     Raises:
         ShapeError, DTypeError, DataError: the target is neither; the text says how to make it one.
     """
     t = constant(where, "target", target)
-    wrong = None
+    wrong, indices = None, t.shape == logits[:1] + logits[2:]
     if len(logits) < 2:
-        wrong = ShapeError, "the logits need the axes (N, C)", "add one: logits.reshape(1, -1)"
+        wrong = ShapeError, f"{name} need the axes (N, C)", f"add one: {name}.reshape(1, -1)"
     elif t.dtype.kind not in "iufb":
         remedy = "map class names to indices first: names.index(label)"
         wrong = DTypeError, "the target does not hold numbers", remedy
-    elif t.shape == logits[:1] + logits[2:]:
+    elif indices:
         wrong = _wrong_indices(t, logits[1], ignore_index)
     elif t.shape == logits:
         wrong = _wrong_rows(t, ignore_index)
     else:
-        wrong = ShapeError, *_wrong_shape(logits, t.shape)
+        wrong = ShapeError, *_wrong_shape(name, logits, t.shape)
     if wrong is not None:
         error, what, remedy = wrong
-        facts = f"logits {logits}, target {t.shape} {t.dtype}"
+        facts = f"{name} {logits}, target {t.shape} {t.dtype}"
         raise error(message(where, what, facts, remedy))
-    return t
+    return t.astype(np.intp, copy=False) if indices else t
 
 
 def check_weight(where: str, weight, classes: int, dtype) -> np.ndarray | None:
@@ -56,6 +56,7 @@ def check_reduction(where: str, reduction: str) -> None:
         raise ArgumentError(message(where, wrong, facts, "choose one of them"))
 
 
+@np.errstate(all="ignore")
 def first_bad_row(rows: np.ndarray) -> tuple[int, str] | None:
     """Return the first row (N, C, d…) that holds no probabilities, and why; None if all do."""
     sums = rows.sum(axis=1)
@@ -68,7 +69,7 @@ def first_bad_row(rows: np.ndarray) -> tuple[int, str] | None:
 
 
 def _wrong_indices(t, classes, ignore_index):
-    if t.dtype.kind == "f":
+    if t.dtype.kind == "f" and t.size:
         remedy = "convert them with target.astype(int), or give rows of C probabilities"
         return DTypeError, "class indices have to be integers", remedy
     used = t if ignore_index is None else t[t != ignore_index]
@@ -98,18 +99,20 @@ def _wrong_rows(q, ignore_index):
     return DataError, wrong, "give class indices (N,), or rows (N, C) that sum to 1"
 
 
-def _wrong_shape(logits, t):
+def _wrong_shape(name, logits, t):
     n, c, *rest = logits
     if t == (n, 1, *rest):
         shape = "-1" if not rest else str((n, *rest))
         return "the target has an axis of length 1 too many", f"pass target.reshape({shape})"
     if len(t) == len(logits) and t[:1] + t[2:] == (n, *rest):
-        wrong = f"the target's rows have {t[1]} classes, the logits {c}"
+        wrong = f"the target's rows have {t[1]} classes, {name} have {c}"
         return wrong, "make the last layer as wide as there are classes"
-    if len(t) == len(logits) - 1:
-        transposed = len(logits) == 2 and t == (c,)
-        remedy = "did you transpose the logits? They are (N, C)"
-        wrong = f"there are {n} rows of logits and {t[0]} targets"
-        return wrong, remedy if transposed else "give one target for each row"
+    if rest and t == logits[:-1]:
+        wrong = f"the classes seem to be the last axis of {name}, and belong on axis 1"
+        return wrong, f"transpose {name} to (N, C, d1 … dk)"
+    if len(t) == len(logits) - 1 and not rest:
+        wrong = f"{name} have {n} rows, but there are {t[0]} targets"
+        transposed = f"did you transpose {name}? They are (N, C)"
+        return wrong, transposed if t == (c,) else "give one target for each row"
     remedy = f"give class indices {(n, *rest)}, or probabilities {logits}"
-    return "the target's axes do not fit those of the logits", remedy
+    return f"the target's axes do not fit those of {name}", remedy

@@ -58,11 +58,21 @@ class Sequential(Module):
     """The layers in a row: each one's output is the next one's input. Named "0", "1", …"""
 
     def __init__(self, *layers: Module):
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise ArgumentError(
+                    message(
+                        "Sequential",
+                        f"layer {i} is no Module",
+                        f"it is {layer!r}",
+                        "give the layers one by one, as in Sequential(Linear(4, 3), ReLU())",
+                    )
+                )
         self.layers = layers
 
-    def children(self) -> list[tuple[str, Module]]:
+    def children(self) -> list[tuple[str, "Module | Parameter"]]:
         """Return the layers by number: their parameters are `0.weight`, `0.bias`, …"""
-        return [(str(i), layer) for i, layer in enumerate(self.layers)]
+        return [(name.removeprefix("layers."), child) for name, child in super().children()]
 
     def forward(self, x):
         """Return the last layer's output."""

@@ -40,8 +40,8 @@ class Module:
         """Compute the output from the inputs."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
-    def __call__(self, *inputs):
-        y = self.forward(*inputs)
+    def __call__(self, *inputs, **options):
+        y = self.forward(*inputs, **options)
         for watch in _watchers:
             watch(self, y)
         return y
@@ -98,6 +98,7 @@ class Module:
             ArgumentError: names are missing or unexpected, or shapes differ; all are listed.
         """
         named = self.named_parameters()
+        state = {name: np.asarray(value) for name, value in state.items()}
         aliases = {name for name, p in _walk(self) if isinstance(p, Parameter)}
         faults = []
         if strict and (missing := [name for name, _ in named if name not in state]):
@@ -105,8 +106,10 @@ class Module:
         if strict and (unexpected := [name for name in state if name not in aliases]):
             faults.append(f"unexpected {', '.join(unexpected)}")
         for name, p in named:
-            if name in state and np.shape(state[name]) != p.shape:
-                faults.append(f"{name} is {np.shape(state[name])} for {p.shape}")
+            if name in state and state[name].shape != p.shape:
+                faults.append(f"{name} is {state[name].shape} for {p.shape}")
+            elif name in state and state[name].dtype.kind not in "fiub":
+                faults.append(f"{name} holds {state[name].dtype}, not numbers")
         if faults:
             raise ArgumentError(
                 message(
@@ -128,12 +131,13 @@ class Module:
         lines = [
             f"({name}): {child!r}" for name, child in self.children() if isinstance(child, Module)
         ]
+        inner = "\n".join(lines).replace("\n", "\n  ")
+        return self._describe(f"\n  {inner}\n" if lines else "")
+
+    def _describe(self, inner: str = "") -> str:
         mode = "" if self.training else "eval"
         own = ", ".join(part for part in (self.extra_repr(), mode) if part)
-        if not lines:
-            return f"{type(self).__name__}({own})"
-        inner = "\n".join(lines).replace("\n", "\n  ")
-        return f"{type(self).__name__}({own}\n  {inner}\n)"
+        return f"{type(self).__name__}({own}{inner})"
 
 
 def _collect(name: str, value, found: list) -> None:
@@ -151,11 +155,12 @@ def _collect(name: str, value, found: list) -> None:
 def _walk(module: Module, prefix: str = "", above: tuple = ()) -> Iterator[tuple[str, object]]:
     """Yield the module and all below it, depth first, a shared one once for each of its names."""
     yield prefix.rstrip("."), module
+    above = (*above, module)
     for name, child in module.children():
         if isinstance(child, Parameter):
             yield prefix + name, child
         elif child not in above:
-            yield from _walk(child, f"{prefix}{name}.", (*above, module))
+            yield from _walk(child, f"{prefix}{name}.", above)
 
 
 def _unique(pairs: Iterator) -> Iterator:
@@ -206,7 +211,7 @@ def summary(model: Module, input_shape: tuple[int, ...]) -> str:
         inside = [child for _, child in module.children()]
         own = sum(p.size for p in inside if isinstance(p, Parameter))
         if own or not inside:
-            label = f"{name} {module!r}" if name else repr(module)
+            label = f"{name} {module._describe()}".strip()
             shape = shapes.get(module)
             output = "-" if shape is None else str(("N", *shape[1:])).replace("'", "")
             rows.append((label, output, f"{own:,}"))

@@ -18,7 +18,6 @@ from .metrics import confusion_matrix
 BLOCK = 1024  # rows that `evaluate` takes at once
 
 
-@np.errstate(all="ignore")  # an overflow ends in the one error below, without NumPy's warnings
 def train_epoch(
     model: Module, loss: Module, optimizer: SGD, batches: Iterable
 ) -> tuple[float, float]:
@@ -26,19 +25,27 @@ def train_epoch(
 
     Raises:
         DivergedError: a loss is not finite; that step is not taken.
+        ArgumentError: there are no batches.
     """
     rows, loss_sum, hits = 0, 0.0, 0
-    for x, t in batches:
-        z = model(Tensor(x))  # forward
-        value = loss(z, t)
-        if not math.isfinite(value.item()):
-            raise _diverged(model, optimizer, x, value.item())
-        optimizer.zero_grad()  # gradients add up until they are set back
-        value.backward()  # backward
-        optimizer.step()  # update
-        rows += len(t)
-        loss_sum += value.item() * len(t)
-        hits += np.count_nonzero(z.data.argmax(axis=1) == t)
+    # An overflow ends in the one error below, without NumPy's warnings. Not as a decorator: its
+    # frame, outside this package, would pass for the user's line in our own warnings.
+    with np.errstate(all="ignore"):
+        for x, t in batches:
+            z = model(Tensor(x))  # forward
+            value = loss(z, t)
+            if not math.isfinite(value.item()):
+                wrong = f"the loss is {value.item()} at step {optimizer.steps + 1}"
+                raise _diverged(wrong, model, optimizer, x, "the batch")
+            optimizer.zero_grad()  # gradients add up until they are set back
+            value.backward()  # backward
+            optimizer.step()  # update
+            rows += len(t)
+            loss_sum += value.item() * len(t)
+            hits += int(np.count_nonzero(z.data.argmax(axis=1) == t))
+    if not rows:
+        remedy = "make new ones with data.batches for every epoch"
+        raise ArgumentError(message("train_epoch", "there are no batches", "0 rows", remedy))
     return loss_sum / rows, hits / rows
 
 
@@ -68,16 +75,16 @@ def fit(
         on_epoch: called with each Epoch when it ends.
 
     Raises:
-        DivergedError: a loss is not finite.
-        ArgumentError: there are no epochs, or no rows.
+        DivergedError: a training or validation loss is not finite.
+        ArgumentError: there are no epochs, or no rows in the set or a batch.
     """
-    if epochs < 1 or not len(train):
+    if min(epochs, batch_size, len(train)) < 1:
         raise ArgumentError(
             message(
                 "fit",
                 "there is nothing to do",
-                f"epochs {epochs}, training rows {len(train)}",
-                "give at least one epoch and one row",
+                f"epochs {epochs}, batch size {batch_size}, training rows {len(train)}",
+                "give at least one of each",
             )
         )
     rng = np.random.default_rng(rng)
@@ -90,6 +97,9 @@ def fit(
         epoch = Epoch(number, train_loss, train_accuracy)
         if val is not None and len(val):
             judged = evaluate(model, val, loss=loss)
+            if not math.isfinite(judged.loss):
+                wrong = f"the validation loss is {judged.loss} after step {optimizer.steps}"
+                raise _diverged(wrong, model, optimizer, val.x, "the validation set")
             epoch = Epoch(number, train_loss, train_accuracy, judged.loss, judged.accuracy)
         history.append(epoch)
         on_epoch(epoch)
@@ -122,31 +132,33 @@ def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
             loss_sum += loss(z, t).item() * len(t)
             predicted.append(z.data.argmax(axis=1))
     matrix = confusion_matrix(np.concatenate(predicted), dataset.y, z.shape[1])
-    return Evaluation(loss_sum / len(dataset), np.trace(matrix) / len(dataset), matrix)
+    return Evaluation(loss_sum / len(dataset), int(np.trace(matrix)) / len(dataset), matrix)
 
 
-def _diverged(model: Module, optimizer: SGD, x: np.ndarray, value: float) -> DivergedError:
+def _diverged(
+    wrong: str, model: Module, optimizer: SGD, x: np.ndarray, source: str
+) -> DivergedError:
     """Say where the first non-finite number is: in the data, in a layer, or in the loss alone."""
-    step, lr = optimizer.steps + 1, optimizer.groups[0]["lr"]
     if not np.isfinite(x).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(x.reshape(len(x), -1)))[0])
         return DivergedError(
             message(
                 "train",
-                f"the loss is {value} at step {step}, because the data holds {x[row].flat[column]}",
-                f"row {row} of the batch, feature {column}",
+                f"{wrong}, because the data holds {x[row].flat[column]}",
+                f"row {row} of {source}, feature {column}",
                 "remove or replace such values before training",
             )
         )
     names = {module: name for name, module in model.named_modules()}
-    bad = []
-    with evaluating(model), watching(lambda m, y: np.isfinite(y.data).all() or bad.append(m)):
+    bad, lr = [], optimizer.groups[0]["lr"]
+    watch = watching(lambda m, y: np.isfinite(y.data).all() or bad.append(m))
+    with evaluating(model), watch, np.errstate(all="ignore"):
         model(Tensor(x))
     layer = f"layer {names.get(bad[0], '')!r}, {bad[0]!r}" if bad else "none, the loss alone"
     return DivergedError(
         message(
             "train",
-            f"the loss is {value} at step {step}",
+            wrong,
             f"learning rate {lr:g}, first non-finite output: {layer}",
             f"try a learning rate of {lr / 10:g}",
         )
@@ -161,9 +173,14 @@ def _warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
     if not isinstance(loss, CrossEntropy) or loss.options["from_probabilities"]:
         return
     model.eval()
-    z = model(Tensor(x))
-    p = z.data
-    if not isinstance(z.node, Softmax) and (p >= 0).all() and np.allclose(p.sum(axis=1), 1):
+    try:
+        with np.errstate(all="ignore"):
+            z = model(Tensor(x))
+            p = z.data
+            probable = (p >= 0).all() and np.allclose(p.sum(axis=1), 1)
+    finally:
+        model.train()
+    if probable and not isinstance(z.node, Softmax):
         warn_once(
             message(
                 "fit",

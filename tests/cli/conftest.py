@@ -1,0 +1,56 @@
+"""Two ways to run the program: `cli` in this process, `program` as a process of its own."""
+
+import subprocess
+
+import pytest
+
+from minigrad.cli import main
+from tests.cli.program import ENVIRONMENT, TRAIN_PY, Result
+
+
+@pytest.fixture
+def cli(capsys):
+    """Run `minigrad …` in this process, which costs no start-up.
+
+    (Not Click's CliRunner: before Click 8.2 it mixes stderr into stdout.)
+    """
+
+    def run(*args) -> Result:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, args)], prog_name="minigrad")
+        return Result(ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def start():
+    """Start `python train.py …`, or another command, with pipes; what still runs is killed."""
+    running = []
+
+    def popen(*args, command=TRAIN_PY, **options) -> subprocess.Popen:
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        running.append(subprocess.Popen([*command, *args], env=ENVIRONMENT, **options))
+        return running[-1]
+
+    yield popen
+    for process in running:
+        with process:
+            process.kill()
+
+
+@pytest.fixture
+def program(start):
+    """Run `python train.py …`, or another command, and wait for its end."""
+
+    def run(*args, **options) -> Result:
+        process = start(*args, **options)
+        # Bytes until here: text mode would turn a carriage return into a new line.
+        out, err = (
+            None if stream is None else stream.decode()
+            for stream in process.communicate(timeout=60)
+        )
+        return Result(process.returncode, out, err)
+
+    return run

@@ -1,0 +1,28 @@
+"""How the tests start the program, and what a run leaves behind."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+TRAIN_PY = (sys.executable, str(ROOT / "train.py"))
+MODULE = (sys.executable, "-m", "minigrad")
+# A warning in the program is an error, as it is in the tests.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict]:
+        """What --json wrote, one object a line, without the NaN and Infinity that JSON lacks."""
+        return [json.loads(line, parse_constant=_refuse) for line in self.out.splitlines()]
+
+
+def _refuse(constant):
+    raise AssertionError(f"{constant} is no JSON")

@@ -1,0 +1,193 @@
+"""What `train` prints: results on stdout, progress on stderr, the same bytes each time."""
+
+import re
+
+import pytest
+
+from minigrad.data import BUILTIN
+from tests.cli.program import MODULE
+
+IRIS = """\
+iris: 150 rows, 4 features, 3 classes (setosa, versicolor, virginica)
+split: 105 training, 15 validation, 30 test rows; stratified, seed 0
+features: standardised by the mean and deviation of the training rows
+options: hidden 8, epochs 3, batch size 32, lr 0.1, weight decay 0.001, label smoothing 0.0, \
+activation relu, dropout 0.0, momentum 0.9, nesterov, dtype float32, test fraction 0.2, \
+val fraction 0.1
+
+layer             output  parameters
+0 Linear(4 -> 8)  (N, 8)          40
+1 ReLU()          (N, 8)           0
+2 Linear(8 -> 3)  (N, 3)          27
+total                             67
+
+"""
+TABLE = r"""
+class       precision  recall     f1  support
+setosa          \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       10
+versicolor      \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       10
+virginica       \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       10
+
+confusion matrix \(row: true class, column: predicted class\)
+               setosa versicolor  virginica
+setosa    (         [ \d]\d){3}
+versicolor(         [ \d]\d){3}
+virginica (         [ \d]\d){3}
+"""
+RESULT = r"test accuracy (\d+\.\d\d)% \((\d+) of (\d+) rows\), loss \d+\.\d{4}\n"
+SMALL = ("iris", "--hidden", "8", "--epochs", "3", "--nesterov")
+EPOCH = (
+    r"epoch \d+/3  loss \d+\.\d{4}  accuracy \d+\.\d\d%  val loss \d+\.\d{4}  "
+    r"val accuracy \d+\.\d\d%"
+)
+
+
+def test_stdout_holds_the_results(program):
+    code, out, _ = program(*SMALL)
+    assert code == 0
+    assert out.startswith(IRIS)
+    assert re.fullmatch(RESULT + TABLE, out.removeprefix(IRIS))
+
+
+def test_stderr_holds_one_line_an_epoch(program):
+    lines = program(*SMALL).err.splitlines()
+    assert len(lines) == 3
+    for number, line in enumerate(lines, 1):
+        assert line.startswith(f"epoch {number}/3  ")
+        assert re.fullmatch(EPOCH, line)
+
+
+@pytest.mark.parametrize("extra", [(), ("-v",), ("-q",), ("--json",)], ids=" ".join)
+def test_no_control_characters_in_a_pipe(program, extra):
+    _, out, err = program(*SMALL, *extra)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\x80-\x9f]", out + err)
+
+
+def test_quiet_is_one_line(program):
+    code, out, err = program(*SMALL, "-q")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(RESULT, out)
+
+
+def test_verbose_says_more_on_stderr(program):
+    plain, verbose = program(*SMALL), program(*SMALL, "-v")
+    assert verbose.out == plain.out
+    assert set(plain.err.splitlines()) < set(verbose.err.splitlines())
+    first, *_, last = verbose.err.splitlines()
+    assert re.fullmatch(r"minigrad \d+\.\d+\.\d+, NumPy \d+\.\d+\S*, Python \d+\.\d+\S*", first)
+    assert re.fullmatch(r"trained in \d+\.\d\d s", last)
+
+
+def test_without_validation_rows_nothing_is_said_of_them(cli):
+    result = cli("train", *SMALL, "--val-fraction", 0)
+    assert ", 0 validation, " in result.out
+    assert "val " not in result.err and "None" not in result.out + result.err
+    *_, last, end = cli("train", *SMALL, "--val-fraction", 0, "--json").events
+    assert last["val_loss"] is None and last["val_accuracy"] is None
+    assert end["event"] == "result"
+
+
+def test_the_accuracy_is_that_of_the_confusion_matrix(cli):
+    *_, result = cli("train", *SMALL, "--json").events
+    hits = sum(row[i] for i, row in enumerate(result["confusion"]))
+    rows = sum(map(sum, result["confusion"]))
+    assert result["test_accuracy"] == hits / rows
+    printed = re.search(RESULT, cli("train", *SMALL).out)
+    assert printed.groups() == (f"{100 * hits / rows:.2f}", str(hits), str(rows))
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_a_report_has_a_line_for_each_class_name(cli, name):
+    out = cli("train", name, "--epochs", 1).out
+    table, matrix = out.partition("\nclass ")[2].split("confusion matrix")
+    for label in BUILTIN[name].classes:
+        assert re.search(rf"^{label} .* \d+$", table, re.M)
+        assert re.search(rf"^{label} [ \d]+$", matrix, re.M)
+
+
+# ---- --json
+
+
+def test_json_events(program):
+    ended = program(*SMALL, "--json")
+    assert ended.code == 0
+    run, *epochs, result = ended.events
+    assert run == {
+        "event": "run",
+        "data": "iris",
+        "rows": 150,
+        "features": ["sepal_length", "sepal_width", "petal_length", "petal_width"],
+        "classes": ["setosa", "versicolor", "virginica"],
+        "split": {"training": 105, "validation": 15, "test": 30},
+        "options": run["options"],
+        "parameters": 67,
+    }
+    assert [epoch["event"] for epoch in epochs] == ["epoch"] * 3
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3]
+    keys = ["event", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy"]
+    assert all([*epoch] == keys for epoch in epochs)
+    assert [*result] == ["event", "test_accuracy", "test_loss", "classes", "confusion"]
+    assert result["event"] == "result"
+    assert 0 <= result["test_accuracy"] <= 1
+    names = ["setosa", "versicolor", "virginica"]
+    assert [entry.pop("name") for entry in result["classes"]] == names
+    assert all([*e] == ["precision", "recall", "f1", "support"] for e in result["classes"])
+    assert len(ended.err.splitlines()) == 3
+
+
+def test_json_numbers_are_those_of_the_report(cli):
+    *_, result = cli("train", *SMALL, "--json").events
+    out = cli("train", *SMALL).out
+    assert f"test accuracy {result['test_accuracy']:.2%} " in out
+    assert f"rows), loss {result['test_loss']:.4f}\n" in out
+    for entry in result["classes"]:
+        numbers = [f"{entry[key]:.3f}" for key in ("precision", "recall", "f1")]
+        assert re.search(rf"^{entry['name']} +{' +'.join(numbers)} +{entry['support']}$", out, re.M)
+    for name, counts in zip(
+        ("setosa", "versicolor", "virginica"), result["confusion"], strict=True
+    ):
+        assert re.search(rf"^{name} +{' +'.join(map(str, counts))}$", out, re.M)
+
+
+def test_quiet_json_is_the_result_only(program):
+    ended = program(*SMALL, "-q", "--json")
+    (result,) = ended.events
+    assert (result["event"], ended.code, ended.err) == ("result", 0, "")
+    assert result == program(*SMALL, "--json").events[-1]
+
+
+def test_a_number_that_is_not_finite_is_null(cli):
+    """The last step of a run that has no validation rows is judged by nobody but the test."""
+    one_step = ("--epochs", 1, "--batch-size", 5000, "--lr", "1e38", "--val-fraction", 0)
+    *_, result = cli("train", "iris", *one_step, "--json").events
+    assert result["test_loss"] is None
+
+
+def test_a_diverged_run_has_no_result(cli):
+    ended = cli("train", "--lr", "1e6", "--json")
+    assert ended.code == 4
+    assert [event["event"] for event in ended.events] == ["run"]
+
+
+# ---- the same command, the same bytes
+
+
+@pytest.mark.parametrize("extra", [(), ("--json",)], ids=" ".join)
+def test_the_same_command_prints_the_same_bytes(program, extra):
+    args = ("--epochs", "5", "--dropout", "0.2", *extra)
+    one, two = program(*args), program(*args)
+    assert one == two and one.code == 0
+
+
+def test_another_seed_gives_other_numbers(cli):
+    one, other = (cli("train", *SMALL, "--seed", seed, "--json").events for seed in (0, 1))
+    assert (one[0]["options"].pop("seed"), other[0]["options"].pop("seed")) == (0, 1)
+    assert one[0] == other[0]
+    assert all(a != b for a, b in zip(one[1:], other[1:], strict=True))
+
+
+@pytest.mark.parametrize(
+    "args", [(), ("moons", "--json"), ("iris", "-q"), ("faces",)], ids=" ".join
+)
+def test_train_py_prints_the_same_as_the_module(program, args):
+    assert program(*args) == program("train", *args, command=MODULE)

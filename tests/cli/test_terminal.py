@@ -1,0 +1,207 @@
+"""`train` among other processes: a terminal, a closed pipe, Ctrl-C, a folder that is not ours."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import signal
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+
+from tests.cli.program import MODULE, TRAIN_PY
+
+pty = pytest.importorskip("pty", reason="a system without pseudo-terminals")
+fcntl = pytest.importorskip("fcntl")
+termios = pytest.importorskip("termios")
+
+IRIS = ("iris", "--epochs", "3")
+FOREVER = ("--epochs", "100000")
+
+
+@pytest.fixture
+def on_terminal(start):
+    """Run `python train.py …` with stderr on a terminal: (code, stdout, what the screen got)."""
+
+    def run(*args, columns=80, both=False, then=lambda process, parts: None):
+        screen, end = pty.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = start(*args, stderr=end, stdout=end if both else subprocess.PIPE)
+        os.close(end)
+        parts = []
+        reader = threading.Thread(target=_read_all, args=(screen, parts))
+        reader.start()
+        then(process, parts)
+        out, _ = process.communicate(timeout=60)
+        reader.join()
+        os.close(screen)
+        return process.returncode, out and out.decode(), b"".join(parts).decode()
+
+    return run
+
+
+def _read_all(screen, parts):
+    with contextlib.suppress(OSError):  # the other end was closed
+        while part := os.read(screen, 65536):
+            parts.append(part)
+
+
+def shown(screen):
+    """Return what is left to read on each line, after everything that was written over."""
+    lines = []
+    for line in screen.replace("\r\n", "\n").split("\n"):
+        cells = ""
+        for text in line.split("\r"):
+            cells = text + cells[len(text) :]
+        lines.append(cells.rstrip())
+    return lines
+
+
+# ---- the bar
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_bar_on_a_terminal(on_terminal, program, columns):
+    code, out, screen = on_terminal(*IRIS, columns=columns)
+    assert code == 0
+    states = re.split(r"[\r\n]+", screen)
+    assert max(map(len, states)) < columns  # or it would run on to a second line
+    last = states[-2]
+    assert last.startswith("100%|") and " 3/3 [" in last
+    numbers = r"loss \d\.\d{4}, train \d+\.\d\d%, val \d+\.\d\d%\]$"
+    assert re.search(numbers, last) or columns == 40
+    assert screen.count("\n") == 1 and "epoch 1/3" not in screen
+    assert out == program(*IRIS).out  # results do not depend on the terminal
+
+
+def test_without_validation_rows_the_bar_shows_what_there_is(on_terminal):
+    _, _, screen = on_terminal(*IRIS, "--val-fraction", "0")
+    assert re.search(r"loss \d\.\d{4}, train \d+\.\d\d%\]", screen)
+
+
+def test_quiet_on_a_terminal(on_terminal):
+    code, out, screen = on_terminal(*IRIS, "-q")
+    assert (code, screen, out.count("\n")) == (0, "", 1)
+
+
+def test_verbose_on_a_terminal_adds_the_lines_above_the_bar(on_terminal):
+    _, _, screen = on_terminal(*IRIS, "-v")
+    assert [line[:10] for line in shown(screen) if line.startswith("epoch")] == [
+        f"epoch {i}/3 " for i in (1, 2, 3)
+    ]
+    assert "100%|" in screen
+
+
+def test_json_events_do_not_end_up_on_the_bars_line(on_terminal):
+    """With stdout on the same terminal, the line is cleared before each event."""
+    _, _, screen = on_terminal(*IRIS, "--json", both=True)
+    assert [json.loads(line)["event"] for line in shown(screen) if line.startswith("{")] == [
+        "run",
+        *["epoch"] * 3,
+        "result",
+    ]
+
+
+def test_an_error_stands_on_a_line_of_its_own_below_the_bar(on_terminal):
+    code, _, screen = on_terminal("--lr", "1e6")
+    assert code == 4
+    assert screen.splitlines()[-1].startswith("Error: train: the loss is nan at step 5; ")
+
+
+# ---- Ctrl-C
+
+
+@contextlib.contextmanager
+def interruptible():
+    """Let children have Python's own Ctrl-C, even if these tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_interrupt(start):
+    with interruptible():
+        process = start(*FOREVER)
+    assert process.stderr.readline().startswith(b"epoch 1/100000 ")
+    process.send_signal(signal.SIGINT)
+    at = time.perf_counter()
+    out, err = process.communicate(timeout=60)
+    assert time.perf_counter() - at < 5
+    assert process.returncode == 130
+    *epochs, last = err.decode().splitlines()
+    assert last == "Interrupted." and all(line.startswith("epoch ") for line in epochs)
+    assert b"test accuracy" not in out
+
+
+def test_interrupt_on_a_terminal(on_terminal):
+    def interrupt(process, parts):
+        while b"%|" not in b"".join(parts) and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+
+    with interruptible():
+        code, _, screen = on_terminal(*FOREVER, then=interrupt)
+    assert code == 130
+    assert screen.splitlines()[-1] == "Interrupted."
+    assert "Traceback" not in screen
+
+
+def test_interrupt_before_the_first_epoch(start):
+    with interruptible():
+        process = start(*FOREVER, "-v")
+    process.stderr.readline()  # the versions
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    *epochs, last = err.splitlines()
+    assert last == b"Interrupted." and all(line.startswith(b"epoch ") for line in epochs)
+
+
+# ---- streams that end
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_leaves_gives_no_traceback(start, stream):
+    """As in `python train.py | head -1`."""
+    process = start()
+    pipe = getattr(process, stream)
+    assert pipe.readline()
+    pipe.close()
+    setattr(process, stream, None)
+    out, err = process.communicate(timeout=60)
+    if stream == "stdout":  # the epochs, and not a word more
+        assert all(line.startswith(b"epoch ") for line in err.splitlines())
+    else:
+        assert b"test accuracy" not in out
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a system without /dev/full")
+def test_a_full_disk_is_one_line(program):
+    with open("/dev/full", "w") as full:
+        ended = program("iris", "-q", stdout=full)
+    assert (ended.code, ended.err) == (3, "Error: [Errno 28] No space left on device\n")
+
+
+def test_without_a_stderr(program):
+    command = ("sh", "-c", f"{shlex.join([*TRAIN_PY, *IRIS])} 2>&-")
+    ended = program(command=command)
+    assert (ended.code, ended.out) == (0, program(*IRIS).out)
+
+
+# ---- where it runs
+
+
+@pytest.mark.parametrize("command", [TRAIN_PY, (*MODULE, "train")], ids=["train.py", "-m minigrad"])
+def test_another_folder_that_may_not_be_written_to(program, tmp_path, command):
+    folder = tmp_path / "read only"
+    folder.mkdir()
+    folder.chmod(0o555)
+    ended = program(*IRIS, command=command, cwd=folder)
+    assert (ended.code, ended.out) == (0, program(*IRIS).out)
+    assert not [*folder.iterdir()]  # root may write anyway, so look

@@ -1,0 +1,259 @@
+"""`minigrad train`: each option reaches its place, and a wrong value is one clear line."""
+
+import re
+
+import numpy as np
+import pytest
+
+from minigrad import data, nn, optim, training
+from minigrad.cli.defaults import DEFAULTS, OWN_DEFAULTS
+
+IRIS = {
+    "hidden": [64],
+    "activation": "relu",
+    "dropout": 0.0,
+    "epochs": 2,
+    "batch_size": 32,
+    "lr": 0.1,
+    "momentum": 0.9,
+    "nesterov": False,
+    "weight_decay": 0.001,
+    "label_smoothing": 0.0,
+    "seed": 0,
+    "dtype": "float32",
+    "test_fraction": 0.2,
+    "val_fraction": 0.1,
+}
+
+
+def by_library(name, o):
+    """Train with the library as the command with the options `o` should: (history, test)."""
+    rng, dataset = np.random.default_rng(o["seed"]), data.load(name, dtype=o["dtype"])
+    parts = data.split(dataset, test=o["test_fraction"], val=o["val_fraction"], rng=rng)
+    scaling = data.Scaling.fit(parts[0].x)
+    train, val, test = (scaling.apply(part) for part in parts)
+    sizes = train.x.shape[1], o["hidden"], len(dataset.class_names)
+    shape = {"activation": o["activation"], "dropout": o["dropout"]}
+    model = nn.mlp(*sizes, **shape, rng=rng, dtype=o["dtype"])
+    loss = nn.CrossEntropy(label_smoothing=o["label_smoothing"])
+    sgd = {key: o[key] for key in ("lr", "momentum", "nesterov", "weight_decay")}
+    how = {"optimizer": optim.SGD(model.parameters(), **sgd), "rng": rng, "loss": loss}
+    how |= {"epochs": o["epochs"], "batch_size": o["batch_size"]}
+    history = training.fit(model, train, val, **how)
+    return history, training.evaluate(model, test, loss=loss)
+
+
+def iris(cli, *args):
+    result = cli("train", "iris", "--epochs", 2, "--json", *args)
+    assert result.code == 0, result.err
+    return result.events
+
+
+EFFECTS = [
+    ("--hidden 8,5", {"hidden": [8, 5]}),
+    ("--hidden=", {"hidden": []}),
+    *((f"--activation {name}", {"activation": name}) for name in [*nn.ACTIVATIONS][1:]),
+    ("--dropout 0.5", {"dropout": 0.5}),
+    ("--epochs 3", {"epochs": 3}),
+    ("--batch-size 7", {"batch_size": 7}),
+    ("--batch-size 1000", {"batch_size": 1000}),
+    ("--lr 0.01", {"lr": 0.01}),
+    ("--momentum 0", {"momentum": 0.0}),
+    ("--nesterov", {"nesterov": True}),
+    ("--weight-decay 0", {"weight_decay": 0.0}),
+    ("--label-smoothing 0.2", {"label_smoothing": 0.2}),
+    ("--seed 1", {"seed": 1}),
+    ("--dtype float64", {"dtype": "float64"}),
+    ("--test-fraction 0.3", {"test_fraction": 0.3}),
+    ("--val-fraction 0.2", {"val_fraction": 0.2}),
+    ("--val-fraction 0", {"val_fraction": 0.0}),
+]
+
+
+@pytest.mark.parametrize("args, changed", [("", {}), *EFFECTS], ids=lambda x: str(x))
+def test_an_option_does_what_the_library_does(cli, args, changed):
+    """The command prints the library's own numbers, to the last digit."""
+    options = {**IRIS, **changed}
+    run, *epochs, result = iris(cli, *args.split())
+    assert run["options"] == options
+    history, test = by_library("iris", options)
+    assert epochs == [{"event": "epoch", **epoch._asdict()} for epoch in history]
+    assert (result["test_accuracy"], result["test_loss"]) == (test.accuracy, test.loss)
+    assert result["confusion"] == test.confusion.tolist()
+
+
+@pytest.mark.parametrize("args, changed", EFFECTS, ids=lambda x: str(x))
+def test_an_option_changes_the_result(cli, args, changed):
+    assert iris(cli, *args.split())[1:] != iris(cli)[1:]
+
+
+def test_the_option_table_is_complete(cli):
+    assert {key for _, changed in EFFECTS for key in changed} == set(IRIS)
+    assert iris(cli)[0]["options"] == IRIS
+
+
+def test_fractions_are_those_of_the_whole_set(cli):
+    assert iris(cli)[0]["split"] == {"training": 105, "validation": 15, "test": 30}
+    split = iris(cli, "--test-fraction", 0.4, "--val-fraction", 0)[0]["split"]
+    assert split == {"training": 90, "validation": 0, "test": 60}
+
+
+def test_the_order_of_the_options_changes_nothing(cli):
+    one = cli("train", "iris", "--lr", 0.2, "--epochs", 2, "--val-fraction", 0.2)
+    other = cli("train", "--val-fraction", 0.2, "--epochs", 2, "--lr", 0.2, "iris")
+    assert one == other and one.code == 0
+
+
+# ---- defaults that depend on the data set
+
+
+def flags(defaults):
+    return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in defaults.items())
+
+
+@pytest.mark.parametrize("name", data.BUILTIN)
+def test_the_defaults_that_datasets_lists_are_used_and_printed(cli, name):
+    lines = cli("datasets").out.splitlines()
+    (at,) = (i for i, line in enumerate(lines) if line.startswith(f"{name} "))
+    following = lines[at + 1].partition("own defaults: ")[2] if at + 1 < len(lines) else ""
+    own = OWN_DEFAULTS.get(name, {})
+    assert following == flags(own)
+
+    used = cli("train", name, "--json", "--epochs", 1).events[0]["options"]
+    want = {**DEFAULTS, **own, "epochs": 1}
+    want["hidden"] = [int(width) for width in want["hidden"].split(",")]
+    assert {key: used[key] for key in want} == want
+
+    text = cli("train", name, "--epochs", 1).out
+    printed = re.findall(rf"^of these, own defaults of {name}: (.*)$", text, re.M)
+    pairs = (f"{key.replace('_', ' ')} {value}" for key, value in own.items())
+    assert printed == ([", ".join(pairs)] if own else [])
+    # Typed in full they are no longer the set's own, and give the same.
+    typed = cli("train", name, "--epochs", 1, *flags(own).split()).out
+    assert "own defaults" not in typed
+    assert typed == re.sub(r"of these, own defaults.*\n", "", text)
+
+
+def test_a_given_option_goes_before_the_sets_own(cli):
+    result = cli("train", "digits", "--hidden", "16", "--epochs", 1)
+    assert "options: hidden 16, epochs 1, " in result.out
+    assert "of these, own defaults of digits: label smoothing 0.1\n" in result.out
+
+
+# ---- wrong values
+
+WIDTHS = (
+    "is no list of widths; write whole numbers from 1 to 1000000 with commas between them, "
+    "such as 64,32, or '' for no hidden layer"
+)
+
+
+@pytest.mark.parametrize(
+    "args, line",
+    [
+        *(
+            (f"--hidden {text}", f"Invalid value for '--hidden': '{text}' {WIDTHS}")
+            for text in ("8,x", "0", "-3", "8,", "8,,8", "1.5", "9999999", "8;8")
+        ),
+        ("--activation foo", "Invalid value for '--activation': 'foo' is not one of 'relu', "),
+        ("--dropout 1", "Invalid value for '--dropout': 1.0 is not in the range 0<=x<1."),
+        ("--dropout -0.1", "Invalid value for '--dropout': -0.1 is not in the range 0<=x<1."),
+        ("--dropout nan", "Invalid value for '--dropout': nan is not a finite number."),
+        ("--epochs 0", "Invalid value for '--epochs': 0 is not in the range x>=1."),
+        ("--epochs 1.5", "Invalid value for '--epochs': '1.5' is not a valid integer"),
+        ("--batch-size 0", "Invalid value for '--batch-size': 0 is not in the range x>=1."),
+        ("--lr 0", "Invalid value for '--lr': 0.0 is not in the range x>0."),
+        ("--lr -1", "Invalid value for '--lr': -1.0 is not in the range x>0."),
+        ("--lr nan", "Invalid value for '--lr': nan is not a finite number."),
+        ("--lr inf", "Invalid value for '--lr': inf is not a finite number."),
+        ("--lr fast", "Invalid value for '--lr': 'fast' is not a valid float"),
+        ("--momentum 1", "Invalid value for '--momentum': 1.0 is not in the range 0<=x<1."),
+        ("--momentum nan", "Invalid value for '--momentum': nan is not a finite number."),
+        ("--weight-decay -1", "Invalid value for '--weight-decay': -1.0 is not in the range x>=0."),
+        ("--weight-decay inf", "Invalid value for '--weight-decay': inf is not a finite number."),
+        (
+            "--label-smoothing 1",
+            "Invalid value for '--label-smoothing': 1.0 is not in the range 0<=x<1.",
+        ),
+        ("--seed -1", "Invalid value for '--seed': -1 is not in the range x>=0."),
+        ("--dtype float16", "Invalid value for '--dtype': 'float16' is not one of 'float32', "),
+        (
+            "--test-fraction 0",
+            "Invalid value for '--test-fraction': 0.0 is not in the range 0<x<1.",
+        ),
+        (
+            "--test-fraction 1",
+            "Invalid value for '--test-fraction': 1.0 is not in the range 0<x<1.",
+        ),
+        ("--val-fraction 1", "Invalid value for '--val-fraction': 1.0 is not in the range 0<=x<1."),
+        ("--val-fraction nan", "Invalid value for '--val-fraction': nan is not a finite number."),
+        (
+            "--test-fraction 0.6 --val-fraction 0.4",
+            "split: nothing is left to train on; test 0.6, val 0.4; "
+            "give fractions whose sum is below 1",
+        ),
+        ("--nesterov --momentum 0", "SGD: nesterov needs a momentum and no dampening; "),
+        ("-q -v", "-q and -v exclude each other; give one of them"),
+        ("--lr", "Option '--lr' requires an argument."),
+        ("wine", "Got unexpected extra argument (wine)"),
+        ("wine digits", "Got unexpected extra arguments (wine digits)"),
+    ],
+)
+def test_a_wrong_value_is_one_line_and_exit_2(cli, args, line):
+    code, out, err = cli("train", "iris", *args.split())
+    assert (code, out) == (2, "")
+    *usage, last = err.splitlines()
+    assert last.startswith(f"Error: {line}")
+    assert all(re.match(r"Usage: minigrad train |Try 'minigrad train --help'|$", u) for u in usage)
+
+
+@pytest.mark.parametrize("typed, meant", [("--ephocs", "--epochs"), ("--hiden", "--hidden")])
+def test_an_unknown_option_names_the_nearest(cli, typed, meant):
+    code, out, err = cli("train", typed, 3)
+    assert (code, out) == (2, "")
+    assert typed in err.splitlines()[-1] and meant in err.splitlines()[-1]
+
+
+NAMES = "digits, iris, wine, breast_cancer, moons, circles, blobs, spirals, xor"
+
+
+@pytest.mark.parametrize(
+    "name, remedy",
+    [
+        ("irsi", "did you mean 'iris'?"),
+        ("Digits", "did you mean 'digits'?"),
+        ("spiral", "did you mean 'spirals'?"),
+        ("faces", "choose one of these"),
+        ("", "choose one of these"),
+    ],
+)
+def test_an_unknown_data_set_is_exit_3(cli, name, remedy):
+    assert cli("train", name) == (
+        3,
+        "",
+        f"Error: load: no built-in set is called {name!r}; there are {NAMES}; {remedy}\n",
+    )
+
+
+def test_a_class_without_a_row_for_every_part_is_exit_3(cli):
+    code, out, err = cli("train", "iris", "--test-fraction", 0.99, "--val-fraction", 0.005)
+    assert (code, out) == (3, "")
+    assert re.fullmatch("Error: split: class 'setosa' has too few rows [^\n]*\n", err)
+
+
+def test_divergence_is_exit_4(cli):
+    code, out, err = cli("train", "--lr", "1e6")
+    assert code == 4
+    assert "test accuracy" not in out
+    assert err == (
+        "Error: train: the loss is nan at step 5; learning rate 1e+06, first non-finite output: "
+        "layer '2', Linear(128 -> 10); try a learning rate of 100000\n"
+    )
+
+
+def test_too_large_a_network_is_one_line(cli):
+    code, out, err = cli("train", "iris", "--hidden", "1000000,1000000")
+    assert (code, out) == (2, "")
+    assert re.fullmatch(
+        "Error: out of memory: [^\n]*; make the network or the batches smaller\n", err
+    )

@@ -1,0 +1,220 @@
+"""The op contract for every row of the table: what a function writes to, and what it returns."""
+
+import inspect
+import itertools
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from minigrad import Function, Tensor, nn
+from minigrad import functions as F
+from minigrad.functions.arithmetic import Div
+from minigrad.functions.losses import MSELoss
+from tests.cases import CASES
+
+DTYPES = [np.float32, np.float64]
+PASSING = {Div, MSELoss}  # the first gradient is a factor of the second, and is there anyway
+
+
+def tensors(arrays, needs=None):
+    needs = needs or [True] * len(arrays)
+    return [Tensor(x, requires_grad=need) for x, need in zip(arrays, needs, strict=True)]
+
+
+def upstream(y, seed=0):
+    return np.asarray(np.random.default_rng(seed).standard_normal(y.shape), dtype=y.dtype)
+
+
+def nodes(y):
+    """Return the nodes of the graph that made y."""
+    found, todo = [], [y.node]
+    while todo:
+        node = todo.pop()
+        if node is not None and node not in found:
+            found.append(node)
+            todo += [x.node for x in node.inputs]
+    return found
+
+
+def saved(node):
+    """Return the arrays that a node holds: its inputs, and what forward saved."""
+    values = [x.data for x in node.inputs]
+    for value in vars(node).values():
+        values += value if isinstance(value, (tuple, list)) else [value]
+    return [a for a in values if isinstance(a, np.ndarray)]
+
+
+def check_backward(node):
+    """Let the node's backward check what it writes to and what it returns, when it runs."""
+    backward = node.backward
+
+    def checked(gy):
+        arrays = [gy, *saved(node)]
+        before = [a.tobytes() for a in arrays]
+        returned = backward(gy)
+        assert [a.tobytes() for a in arrays] == before, "backward wrote to an array not its own"
+        gradients = returned if isinstance(returned, tuple) else (returned,)
+        for need, g in zip(node.needs, gradients, strict=True):
+            if not need:
+                free = g is None or not g.size or np.shares_memory(g, gy)
+                assert free or type(node) in PASSING, "computed a gradient that nobody needs"
+        if node.fresh:
+            others = [g for g in gradients if g is not None] + arrays
+            for g, h in itertools.combinations(others, 2):
+                if any(g is own for own in gradients):
+                    assert not np.shares_memory(g, h), "a fresh gradient shares memory"
+        return returned
+
+    node.backward = checked
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradients_have_their_tensor_s_shape_and_dtype_and_are_its_own(example, dtype):
+    case, shapes = example
+    xs = tensors(case.inputs(shapes, dtype))
+    y = case.f(*xs)
+    assert type(y.data) is np.ndarray and y.dtype == dtype
+    gy = upstream(y)
+    held = [gy, y.data, *[a for node in nodes(y) for a in saved(node)]]
+    y.backward(gy)
+    for x in xs:
+        assert type(x.grad) is np.ndarray and x.grad.flags.writeable
+        assert (x.grad.shape, x.grad.dtype) == (x.shape, dtype)
+        others = [*held, *[other.grad for other in xs if other is not x]]
+        assert not any(np.shares_memory(x.grad, a) for a in others)
+
+
+def test_dtypes_mix(example):
+    case, shapes = example
+    inputs = [a.astype(DTYPES[i % 2]) for i, a in enumerate(case.inputs(shapes))]
+    xs = tensors(inputs)
+    y = case.f(*xs)
+    assert y.dtype == (np.float64 if len(xs) > 1 else np.float32)
+    y.backward(upstream(y))
+    assert [x.grad.dtype for x in xs] == [x.dtype for x in xs]
+
+
+def test_nothing_is_written_to(example):
+    case, shapes = example
+    inputs = case.inputs(shapes)
+    for x in inputs:
+        x.flags.writeable = False
+    y = case.f(*tensors(inputs))
+    for node in nodes(y):
+        check_backward(node)
+    gy = upstream(y)
+    gy.flags.writeable = False
+    value = y.data.tobytes()
+    y.backward(gy)
+    assert y.data.tobytes() == value
+
+
+def test_every_subset_of_the_inputs_may_need_gradients(example):
+    case, shapes = example
+    inputs = case.inputs(shapes)
+    everything = tensors(inputs)
+    y = case.f(*everything)
+    y.backward(upstream(y))
+    for needs in itertools.product([True, False], repeat=len(inputs)):
+        if not any(needs):
+            continue
+        xs = tensors(inputs, needs)
+        y = case.f(*xs)
+        for node in nodes(y):
+            check_backward(node)
+        y.backward(upstream(y))
+        for x, need, full in zip(xs, needs, everything, strict=True):
+            assert x.grad is None if not need else x.grad.tobytes() == full.grad.tobytes()
+
+
+def test_without_gradients_there_is_no_graph(example):
+    case, shapes = example
+    y = case.f(*tensors(case.inputs(shapes), [False] * len(shapes)))
+    assert y.node is None and not y.requires_grad
+
+
+def test_a_retained_graph_gives_the_same_again(example):
+    case, shapes = example
+    xs = tensors(case.inputs(shapes))
+    y = case.f(*xs)
+    y.backward(upstream(y), retain_graph=True)
+    first = [x.grad.copy() for x in xs]
+    y.backward(upstream(y, seed=1), retain_graph=True)
+    for x in xs:
+        x.grad = None
+    y.backward(upstream(y))
+    assert [x.grad.tobytes() for x in xs] == [g.tobytes() for g in first]
+
+
+# ---- nothing is forgotten ----------------------------------------------------------------------
+
+
+def subclasses(base):
+    """Return the Functions of minigrad.functions that compute something."""
+    below = [c for sub in base.__subclasses__() for c in (sub, *subclasses(sub))]
+    return {
+        c
+        for c in below
+        if c.__module__.startswith("minigrad.functions.") and c.forward is not Function.forward
+    }
+
+
+@pytest.fixture(scope="module")
+def applied():
+    """Run the whole table, and return how many inputs each Function was applied to, at most."""
+    counts, apply = {}, Function.apply.__func__
+
+    def counting(cls, *inputs, **options):
+        counts[cls] = max(counts.get(cls, 0), len(inputs))
+        return apply(cls, *inputs, **options)
+
+    Function.apply = classmethod(counting)
+    try:
+        for case in CASES:
+            for shapes in case.shapes:
+                case.f(*tensors(case.inputs(shapes)))
+    finally:
+        Function.apply = classmethod(apply)
+    return counts
+
+
+def test_every_function_class_has_a_row(applied):
+    assert subclasses(Function) == set(applied)
+
+
+def test_every_public_name_has_a_row():
+    modules = [name for name in nn.__all__ if inspect.isclass(getattr(nn, name))]
+    computing = {
+        f"nn.{name}"
+        for name in modules
+        if "forward" in vars(getattr(nn, name)) and name != "Module"
+    }
+    assert {case.name for case in CASES} == set(F.__all__) | computing
+
+
+def test_every_public_function_is_exported():
+    public = {
+        name
+        for path, module in sys.modules.items()
+        if path.startswith("minigrad.functions.")
+        for name, f in vars(module).items()
+        if inspect.isfunction(f) and f.__module__ == path and not name.startswith("_")
+    }
+    helpers = {"logistic", "shifted", "first_bad_row"}
+    helpers |= {"check_target", "check_weight", "check_reduction"}
+    assert public - helpers == set(F.__all__)
+
+
+@pytest.mark.parametrize("function", sorted(subclasses(Function), key=lambda c: c.__name__))
+def test_docstring_has_one_line_for_each_gradient(function, applied):
+    names = [*inspect.signature(function.forward).parameters][1 : applied[function] + 1]
+    for name in ["x"] if names[0] == "xs" else names:
+        assert re.search(rf"^ +g{name}\w* = ", function.__doc__, re.MULTILINE), name
+    assert re.match(r"(y|ℓ)\w* = ", function.__doc__)
+
+
+@pytest.mark.parametrize("name", F.__all__)
+def test_public_function_has_a_docstring(name):
+    assert (getattr(F, name).__doc__ or "").startswith("Return ")

@@ -1,0 +1,172 @@
+"""The whole text of every error that a function raises; the targets have a file of their own."""
+
+import numpy as np
+import pytest
+
+from minigrad import Tensor
+from minigrad import functions as F
+from minigrad.errors import ArgumentError, DataError, DTypeError, ShapeError, UnsupportedError
+
+X = np.zeros((2, 3))
+LEAF = Tensor(np.ones(3), requires_grad=True)
+BCE = "binary_cross_entropy_with_logits"
+FIT = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
+
+
+def zeros(*shape):
+    return np.zeros(shape)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        # linear
+        (lambda: F.linear(zeros(32, 5), zeros(64, 3)), ShapeError,
+         "linear: x has 5 features but W takes 3; x (32, 5), W (64, 3); "
+         "give nn.Linear in_features=5"),
+        (lambda: F.linear(zeros(32, 5), zeros(5)), ShapeError,
+         "linear: W is not a matrix; x (32, 5), W (5,); give W as (O, I)"),
+        (lambda: F.linear(zeros(), zeros(4, 3)), ShapeError,
+         "linear: x has no axis of features; x (), W (4, 3); give x (…, I)"),
+        (lambda: F.linear(X, zeros(4, 3), zeros(3)), ShapeError,
+         "linear: b has not one number for each of 4 outputs; x (2, 3), W (4, 3), b (3,); "
+         "give b as (4,)"),
+        # losses
+        (lambda: F.mse_loss(zeros(4, 1), zeros(4)), ShapeError,
+         "mse_loss: x and target differ in shape, and a loss never broadcasts; "
+         "x (4, 1), target (4,); use target.reshape(4, 1)"),
+        (lambda: F.mse_loss(zeros(4), zeros(4, 1)), ShapeError,
+         "mse_loss: x and target differ in shape, and a loss never broadcasts; "
+         "x (4,), target (4, 1); use target.reshape(4,)"),
+        (lambda: F.mse_loss(X, 0.0), ShapeError,
+         "mse_loss: x and target differ in shape, and a loss never broadcasts; "
+         "x (2, 3), target (); give one target for each"),
+        (lambda: F.mse_loss(X, X, reduction="avg"), ArgumentError,
+         "mse_loss: reduction='avg' is unknown; it can be 'mean', 'sum' or 'none'; "
+         "choose one of them"),
+        (lambda: F.binary_cross_entropy_with_logits(zeros(4, 1), zeros(4)), ShapeError,
+         f"{BCE}: logits and target differ in shape, and a loss never broadcasts; "
+         "logits (4, 1), target (4,); use target.reshape(4, 1)"),
+        (lambda: F.binary_cross_entropy_with_logits(zeros(2), [0, 2]), DataError,
+         f"{BCE}: a target is outside 0 … 1; target from 0.0 to 2.0; "
+         "give 0 or 1 for each element, or a probability"),
+        (lambda: F.binary_cross_entropy_with_logits(zeros(2), [0, np.nan]), DataError,
+         f"{BCE}: a target is outside 0 … 1; target from nan to nan; "
+         "give 0 or 1 for each element, or a probability"),
+        (lambda: F.binary_cross_entropy_with_logits(zeros(2), np.array(["a", "b"])), DTypeError,
+         f"{BCE}: target does not hold numbers; logits (2,), target (2,) <U1; give numbers"),
+        (lambda: F.binary_cross_entropy_with_logits(X, X, weight=[1.0, 2.0]), ShapeError,
+         f"{BCE}: weight does not broadcast to the logits; logits (2, 3), weight (2,) float64; "
+         "give one number for each column"),
+        (lambda: F.binary_cross_entropy_with_logits(zeros(3), zeros(3), pos_weight=X), ShapeError,
+         f"{BCE}: pos_weight does not broadcast to the logits; "
+         "logits (3,), pos_weight (2, 3) float64; give one number for each column"),
+        (lambda: F.binary_cross_entropy_with_logits(X, X, reduction="x"), ArgumentError,
+         f"{BCE}: reduction='x' is unknown; it can be 'mean', 'sum' or 'none'; "
+         "choose one of them"),
+        (lambda: F.binary_cross_entropy_with_logits(zeros(3), LEAF), UnsupportedError,
+         f"{BCE}: target gets no gradient here, but it requires one; target (3,); "
+         "pass target.detach()"),
+        (lambda: F.cross_entropy(X, [0, 1], weight=[1, 2]), ShapeError,
+         "cross_entropy: weight needs one number for each class; weight (2,), 3 classes; "
+         "give weight as (3,)"),
+        (lambda: F.cross_entropy(X, [0, 1], weight=LEAF), UnsupportedError,
+         "cross_entropy: weight gets no gradient here, but it requires one; weight (3,); "
+         "pass weight.detach()"),
+        (lambda: F.cross_entropy(X, [0, 1], reduction=None), ArgumentError,
+         "cross_entropy: reduction=None is unknown; it can be 'mean', 'sum' or 'none'; "
+         "choose one of them"),
+        (lambda: F.cross_entropy(X, [0, 1], label_smoothing=1.5), ArgumentError,
+         "cross_entropy: label_smoothing is not a share; label_smoothing 1.5; "
+         "give a number from 0 to 1"),
+        (lambda: F.nll_loss(X, [0, 1], reduction="x"), ArgumentError,
+         "nll_loss: reduction='x' is unknown; it can be 'mean', 'sum' or 'none'; "
+         "choose one of them"),
+        (lambda: F.nll_loss(X, [0, 1], weight=[[1, 2, 3]]), ShapeError,
+         "nll_loss: weight needs one number for each class; weight (1, 3), 3 classes; "
+         "give weight as (3,)"),
+        # options
+        (lambda: F.clip(X), ArgumentError,
+         "clip: there is no limit; min None, max None; give min, max or both"),
+        (lambda: F.clip(X, max=LEAF), UnsupportedError,
+         "clip: max gets no gradient here, but it requires one; max (3,); pass max.detach()"),
+        (lambda: F.gelu(X, "erf"), ArgumentError,
+         "gelu: approximate='erf' is unknown; it can be 'none' or 'tanh'; choose one of them"),
+        (lambda: F.dropout(X, 1.5, rng=0), ArgumentError,
+         "dropout: p is not a probability; p 1.5; give a number from 0 to 1"),
+        (lambda: F.dropout(X, np.nan, rng=0), ArgumentError,
+         "dropout: p is not a probability; p nan; give a number from 0 to 1"),
+        # shapes
+        (lambda: F.squeeze(X, 0), ShapeError,
+         "squeeze: cannot select an axis to squeeze out which has size not equal to one; "
+         "x (2, 3), axis 0; name axes of length 1 only"),
+        (lambda: F.expand_dims(X, 5), ShapeError,
+         "expand_dims: axis 5 is out of bounds for array of dimension 3; x (2, 3), axis 5; "
+         "count the axes of the result"),
+        (lambda: F.expand_dims(X, (0, 0)), ShapeError,
+         "expand_dims: repeated axis; x (2, 3), axis (0, 0); count the axes of the result"),
+        (lambda: F.concatenate([]), ArgumentError,
+         "concatenate: there is nothing to join; 0 tensors; give one or more"),
+        (lambda: F.stack([]), ShapeError,
+         "stack: needs tensors of one shape, and at least one; 0 tensors of shapes none; "
+         "use concatenate to join along an existing axis"),
+        (lambda: F.stack([zeros(2), X]), ShapeError,
+         "stack: needs tensors of one shape, and at least one; "
+         "2 tensors of shapes (2,), (2, 3); use concatenate to join along an existing axis"),
+        (lambda: F.pad(X, 1, LEAF), UnsupportedError,
+         "pad: value gets no gradient here, but it requires one; value (3,); pass value.detach()"),
+        (lambda: F.getitem(X, LEAF), UnsupportedError,
+         "getitem: index gets no gradient here, but it requires one; index (3,); "
+         "pass index.detach()"),
+    ],
+)  # fmt: skip
+def test_message(call, error, text):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    ("call", "wrong", "facts"),
+    [
+        (lambda: F.add(X, zeros(4)),
+         "add: operands could not be broadcast together with shapes (2,3) (4,)",
+         "a (2, 3), b (4,)"),
+        (lambda: F.sum(X, axis=2),
+         "sum: axis 2 is out of bounds for array of dimension 2", "x (2, 3)"),
+        (lambda: F.var(X, axis=(0, 0)), "var: duplicate value in 'axis'", "x (2, 3)"),
+        (lambda: F.softmax(X, axis=-3),
+         "softmax: axis -3 is out of bounds for array of dimension 2", "x (2, 3)"),
+        (lambda: F.logsumexp(X, axis=2),
+         "logsumexp: axis 2 is out of bounds for array of dimension 2", "x (2, 3)"),
+        (lambda: F.max(zeros(0)),
+         "max: zero-size array to reduction operation maximum which has no identity", "x (0,)"),
+        (lambda: F.reshape(X, (4, 2)),
+         "reshape: cannot reshape array of size 6 into shape (4,2)", "x (2, 3)"),
+        (lambda: F.transpose(X, (0,)), "transpose: axes don't match array", "x (2, 3)"),
+        (lambda: F.pad(X, -1), "pad: index can't contain negative values", "x (2, 3)"),
+        (lambda: F.concatenate([X, X], 2),
+         "concatenate: axis 2 is out of bounds for array of dimension 2", None),
+        (lambda: F.concatenate([X, zeros(2)]),
+         "concatenate: all the input arrays must have same number of dimensions, but the array "
+         "at index 0 has 2 dimension(s) and the array at index 1 has 1 dimension(s)", None),
+    ],
+)  # fmt: skip
+def test_what_numpy_finds_wrong_gets_the_function_s_name_and_the_shapes(call, wrong, facts):
+    with pytest.raises(ShapeError) as caught:
+        call()
+    assert str(caught.value).startswith(f"{wrong}; {facts}; " if facts else f"{wrong}; ")
+
+
+@pytest.mark.parametrize(
+    "index", [9, (0, 0, 0), 1.5, np.array([0.0]), np.ones(3, bool), ([0, 1], [0, 1, 2])]
+)
+def test_a_bad_index_is_an_index_error_as_in_numpy(index):
+    with pytest.raises(IndexError):
+        F.getitem(X, index)
+
+
+def test_max_of_no_elements_is_an_error():
+    for f in (F.max, F.min):
+        with pytest.raises(ShapeError):
+            f(zeros(0, 3), axis=0)

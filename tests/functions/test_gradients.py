@@ -1,0 +1,70 @@
+"""Every row of the table against finite differences, in float64."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import mutually_broadcastable_shapes
+
+from minigrad import functions as F
+from minigrad import gradcheck, nn
+from tests.cases import CASES
+
+# gradcheck evaluates inside no_grad(), where dropout supposes that somebody predicts
+pytestmark = pytest.mark.filterwarnings("ignore:dropout. predicting")
+
+
+def test_gradients(example):
+    case, shapes = example
+    inputs = case.inputs(shapes)
+    for x in inputs:
+        x.flags.writeable = False
+    assert gradcheck(case.f, inputs)
+
+
+def test_gradients_of_transposed_and_reversed_inputs(example):
+    case, shapes = example
+    assert gradcheck(
+        lambda *xs: F.transpose(case.f(*[F.transpose(x)[::-1] if x.ndim else x for x in xs])),
+        [x[::-1].T.copy() if x.ndim else x for x in case.inputs(shapes)],
+    )
+
+
+def test_gradients_of_every_second_element(example):
+    case, shapes = example
+    assert gradcheck(
+        lambda *xs: case.f(*[x[..., ::2] if x.ndim else x for x in xs]),
+        [x.repeat(2, axis=-1) if x.ndim else x for x in case.inputs(shapes)],
+    )
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.broadcasts], ids=str)
+@given(shapes=mutually_broadcastable_shapes(num_shapes=2, max_dims=4, min_side=0, max_side=3))
+@settings(max_examples=25, deadline=None)
+def test_gradients_of_any_shapes_that_broadcast(case, shapes):
+    assert gradcheck(case.f, case.inputs(shapes.input_shapes))
+
+
+@given(st.data())
+@settings(max_examples=50, deadline=None)
+def test_gradients_of_stacked_matrices(data):
+    stacks = data.draw(mutually_broadcastable_shapes(num_shapes=2, max_dims=2, max_side=3))
+    m, k, n = (data.draw(st.integers(0, 3)) for _ in "mkn")
+    a, b = stacks.input_shapes
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((*a, m, k)), rng.standard_normal((*b, k, n))
+    assert gradcheck(F.matmul, inputs)
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [
+        (nn.Linear(3, 4, rng=0), (5, 3)),
+        (nn.Linear(3, 4, bias=False, rng=0), (2, 5, 3)),
+        (nn.Sequential(nn.Linear(3, 4, rng=0), nn.Tanh(), nn.Linear(4, 2, rng=1)), (5, 3)),
+    ],
+)
+def test_gradients_of_parameters(module, shape):
+    report = gradcheck(module, np.random.default_rng(0).standard_normal(shape))
+    names = [name for name, _ in module.named_parameters()]
+    assert [result.name for result in report.results] == ["input 0", *names]

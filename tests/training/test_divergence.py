@@ -1,0 +1,178 @@
+"""A loss that is not finite ends the training, says where it began, and leaves the model usable."""
+
+import re
+
+import numpy as np
+import pytest
+
+from minigrad import data, nn, optim, training
+from minigrad import functions as F
+from minigrad.errors import DivergedError
+from minigrad.nn.module import _watchers
+
+
+def diverges(text, model, train, val=None, *, lr=0.1, loss=None, epochs=5, batch_size=10):
+    """Fit until it diverges with exactly this text, and return the optimizer."""
+    optimizer = optim.SGD(model.parameters(), lr=lr)
+    loss = loss or nn.CrossEntropy()
+    options = {"loss": loss, "optimizer": optimizer, "epochs": epochs, "batch_size": batch_size}
+    with pytest.raises(DivergedError, match=rf"\A{re.escape(text)}\Z"):
+        training.fit(model, train, val, rng=0, **options)
+    return optimizer
+
+
+def rows(x):
+    """Return a set of two classes with these rows."""
+    x = np.asarray(x, dtype=np.float32)
+    names = tuple(f"f{i}" for i in range(x.shape[1]))
+    return data.Dataset(x, np.arange(len(x), dtype=np.int64) % 2, names, ("a", "b"))
+
+
+def with_value(value, n=10, row=3, feature=1):
+    """Return a set of n zero rows of two features, and `value` in one place."""
+    x = np.zeros((n, 2))
+    x[row, feature] = value
+    return rows(x)
+
+
+class Log(nn.Module):
+    """ln x, which is NaN for the negative outputs of the layer before."""
+
+    def forward(self, x):
+        return F.log(x)
+
+
+def test_a_learning_rate_far_too_high():
+    model = nn.mlp(2, (8,), 2, rng=0)
+    optimizer = diverges(
+        "train: the loss is nan at step 5; learning rate 1e+06, first non-finite output: "
+        "layer '2', Linear(8 -> 2); try a learning rate of 100000",
+        model,
+        data.xor(100),
+        lr=1e6,
+    )
+    assert optimizer.steps == 4  # the fifth was not taken
+
+
+def test_the_first_bad_layer_is_named():
+    model = nn.Sequential(nn.Linear(2, 4, rng=0), Log(), nn.Linear(4, 2, rng=0))
+    diverges(
+        "train: the loss is nan at step 1; learning rate 0.1, first non-finite output: "
+        "layer '1', Log(); try a learning rate of 0.01",
+        model,
+        data.xor(100),
+    )
+
+
+def test_the_first_bad_layer_has_its_dotted_name():
+    inner = nn.Sequential(nn.Linear(2, 4, rng=0), Log())
+    diverges(
+        "train: the loss is nan at step 1; learning rate 0.1, first non-finite output: "
+        "layer '0.1', Log(); try a learning rate of 0.01",
+        nn.Sequential(inner, nn.Linear(4, 2, rng=0)),
+        data.xor(100),
+    )
+
+
+def test_the_loss_alone():
+    # Softmax of ±1e4 is exactly 0 or 1: finite, but -ln 0 is not.
+    model = nn.Sequential(nn.Linear(1, 2, rng=0), nn.Softmax())
+    diverges(
+        "train: the loss is inf at step 1; learning rate 0.1, first non-finite output: "
+        "none, the loss alone; try a learning rate of 0.01",
+        model,
+        rows([[1e4], [1e4], [-1e4], [-1e4]]),
+        loss=nn.CrossEntropy(from_probabilities=True),
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_bad_values_in_the_data(value):
+    model = nn.mlp(2, (), 2, rng=0)
+    before = model.state_dict()
+    # fit's shuffle with seed 0 puts row 3 at this place in the only batch
+    place = np.random.default_rng(0).permutation(10).tolist().index(3)
+    diverges(
+        f"train: the loss is nan at step 1, because the data holds {value}; "
+        f"row {place} of the batch, feature 1; remove or replace such values before training",
+        model,
+        with_value(value),
+    )
+    assert_equal(model.state_dict(), before)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_bad_values_in_the_validation_set(value):
+    diverges(
+        "train: the validation loss is nan after step 2, because the data holds "
+        f"{value}; row 3 of the validation set, feature 1; remove or replace such values before "
+        "training",
+        nn.mlp(2, (), 2, rng=0),
+        with_value(1.0, n=20),
+        with_value(value),
+    )
+
+
+def test_the_last_step_of_a_fit_is_judged_by_the_validation_loss():
+    train = data.xor(100)
+    diverges(
+        "train: the validation loss is nan after step 1; learning rate 1e+38, first non-finite "
+        "output: layer '2', Linear(8 -> 2); try a learning rate of 1e+37",
+        nn.mlp(2, (8,), 2, rng=0),
+        train,
+        train,
+        lr=1e38,
+        epochs=1,
+        batch_size=100,
+    )
+
+
+def test_values_near_the_end_of_float32_give_no_warning_of_numpy():
+    diverges(
+        "train: the loss is nan at step 2; learning rate 0.1, first non-finite output: "
+        "layer '0', Linear(2 -> 4); try a learning rate of 0.01",
+        nn.mlp(2, (4,), 2, rng=0),
+        rows(np.full((20, 2), 3e38)),
+    )
+
+
+def test_what_is_left_of_the_model():
+    train = data.xor(100)
+    model = nn.mlp(2, (8,), 2, dropout=0.5, rng=0)
+    optimizer = optim.SGD(model.parameters(), lr=1e30)
+    parts, loss = list(data.batches(train.x, train.y, 10, rng=0)), nn.CrossEntropy()
+    states = []
+
+    def watched():
+        for part in parts:
+            states.append(model.state_dict())
+            yield part
+
+    with pytest.raises(DivergedError):
+        training.train_epoch(model, loss, optimizer, watched())
+    assert optimizer.steps == len(states) - 1 > 0
+    assert_equal(model.state_dict(), states[-1])  # the bad step is not taken
+    assert all(module.training for _, module in model.named_modules())
+    assert not _watchers
+
+
+def test_a_model_trains_again_after_a_divergence():
+    train = data.xor(100)
+    model = nn.mlp(2, (16,), 2, rng=0)
+    start = model.state_dict()
+    with pytest.raises(DivergedError):
+        train_with(model, train, lr=1e30)
+    model.load_state_dict(start)
+    assert train_with(model, train, lr=0.1)[-1].train_accuracy > 0.95
+
+
+def train_with(model, train, lr):
+    optimizer = optim.SGD(model.parameters(), lr=lr)
+    options = {"loss": nn.CrossEntropy(), "optimizer": optimizer}
+    return training.fit(model, train, epochs=20, batch_size=10, rng=0, **options)
+
+
+def assert_equal(state, other):
+    assert state.keys() == other.keys()
+    for name in state:
+        np.testing.assert_array_equal(state[name], other[name])

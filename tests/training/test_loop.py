@@ -1,0 +1,280 @@
+"""train_epoch, fit and evaluate: the numbers, the modes, the seed, and what they refuse."""
+
+import re
+
+import numpy as np
+import pytest
+
+from minigrad import data, nn, optim, training
+from minigrad.engine import is_recording
+from minigrad.errors import ArgumentError, ShapeError
+from minigrad.training import Epoch, loop
+
+
+def make(n, features=3, classes=3, seed=0, dtype=np.float64):
+    """Return a set of n rows whose classes overlap, so that no accuracy is 0 or 1."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n, dtype=np.int64) % classes
+    x = rng.normal(size=(n, features)) + y[:, None]
+    names = tuple(f"f{i}" for i in range(features)), tuple(f"c{i}" for i in range(classes))
+    return data.Dataset(x.astype(dtype), y, *names, "made")
+
+
+def linear(seed=0):
+    """Return softmax regression for the rows of `make`, in float64."""
+    return nn.mlp(3, (), 3, rng=seed, dtype=np.float64)
+
+
+def fit(model, train, val=None, *, lr=0.1, momentum=0.0, epochs=2, batch_size=4, rng=0, **more):
+    optimizer = optim.SGD(model.parameters(), lr=lr, momentum=momentum)
+    options = {"loss": nn.CrossEntropy(), "optimizer": optimizer, "epochs": epochs}
+    return training.fit(model, train, val, batch_size=batch_size, rng=rng, **options, **more)
+
+
+def judge(W, b, x, t):
+    """Return, in plain NumPy, the probabilities, the sum of the losses and the hits."""
+    z = x @ W.T + b
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    return p, -np.log(p[np.arange(len(t)), t]).sum(), (z.argmax(axis=1) == t).sum()
+
+
+def by_hand(W, b, parts, lr):
+    """Train softmax regression in plain NumPy; return the mean loss, the accuracy, W and b."""
+    rows = total = hits = 0
+    for x, t in parts:
+        p, loss, right = judge(W, b, x, t)
+        rows, total, hits = rows + len(t), total + loss, hits + right
+        g = (p - np.eye(len(b))[t]) / len(t)
+        W, b = W - lr * g.T @ x, b - lr * g.sum(axis=0)
+    return total / rows, hits / rows, W, b
+
+
+# ---- train_epoch
+
+
+@pytest.mark.parametrize("stale", [False, True], ids=["fresh", "stale gradients"])
+def test_train_epoch_by_hand_with_a_short_last_batch(stale):
+    dataset, model = make(10), linear()
+    W, b = (p.data.copy() for p in model.parameters())
+    if stale:  # a gradient from before must not count
+        for p in model.parameters():
+            p.grad = np.full(p.shape, 100.0)
+    parts = list(data.batches(dataset.x, dataset.y, 4, rng=1))
+    assert [len(t) for _, t in parts] == [4, 4, 2]
+    optimizer = optim.SGD(model.parameters(), lr=0.5)
+    loss, accuracy = training.train_epoch(model, nn.CrossEntropy(), optimizer, parts)
+    want_loss, want_accuracy, W, b = by_hand(W, b, parts, 0.5)
+    assert loss == pytest.approx(want_loss, rel=1e-13)
+    assert accuracy == want_accuracy
+    np.testing.assert_allclose(model[0].weight.data, W, rtol=1e-13)
+    np.testing.assert_allclose(model[0].bias.data, b, rtol=1e-13)
+    assert optimizer.steps == 3
+
+
+def test_the_means_are_plain_floats():
+    model, dataset = linear(), make(10)
+    epoch = fit(model, dataset, dataset, epochs=1)[0]
+    assert [type(value) for value in epoch] == [int, float, float, float, float]
+    judged = training.evaluate(model, dataset, loss=nn.CrossEntropy())
+    assert (type(judged.loss), type(judged.accuracy)) == (float, float)
+
+
+def test_train_epoch_refuses_a_used_up_iterator():
+    model, dataset = linear(), make(10)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    once = data.batches(dataset.x, dataset.y, 4, rng=0)
+    training.train_epoch(model, nn.CrossEntropy(), optimizer, once)
+    with pytest.raises(ArgumentError) as error:
+        training.train_epoch(model, nn.CrossEntropy(), optimizer, once)
+    assert str(error.value) == (
+        "train_epoch: there are no batches; 0 rows; make new ones with data.batches for every epoch"
+    )
+
+
+# ---- fit
+
+
+def test_fit_is_train_epoch_and_evaluate_again_and_again():
+    train, val, loss = make(30), make(12, seed=1), nn.CrossEntropy()
+    model, same = (nn.mlp(3, (5,), 3, rng=0) for _ in range(2))
+    history = fit(model, train, val, epochs=3, batch_size=8, momentum=0.9, rng=7)
+
+    rng, want = np.random.default_rng(7), []
+    optimizer = optim.SGD(same.parameters(), lr=0.1, momentum=0.9)
+    for number in (1, 2, 3):
+        shuffled = data.batches(train.x, train.y, 8, rng=rng)
+        learned = training.train_epoch(same, loss, optimizer, shuffled)
+        judged = training.evaluate(same, val, loss=loss)
+        want.append(Epoch(number, *learned, judged.loss, judged.accuracy))
+    assert history == want
+    assert [p.data.tobytes() for p in model.parameters()] == [
+        p.data.tobytes() for p in same.parameters()
+    ]
+
+
+@pytest.mark.parametrize("val", [None, make(0)], ids=["none", "no rows"])
+def test_without_validation_rows_the_history_holds_none(val):
+    history = fit(linear(), make(8), val)
+    assert isinstance(history, training.History)
+    assert [epoch.epoch for epoch in history] == [1, 2]
+    assert (history[-1].val_loss, history[-1].val_accuracy) == (None, None)
+
+
+def test_on_epoch_gets_every_epoch_when_it_ends():
+    model, seen = linear(), []
+    history = fit(
+        model,
+        make(20),
+        epochs=3,
+        on_epoch=lambda epoch: seen.append((epoch, model[0].weight.data.copy())),
+    )
+    assert [epoch for epoch, _ in seen] == history
+    weights = [w.tobytes() for _, w in seen]
+    assert len(set(weights)) == 3 and weights[-1] == model[0].weight.data.tobytes()
+
+
+def test_on_epoch_can_stop_a_fit():
+    def stop(epoch):
+        raise StopIteration(epoch.epoch)
+
+    with pytest.raises(StopIteration, match="^1$"):
+        fit(linear(), make(20), epochs=3, on_epoch=stop)
+
+
+def test_fit_learns():
+    history = fit(linear(), make(300), epochs=10, batch_size=16)
+    assert history[-1].train_loss < 0.8 * history[0].train_loss
+    assert history[-1].train_accuracy > history[0].train_accuracy
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_the_seed_decides_the_weights_to_the_last_bit(dropout):
+    def weights(seed, as_generator=False):
+        model = nn.mlp(3, (8,), 3, dropout=dropout, rng=seed)
+        rng = np.random.default_rng(seed) if as_generator else seed
+        fit(model, make(30, dtype=np.float32), batch_size=7, rng=rng)
+        return b"".join(p.data.tobytes() for p in model.parameters())
+
+    assert weights(0) == weights(0) == weights(0, as_generator=True)
+    assert weights(0) != weights(1)
+
+
+def test_the_seed_of_fit_shuffles():
+    losses = {fit(linear(), make(30), rng=seed)[-1].train_loss for seed in (0, 1, 2)}
+    assert len(losses) == 3
+
+
+@pytest.mark.parametrize(
+    "epochs, batch_size, rows", [(0, 4, 8), (-1, 4, 8), (2, 0, 8), (2, -4, 8), (2, 4, 0)]
+)
+def test_fit_refuses_to_do_nothing(epochs, batch_size, rows):
+    with pytest.raises(ArgumentError) as error:
+        fit(linear(), make(rows), epochs=epochs, batch_size=batch_size)
+    assert str(error.value) == (
+        f"fit: there is nothing to do; epochs {epochs}, batch size {batch_size}, "
+        f"training rows {rows}; give at least one of each"
+    )
+
+
+# ---- modes
+
+
+class Spy(nn.Module):
+    """A linear model with dropout that notes in which mode it is called."""
+
+    def __init__(self):
+        self.body, self.drop, self.modes = nn.Linear(3, 3, rng=0), nn.Dropout(0.5, rng=0), []
+
+    def forward(self, x):
+        self.modes.append(("train" if self.training else "eval", is_recording()))
+        return self.drop(self.body(x))
+
+
+def flags(model):
+    return [module.training for _, module in model.named_modules()]
+
+
+def test_fit_trains_in_training_mode_and_judges_in_eval_mode():
+    model = Spy()
+    model.eval()
+    fit(model, make(8), make(4), epochs=2, batch_size=4)
+    look = ("eval", True)  # at the first batch, for the warning
+    assert model.modes == [look, *([("train", True)] * 2 + [("eval", False)]) * 2]
+    assert flags(model) == [True] * 3
+    assert is_recording()
+
+
+def test_evaluate_puts_each_mode_back():
+    model = Spy()
+    model.drop.eval()
+    before = flags(model)
+    assert before == [True, True, False]
+    training.evaluate(model, make(4), loss=nn.CrossEntropy())
+    assert model.modes == [("eval", False)]
+    assert flags(model) == before
+
+
+def test_modes_are_put_back_when_evaluation_raises():
+    model = Spy()
+    model.drop.eval()
+    before = flags(model)
+    with pytest.raises(ShapeError):
+        training.evaluate(model, make(4, features=2), loss=nn.CrossEntropy())
+    assert flags(model) == before and is_recording()
+
+
+def test_training_mode_is_left_when_fit_raises():
+    model = Spy()
+    with pytest.raises(ShapeError):
+        fit(model, make(4, features=2))
+    assert flags(model) == [True] * 3 and is_recording()
+
+
+def test_dropout_drops_while_training_only():
+    train, val = make(40), make(20, seed=1)
+    model, plain = (nn.mlp(3, (16,), 3, dropout=p, rng=0) for p in (0.5, 0.0))
+    history = fit(model, train, val, epochs=1, batch_size=40)
+    without = fit(plain, train, val, epochs=1, batch_size=40)
+    assert history[0].train_loss != without[0].train_loss
+    again = [training.evaluate(model, val, loss=nn.CrossEntropy()) for _ in range(2)]
+    assert again[0].loss == again[1].loss == history[-1].val_loss
+    assert history[-1].val_accuracy == again[0].accuracy
+
+
+# ---- evaluate
+
+
+def test_evaluate_by_hand():
+    model, dataset = linear(), make(50)
+    judged = training.evaluate(model, dataset, loss=nn.CrossEntropy())
+    W, b = (p.data for p in model.parameters())
+    _, loss, hits = judge(W, b, dataset.x, dataset.y)
+    assert judged.loss == pytest.approx(loss / 50, rel=1e-13)
+    assert judged.accuracy == hits / 50
+    assert judged.confusion.sum() == 50 and np.trace(judged.confusion) == hits
+    assert judged.confusion.sum(axis=1).tolist() == [17, 17, 16]
+    assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("rows", [1, 1023, 1024, 1025, 2048, 2500])
+def test_blocks_give_the_same_as_one_block(rows, monkeypatch):
+    model, dataset = linear(), make(rows)
+    sizes, forward = [], model.forward
+    model.forward = lambda x: (sizes.append(len(x)), forward(x))[1]
+    blocks = training.evaluate(model, dataset, loss=nn.CrossEntropy())
+    assert max(sizes) <= 1024 and sum(sizes) == rows
+    monkeypatch.setattr(loop, "BLOCK", 10**6)
+    whole = training.evaluate(model, dataset, loss=nn.CrossEntropy())
+    assert sizes[-1] == rows
+    assert blocks.loss == pytest.approx(whole.loss, rel=1e-13)
+    assert blocks.accuracy == whole.accuracy
+    np.testing.assert_array_equal(blocks.confusion, whole.confusion)
+
+
+def test_evaluate_refuses_an_empty_set():
+    text = (
+        "evaluate: the set has no rows; <Dataset made: 0 rows, 3 features, 3 classes>; "
+        "give at least one row"
+    )
+    with pytest.raises(ArgumentError, match=rf"\A{re.escape(text)}\Z"):
+        training.evaluate(linear(), make(0), loss=nn.CrossEntropy())
