@@ -170,14 +170,8 @@ def _output(node: Function, arrays: list, y) -> np.ndarray:
     """
     array = np.asarray(y)
     if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            message(
-                f"{type(node).__name__}.forward",
-                f"returned {'None' if y is None else f'a {type(y).__name__}'}, not numbers",
-                f"inputs {', '.join(str(a.shape) for a in arrays)}",
-                "return the array of y",
-            )
-        )
+        what = f"{'None' if y is None else f'a {type(y).__name__}'}, not numbers"
+        raise _wrong(DTypeError, node, "forward", what, arrays, "return the array of y")
     dtype = arrays[0].dtype
     return array.astype(dtype, copy=False) if dtype.kind == "f" else array
 
@@ -319,25 +313,21 @@ def _accumulate(leaf: "Tensor", g: np.ndarray, fresh: bool) -> None:
 
 
 def _wrong_count(node: Function, gradients: tuple) -> GraphError:
-    what = (
-        f"{len(gradients)} gradients" if len(gradients) != 1 else f"one {type(*gradients).__name__}"
-    )
-    return GraphError(
-        message(
-            f"{type(node).__name__}.backward",
-            f"returned {what} for {len(node.inputs)} inputs",
-            f"inputs {', '.join(str(x.shape) for x in node.inputs)}",
-            "return a tuple of one for each input, None where self.needs is False",
-        )
-    )
+    count = len(gradients)
+    what = f"{count} gradients" if count != 1 else f"one {type(*gradients).__name__}"
+    what += f" for {len(node.inputs)} inputs"
+    remedy = "return a tuple of one for each input, None where self.needs is False"
+    return _wrong(GraphError, node, "backward", what, node.inputs, remedy)
 
 
 def _wrong_gradient(node: Function, x: "Tensor", what: str) -> ShapeError:
-    return ShapeError(
-        message(
-            f"{type(node).__name__}.backward",
-            f"returned {what} for input {[id(i) for i in node.inputs].index(id(x))}",
-            f"inputs {', '.join(str(i.shape) for i in node.inputs)}",
-            f"return an array of shape {x.shape}",
-        )
-    )
+    what += f" for input {[id(i) for i in node.inputs].index(id(x))}"
+    remedy = f"return an array of shape {x.shape}"
+    return _wrong(ShapeError, node, "backward", what, node.inputs, remedy)
+
+
+def _wrong(error: type, node: Function, method: str, what: str, inputs, remedy: str):
+    """Return the error for a method of a Function that returned something wrong."""
+    shapes = ", ".join(str(x.shape) for x in inputs)
+    where = f"{type(node).__name__}.{method}"
+    return error(message(where, f"returned {what}", f"inputs {shapes}", remedy))

@@ -12,20 +12,19 @@ import numpy as np
 
 from . import engine
 from . import functions as F
-from .engine import to_array
 from .errors import UnsupportedError, message
 
 
 def _dot(a, b):
     """Return np.dot: the product over the last axis of a and the last but one of b."""
-    if to_array(a).ndim == 0 or to_array(b).ndim == 0:
+    if engine.to_array(a).ndim == 0 or engine.to_array(b).ndim == 0:
         return F.mul(a, b)
-    if to_array(b).ndim <= 2:
+    if engine.to_array(b).ndim <= 2:
         return F.matmul(a, b)
-    *rest, k, n = to_array(b).shape
+    *rest, k, n = engine.to_array(b).shape
     axes = (len(rest), *range(len(rest)), len(rest) + 1)
     columns = F.reshape(F.transpose(b, axes), (k, math.prod(rest) * n))
-    return F.reshape(F.matmul(a, columns), (*to_array(a).shape[:-1], *rest, n))
+    return F.reshape(F.matmul(a, columns), (*engine.to_array(a).shape[:-1], *rest, n))
 
 
 UFUNCS = {

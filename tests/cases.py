@@ -14,7 +14,7 @@ from minigrad import Tensor, nn
 from minigrad import functions as F
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """One row of the table.
 
@@ -46,7 +46,7 @@ class Case:
         draws = self.draw if isinstance(self.draw, list) else [self.draw or normal] * len(shapes)
         return [np.asarray(d(rng, s), dtype=dtype) for d, s in zip(draws, shapes, strict=True)]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.name} {self.note}".strip()
 
 

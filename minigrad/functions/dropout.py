@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..engine import Function, is_recording
+from ..engine import Function, as_tensor, is_recording
 from ..errors import ArgumentError, message, warn_once
 
 
@@ -45,7 +45,7 @@ def dropout(x, p: float = 0.5, *, rng, training: bool = True):
             message("dropout", "p is not a probability", f"p {p}", "give a number from 0 to 1")
         )
     if not training:
-        return x
+        return as_tensor(x)
     if p > 0 and not is_recording():
         warn_once(
             message(

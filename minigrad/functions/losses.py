@@ -191,7 +191,7 @@ def cross_entropy(
             message(
                 where,
                 "the logits are the output of Softmax, and cross_entropy applies softmax itself",
-                f"logits {z.shape}",
+                f"{z.shape[1]} classes",
                 "remove the Softmax layer, or pass from_probabilities=True",
             )
         )

@@ -204,7 +204,7 @@ def test_a_wrong_value_is_one_line_and_exit_2(cli, args, line):
     assert (code, out) == (2, "")
     *usage, last = err.splitlines()
     assert last.startswith(f"Error: {line}")
-    assert all(re.match(r"Usage: minigrad train |Try 'minigrad train --help'|$", u) for u in usage)
+    assert all(re.match(r"Usage: minigrad train |Try 'minigrad train -|$", u) for u in usage)
 
 
 @pytest.mark.parametrize("typed, meant", [("--ephocs", "--epochs"), ("--hiden", "--hidden")])

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+import minigrad as mg
 from minigrad import data, nn, optim, training
 from minigrad import functions as F
 from minigrad.errors import DivergedError
@@ -127,7 +128,37 @@ def test_the_last_step_of_a_fit_is_judged_by_the_validation_loss():
     )
 
 
-def test_values_near_the_end_of_float32_give_no_warning_of_numpy():
+@pytest.mark.parametrize("source", ["training", "validation"])
+def test_an_overflow_is_one_error_without_warnings_of_numpy(source):
+    """A Function of the user's, too, which does not silence NumPy as ours do."""
+
+    class Square(mg.Function):
+        def forward(self, x):
+            self.x = x
+            return x * x
+
+        def backward(self, gy):
+            return 2 * self.x * gy
+
+    class Squares(nn.Module):
+        def forward(self, x):
+            return Square.apply(x)
+
+    sets = {"training": rows(np.zeros((4, 2))), "validation": rows(np.zeros((4, 2)))}
+    sets[source] = rows(np.full((4, 2), 1e38))
+    wrong = {
+        "training": "loss is nan at step 1",
+        "validation": "validation loss is nan after step 1",
+    }
+    diverges(
+        f"train: the {wrong[source]}; learning rate 0.1, first non-finite output: "
+        "layer '0', Squares(); try a learning rate of 0.01",
+        nn.Sequential(Squares(), nn.Linear(2, 2, rng=0)),
+        *sets.values(),
+    )
+
+
+def test_an_overflow_in_the_optimizer_gives_no_warning_of_numpy():
     diverges(
         "train: the loss is nan at step 2; learning rate 0.1, first non-finite output: "
         "layer '0', Linear(2 -> 4); try a learning rate of 0.01",

@@ -204,6 +204,15 @@ def test_fit_trains_in_training_mode_and_judges_in_eval_mode():
     assert is_recording()
 
 
+def test_any_loss_is_trained_in_training_mode():
+    model = nn.Sequential(nn.Linear(3, 3, rng=0), nn.LogSoftmax())
+    model.eval()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    options = {"optimizer": optimizer, "epochs": 1, "batch_size": 4, "rng": 0}
+    training.fit(model, make(8, dtype=np.float32), loss=nn.NLLLoss(), **options)
+    assert flags(model) == [True] * 3
+
+
 def test_evaluate_puts_each_mode_back():
     model = Spy()
     model.drop.eval()

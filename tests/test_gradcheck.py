@@ -1,0 +1,442 @@
+"""gradcheck: right code passes at every scale, planted errors are caught, nothing is changed."""
+
+import re
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import Function, Tensor, gradcheck, nn
+from minigrad import functions as F
+from minigrad.checking import Report, Result
+from minigrad.errors import ArgumentError, GradcheckError, MinigradError
+
+
+def exactly(text):
+    return rf"\A{re.escape(text)}\Z"
+
+
+RNG = np.random.default_rng(0)
+NORMAL = RNG.standard_normal((3, 4))
+POSITIVE = RNG.uniform(0.5, 2, (3, 4))
+
+
+# ---- right code passes -------------------------------------------------------------------------
+
+RIGHT = {
+    "x": lambda x: x,
+    "view": lambda x: x.reshape(-1)[::-1],
+    "transposed view": lambda x: x.T,
+    "broadcast view": lambda x: x.broadcast_to((2, *x.shape)),
+    "x + x": lambda x: x + x,
+    "x²": lambda x: x * x,
+    "x³ − 2x": lambda x: x**3 - 2 * x,
+    "1 / x": lambda x: 1 / x,
+    "tanh": F.tanh,
+    "sin": F.sin,
+    "softmax": F.softmax,
+    "log_softmax": lambda x: F.log_softmax(x, axis=0),
+    "logsumexp": F.logsumexp,
+    "sum": F.sum,
+    "mean": lambda x: x.mean(axis=0),
+    "var": lambda x: x.var(axis=1, ddof=1),
+    "std": lambda x: x.std(),
+    "max": lambda x: x.max(axis=1),
+    "abs": F.abs,
+    "relu": F.relu,
+    "softplus": F.softplus,
+    "matmul": lambda x: x @ x.T,
+    "cross_entropy": lambda x: F.cross_entropy(x, np.array([0, 3, 1])),
+    "padded": lambda x: F.pad(x, 2, value=5.0),
+    "constant": lambda x: x * 0 + 3,
+}
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-4, 0.1, 1, 10, 1e4])
+@pytest.mark.parametrize("f", RIGHT.values(), ids=RIGHT)
+def test_right_code_passes_at_every_scale(f, scale):
+    report = gradcheck(f, NORMAL * scale)
+    assert report and report.ok and isinstance(report, Report)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1, 1e6])
+@pytest.mark.parametrize("f", [F.log, F.sqrt, lambda x: x**-0.5, lambda x: x**2.5, F.log1p])
+def test_right_code_passes_close_to_the_end_of_its_domain(f, scale):
+    assert gradcheck(f, POSITIVE * scale)
+
+
+@pytest.mark.parametrize("x", [1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 0.0, -1e-12, 1e9])
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e4, -1e6])
+def test_a_small_x_in_a_large_y_passes(x, offset):
+    assert gradcheck(lambda x: x + offset, np.array([x]))
+    assert gradcheck(lambda x: (x * 3).sum() + offset, np.array([x, 2.0]))
+
+
+def test_exactness_in_one_dimension_of_many():
+    assert gradcheck(lambda x, w: F.exp(x @ w), [NORMAL, NORMAL.T[:, :2]])
+    assert gradcheck(lambda *xs: F.concatenate(xs).tanh(), [NORMAL, POSITIVE, NORMAL[:0]])
+
+
+def test_a_model_and_its_parameters():
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(4, 3, rng=rng), nn.Tanh(), nn.Linear(3, 2, rng=rng))
+    names = [r.name for r in gradcheck(model, NORMAL).results]
+    assert names == ["input 0", "0.weight", "0.bias", "2.weight", "2.bias"]
+
+    loss = nn.CrossEntropy()
+    report = gradcheck(lambda x: loss(model(x), np.array([0, 1, 1])), NORMAL, module=model)
+    assert [r.name for r in report.results] == names
+    report = gradcheck(lambda: model(NORMAL).sum(), module=model)  # no inputs at all
+    assert [r.name for r in report.results] == names[1:]
+
+
+def test_a_frozen_parameter_is_not_checked():
+    model = nn.Linear(4, 2, rng=0)
+    model.weight.requires_grad = False
+    assert [r.name for r in gradcheck(model, NORMAL).results] == ["input 0", "bias"]
+    assert not model.weight.requires_grad
+
+
+# ---- wrong code is caught ----------------------------------------------------------------------
+
+
+class Affine(Function):
+    """y = 2 (x W) + b, with a backward pass that a test may spoil: `spoil(gx, gW, gb, gy)`."""
+
+    def forward(self, x, W, b, spoil):
+        self.x, self.W, self.spoil = x, W, spoil
+        return 2 * (x @ W) + b
+
+    def backward(self, gy):
+        return self.spoil(2 * gy @ self.W.T, 2 * self.x.T @ gy, gy.sum(axis=0), gy)
+
+
+SQUARE = [NORMAL[:, :3], POSITIVE[:, :3], NORMAL[0, :3]]
+WRONG = {
+    "sign": (0, lambda gx, gW, gb, gy: (-gx, gW, gb)),
+    "twice": (1, lambda gx, gW, gb, gy: (gx, 2 * gW, gb)),
+    "half": (2, lambda gx, gW, gb, gy: (gx, gW, gb / 2)),
+    "1 % wrong": (0, lambda gx, gW, gb, gy: (1.01 * gx, gW, gb)),
+    "1e-5 wrong": (0, lambda gx, gW, gb, gy: (gx * (1 + 1e-5), gW, gb)),
+    "missing sum": (2, lambda gx, gW, gb, gy: (gx, gW, gy[0])),
+    "mean for sum": (2, lambda gx, gW, gb, gy: (gx, gW, gy.mean(axis=0))),
+    "transposed": (1, lambda gx, gW, gb, gy: (gx, gW.T, gb)),
+    "other matrix": (0, lambda gx, gW, gb, gy: (gW, gW, gb)),
+    "upstream ignored": (2, lambda gx, gW, gb, gy: (gx, gW, np.full(3, 3.0))),
+    "upstream averaged": (2, lambda gx, gW, gb, gy: (gx, gW, np.full(3, gb.mean()))),
+    "one element": (1, lambda gx, gW, gb, gy: (gx, gW + np.eye(3)[[2, 0, 0]] * [0, 0, 1], gb)),
+    "zero": (0, lambda gx, gW, gb, gy: (0 * gx, gW, gb)),
+    "NaN": (2, lambda gx, gW, gb, gy: (gx, gW, gb * np.nan)),
+    "one NaN": (1, lambda gx, gW, gb, gy: (gx, np.where(np.eye(3), np.nan, gW), gb)),
+    "infinite": (0, lambda gx, gW, gb, gy: (gx + np.inf, gW, gb)),
+    "shuffled": (0, lambda gx, gW, gb, gy: (gx[::-1], gW, gb)),
+}
+
+
+def spoiled(spoil):
+    return lambda x, W, b: Affine.apply(x, W, b, spoil=spoil)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1, 100])
+@pytest.mark.parametrize(("wrong", "spoil"), WRONG.values(), ids=WRONG)
+def test_a_planted_error_is_caught_in_the_input_where_it_is(wrong, spoil, scale):
+    inputs = [x * scale for x in SQUARE]
+    assert gradcheck(spoiled(lambda gx, gW, gb, gy: (gx, gW, gb)), inputs)
+    with pytest.raises(GradcheckError):
+        gradcheck(spoiled(spoil), inputs)
+    report = gradcheck(spoiled(spoil), inputs, raises=False)
+    assert not report
+    verdicts = [r.verdict for r in report.results]
+    assert verdicts == ["FAIL" if i == wrong else "PASS" for i in range(3)]
+
+
+def test_one_wrong_element_is_counted_and_located():
+    spoil = WRONG["one element"][1]
+    result = gradcheck(spoiled(spoil), SQUARE, raises=False).results[1]
+    assert (result.failing, result.size, result.index) == (1, 9, (0, 2))
+    assert result.analytic == pytest.approx(result.numeric + 1)
+    assert result.error == abs(result.analytic - result.numeric) > result.tolerance
+
+
+class Softmax(Function):
+    """A softmax whose backward ignores the upstream gradient; with ones it would be right."""
+
+    def forward(self, x):
+        self.y = np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
+        return self.y
+
+    def backward(self, gy):
+        return 0 * gy
+
+
+def test_an_error_that_an_upstream_gradient_of_ones_would_hide():
+    assert not gradcheck(Softmax.apply, NORMAL, raises=False)
+
+
+def test_no_gradient_at_all_is_caught():
+    for f in (
+        lambda x: Tensor(np.exp(x.data)),
+        lambda x: x.exp().detach(),
+        lambda x: x.detach() * x,
+    ):
+        with pytest.raises(GradcheckError):
+            gradcheck(f, NORMAL)
+    assert gradcheck(lambda x: Tensor([3.0]), NORMAL)  # a constant has none
+
+
+def test_a_wrong_gradient_of_a_parameter_is_caught_and_named():
+    class Wrong(nn.Module):
+        """y = k x, whose k gets half of its gradient."""
+
+        def __init__(self):
+            self.k = nn.Parameter([2.0])
+
+        def forward(self, x):
+            return x * self.k * 0.5 + x * self.k.detach() * 0.5
+
+    report = gradcheck(nn.Sequential(Wrong()), NORMAL, raises=False)
+    assert [(r.name, r.verdict) for r in report.results] == [("input 0", "PASS"), ("0.k", "FAIL")]
+
+
+def test_a_kink_between_the_points_of_the_difference_fails():
+    assert not gradcheck(F.relu, np.array([0.0]), raises=False)
+    assert gradcheck(F.relu, np.array([1e-9, -1e-9]))  # the step shrinks with |x|
+
+
+def test_a_result_that_is_not_finite_fails():
+    for x in (np.nan, np.inf, 1e12):
+        assert not gradcheck(lambda x: x * 2, np.array([1.0, x]), raises=False)
+    assert not gradcheck(F.log, np.array([1.0, -1.0]), raises=False)
+
+
+# ---- the report --------------------------------------------------------------------------------
+
+
+class Triple(Function):
+    """y = 3 x, with a gradient of 3.03 for the last element."""
+
+    def forward(self, x):
+        return 3 * x
+
+    def backward(self, gy):
+        g = 3 * gy
+        g[..., -1] *= 1.01
+        return g
+
+
+# u = [0.1257…, −0.1321…, 0.6404…, 0.1049…]; 2⁻¹⁷ makes every difference exact
+FAILED = (
+    "FAIL input 0: 2 of 4 elements fail; worst input 0[0, 1]: analytic -0.4002777358, "
+    "numeric -0.3963145899, |difference| 0.00396 > tolerance 4.06e-07"
+)
+PASSED = (
+    "PASS input 1: 0 of 2 elements fail; worst input 1[0]: analytic 0.7661528715, "
+    "numeric 0.7661528715, |difference| 0 <= tolerance 7.76e-07"
+)
+
+
+def test_the_text_of_a_failed_check():
+    def f(x, w):
+        return Triple.apply(x) + w * 1
+
+    x, w = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.0, 1.0])
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(f, [x, w], eps=2**-17)
+    text = str(caught.value)
+    first, *lines = text.splitlines()
+    assert first == "gradcheck: the backward pass is wrong"
+    report = gradcheck(f, [x, w], eps=2**-17, raises=False)
+    assert "\n".join(lines) == str(report)
+    assert lines == [FAILED, PASSED]
+    assert isinstance(caught.value, AssertionError) and isinstance(caught.value, MinigradError)
+
+
+def test_the_text_of_a_passed_check_and_of_no_elements():
+    report = gradcheck(lambda x, w: x.sum() + w.sum(), [np.array([1.0]), np.zeros((0, 3))])
+    first, second = str(report).splitlines()
+    assert first.startswith("PASS input 0: 0 of 1 elements fail; worst input 0[0]: analytic 0.125")
+    assert second == "PASS input 1: no elements"
+    assert bool(report) and report.ok
+    assert isinstance(report.results[0], Result)
+
+
+def test_the_verdict_follows_from_the_numbers_in_the_report():
+    for spoil in [s for _, s in WRONG.values()]:
+        for r in gradcheck(spoiled(spoil), SQUARE, raises=False).results:
+            assert (r.verdict == "PASS") == (r.failing == 0) == (r.error <= r.tolerance)
+            least = 1e-8 + 1e-6 * abs(r.numeric)
+            assert least <= r.tolerance < least + 1e-8
+
+
+def test_looser_and_tighter_tolerances():
+    slightly = spoiled(WRONG["1e-5 wrong"][1])
+    assert gradcheck(slightly, SQUARE, rtol=1e-4)
+    assert gradcheck(slightly, SQUARE, rtol=0, atol=1e-2)
+    assert not gradcheck(slightly, SQUARE, raises=False)
+    assert not gradcheck(F.exp, NORMAL, atol=0, rtol=0, eps=1e-2, raises=False)
+
+
+# ---- how it is done ----------------------------------------------------------------------------
+
+
+def test_every_element_is_stepped_both_ways_by_at_most_6e_6_and_less_for_small_x():
+    x = np.array([0.0, 1e-3, -0.5, 1.0, 300.0])
+    calls = []
+
+    def f(t):
+        calls.append(t.data.copy())
+        return t * 2
+
+    gradcheck(f, x)
+    first, *rest = calls
+    np.testing.assert_array_equal(first, x)
+    assert len(rest) == 2 * x.size
+    for i, (above, below) in enumerate(zip(rest[::2], rest[1::2], strict=True)):
+        step = 6e-6 * (min(abs(x[i]), 1) or 1)
+        moved = np.flatnonzero((above != x) | (below != x))
+        assert moved.tolist() == [i]
+        assert above[i] - x[i] == pytest.approx(step, rel=1e-6, abs=1e-13)
+        assert x[i] - below[i] == pytest.approx(step, rel=1e-6, abs=1e-13)
+
+
+def test_the_upstream_gradient_is_random_and_seeded():
+    seen = []
+
+    class Spy(Function):
+        """y = x"""
+
+        def forward(self, x):
+            return x + 0
+
+        def backward(self, gy):
+            seen.append(gy)
+            return gy
+
+    for seed in (0, 0, 1):
+        assert gradcheck(Spy.apply, NORMAL, seed=seed)
+    np.testing.assert_array_equal(seen[0], np.random.default_rng(0).standard_normal((3, 4)))
+    np.testing.assert_array_equal(seen[0], seen[1])
+    assert len(np.unique(seen[2])) == 12 and not np.array_equal(seen[0], seen[2])
+
+
+def test_it_computes_in_float64_whatever_it_is_given():
+    dtypes = set()
+
+    def f(x):
+        dtypes.add(x.dtype)
+        return F.exp(x)
+
+    for x in (NORMAL.astype(np.float32), NORMAL.astype(np.float16), Tensor([1.0, 2.0])):
+        assert gradcheck(f, x)
+    assert dtypes == {np.dtype(np.float64)}
+
+
+# ---- inputs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        NORMAL[::2, ::-1],
+        NORMAL.T,
+        np.asfortranarray(NORMAL),
+        np.broadcast_to(NORMAL[0], (3, 4)),
+        np.array(0.5),
+        np.float64(0.5),
+        0.5,
+        NORMAL[:, :0],
+        Tensor(NORMAL),
+        Tensor(NORMAL, requires_grad=True),
+        [NORMAL],
+        (Tensor(NORMAL),),
+        [0.5],
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_inputs_of_every_kind(x):
+    assert gradcheck(lambda x: F.exp(x) * 2, x)
+
+
+def test_read_only_inputs():
+    x = NORMAL.copy()
+    x.flags.writeable = False
+    assert gradcheck(F.exp, x) and gradcheck(F.exp, Tensor(x))
+    np.testing.assert_array_equal(x, NORMAL)
+
+
+def test_what_is_not_floating_is_passed_through():
+    index, mask, text = np.array([2, 0, 2]), NORMAL > 0, "tanh"
+
+    def f(x, i, m, name, number):
+        assert i is index and m is mask and name is text and type(number) is int
+        return F.where(m, x, 0)[i] * number
+
+    report = gradcheck(f, [NORMAL, index, mask, text, 3])
+    assert [r.name for r in report.results] == ["input 0"]
+
+
+def test_several_inputs_are_numbered_as_they_are_given():
+    report = gradcheck(lambda i, x, w: x[i] * w[i], [np.array([0, 1]), NORMAL, POSITIVE])
+    assert [r.name for r in report.results] == ["input 1", "input 2"]
+
+
+def test_one_array_given_twice():
+    assert gradcheck(lambda a, b: a * b + a, [NORMAL, NORMAL])
+
+
+# ---- nothing is changed ------------------------------------------------------------------------
+
+
+def fails(*args):
+    raise ZeroDivisionError
+
+
+def fails_later():
+    calls = iter(range(100))
+    return lambda x: x * 2 if next(calls) < 3 else fails()
+
+
+@pytest.mark.parametrize("fault", [None, "at once", "later", "wrong"])
+def test_inputs_parameters_and_gradients_are_the_same_afterwards(fault):
+    model = nn.Linear(4, 2, rng=0)
+    x = Tensor(NORMAL.copy(), requires_grad=True)
+    plain = NORMAL.astype(np.float32)
+    x.grad, model.weight.grad = np.ones((3, 4)), np.full((2, 4), 5.0, np.float32)
+    things = (x.data, x.grad, plain, model.weight.data, model.weight.grad, model.bias.data)
+    before = [a.copy() for a in things]
+
+    end = {None: lambda y: y, "at once": fails, "later": fails_later(), "wrong": Softmax.apply}
+    end = end[fault]
+    try:
+        gradcheck(lambda x, p: end(model(x * p)), [x, plain], module=model)
+    except (ZeroDivisionError, GradcheckError):
+        assert fault
+    now = (x.data, x.grad, plain, model.weight.data, model.weight.grad, model.bias.data)
+    for array, same, copy in zip(now, things, before, strict=True):
+        assert array is same
+        np.testing.assert_array_equal(array, copy)
+    assert model.bias.grad is None and x.node is None
+    assert (x * 2).requires_grad  # recording goes on
+
+
+# ---- wrong calls -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inputs", [(), [], [np.array([1, 2])], "text"], ids=repr)
+def test_nothing_to_check(inputs):
+    text = exactly("gradcheck: there is nothing to check; 0 inputs; pass float inputs")
+    with pytest.raises(ArgumentError, match=text):
+        gradcheck(lambda *args: Tensor(1.0), inputs)
+
+
+@pytest.mark.parametrize(
+    ("result", "name"), [(np.ones(2), "ndarray"), (1.5, "float"), (None, "NoneType")]
+)
+def test_a_function_that_returns_no_tensor(result, name):
+    text = exactly(f"gradcheck: f returned no Tensor; {name}; return one Tensor")
+    with pytest.raises(ArgumentError, match=text):
+        gradcheck(lambda x: result, NORMAL)
+
+
+def test_it_is_a_public_name():
+    assert mg.gradcheck is gradcheck

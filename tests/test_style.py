@@ -1,0 +1,215 @@
+"""The house rules that a machine can check: imports, docstrings, sizes, and what is left out."""
+
+import ast
+import graphlib
+import io
+import re
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+
+import minigrad
+
+PACKAGE = Path(minigrad.__file__).parent
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def dotted(path):
+    """Return the name of a module inside the package; the package itself is ""."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOURCES.items()}
+every_module = pytest.mark.parametrize("name", SOURCES, ids=lambda name: name or "minigrad")
+
+# A room may import what stands before it, and itself.
+ORDER = [
+    {"errors"},
+    {"debugging"},
+    {"engine"},
+    {"functions"},
+    {"numpy_protocol"},
+    {"tensor"},
+    {"nn"},
+    {"checking", "data", "optim"},
+    {"study", "training"},
+    {"cli"},
+    {"", "__main__"},
+]
+LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
+
+
+def room_of(name):
+    return name.split(".")[0]
+
+
+def for_type_checkers(node):
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def nodes_in(tree):
+    """Yield the nodes of a tree, but for what only type checkers see."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        todo.extend(c for c in ast.iter_child_nodes(node) if not for_type_checkers(c))
+
+
+def imports_of(name):
+    """Return the modules of the package that a module imports, and the outside packages."""
+    inside, outside = set(), set()
+    package = name.split(".") if SOURCES[name].name == "__init__.py" else name.split(".")[:-1]
+    for node in nodes_in(TREES[name]):
+        if isinstance(node, ast.Import):
+            outside |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            outside.add(node.module.split(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            parts = [p for p in package[: len(package) + 1 - node.level] if p]
+            target = ".".join(parts + ([node.module] if node.module else []))
+            children = [f"{target}.{alias.name}".lstrip(".") for alias in node.names]
+            inside |= {child if child in SOURCES else target for child in children}
+    return inside - {name}, outside
+
+
+# ---- imports -----------------------------------------------------------------------------------
+
+
+@every_module
+def test_imports_point_downwards(name):
+    inside, _ = imports_of(name)
+    if room_of(name) == "cli":
+        inside.discard("")  # `from .. import __version__`
+    for other in inside:
+        here, there = LEVEL[room_of(name)], LEVEL[room_of(other)]
+        assert there < here or room_of(other) == room_of(name), f"{name} imports {other}"
+
+
+def test_there_is_no_import_cycle():
+    graph = {name: imports_of(name)[0] - {""} for name in SOURCES}
+    list(graphlib.TopologicalSorter(graph).static_order())
+
+
+@every_module
+def test_only_the_command_line_imports_more_than_numpy_and_the_standard_library(name):
+    _, outside = imports_of(name)
+    allowed = {"numpy", *sys.stdlib_module_names}
+    if room_of(name) == "cli":
+        allowed |= {"click", "tqdm"}
+    assert outside <= allowed
+
+
+@every_module
+def test_no_import_hides_in_a_function_outside_of_the_command_line(name):
+    hidden = [
+        node.lineno
+        for function in ast.walk(TREES[name])
+        if isinstance(function, FUNCTION)
+        for node in ast.walk(function)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
+    assert not hidden or room_of(name) == "cli"
+
+
+def test_every_room_is_in_the_order():
+    assert {room_of(name) for name in SOURCES} <= set(LEVEL)
+
+
+# ---- docstrings --------------------------------------------------------------------------------
+
+
+def public_definitions(name):
+    """Yield every public class, function and method, with its dotted name."""
+    todo = [("", TREES[name])]
+    while todo:
+        prefix, parent = todo.pop()
+        for node in ast.iter_child_nodes(parent):
+            if isinstance(node, (*FUNCTION, ast.ClassDef)) and not node.name.startswith("_"):
+                yield f"{prefix}{node.name}", node
+                if isinstance(node, ast.ClassDef):
+                    todo.append((f"{prefix}{node.name}.", node))
+
+
+@every_module
+def test_everything_public_has_a_docstring(name):
+    assert ast.get_docstring(TREES[name])
+    for full_name, node in public_definitions(name):
+        if node.name in ("forward", "backward") and room_of(name) == "functions":
+            continue  # the docstring of the class holds the maths of both
+        if any(ast.unparse(d).endswith(".setter") for d in node.decorator_list):
+            continue
+        assert ast.get_docstring(node), full_name
+
+
+def test_every_function_class_states_its_gradients():
+    checked = 0
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            if room_of(name) == "functions" and isinstance(node, ast.ClassDef):
+                methods = {m.name for m in node.body if isinstance(m, FUNCTION)}
+                if "backward" in methods:
+                    text = ast.get_docstring(node)
+                    assert re.search(r"^g\w+.* = ", text, re.MULTILINE), node.name
+                    checked += 1
+    assert checked > 40
+
+
+# ---- sizes -------------------------------------------------------------------------------------
+
+
+def code_lines(name):
+    """Count the lines that hold code: no blank lines, comments or docstrings."""
+    text = SOURCES[name].read_text(encoding="utf-8")
+    without = {tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT}
+    without.add(tokenize.ENDMARKER)
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in without:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, (ast.Module, ast.ClassDef, *FUNCTION)) and ast.get_docstring(node):
+            lines -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    return len(lines)
+
+
+def test_code_lines_counts_code(tmp_path, monkeypatch):
+    text = '"""Text.\n\nMore."""\n\n# why\nx = [\n 1,\n]\n\ndef f():\n """Text."""\n return x\n'
+    path = tmp_path / "file.py"
+    path.write_text(text)
+    monkeypatch.setitem(SOURCES, "file.py", path)
+    monkeypatch.setitem(TREES, "file.py", ast.parse(text))
+    assert code_lines("file.py") == 5
+
+
+def test_the_engine_is_at_most_200_lines_of_code():
+    assert code_lines("engine") <= 200
+
+
+@pytest.mark.xfail(reason="over by a tenth: functions and nn have to shrink, or the limit moves")
+def test_engine_tensor_functions_nn_and_optim_are_at_most_1800_lines_of_code():
+    rooms = {"engine", "tensor", "functions", "nn", "optim"}
+    assert sum(code_lines(name) for name in SOURCES if room_of(name) in rooms) <= 1800
+
+
+# ---- what is left out --------------------------------------------------------------------------
+
+
+@every_module
+def test_no_assert_checks_what_a_user_does(name):
+    assert not [node.lineno for node in ast.walk(TREES[name]) if isinstance(node, ast.Assert)]
+
+
+@every_module
+def test_no_path_of_somebodys_machine(name):
+    text = SOURCES[name].read_text(encoding="utf-8")
+    assert not re.search(r"(?<![\w.])/(work|tmp|home|root|Users|mnt|opt)\b|\b[A-Z]:\\\\", text)
+
+
+def test_no_line_is_left_for_later():
+    for name, path in SOURCES.items():
+        assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", path.read_text(encoding="utf-8")), name
