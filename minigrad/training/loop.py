@@ -97,12 +97,17 @@ def fit(
         epoch = Epoch(number, train_loss, train_accuracy)
         if val is not None and len(val):
             judged = evaluate(model, val, loss=loss)
+            epoch = Epoch(number, train_loss, train_accuracy, judged.loss, judged.accuracy)
             if not math.isfinite(judged.loss):
                 wrong = f"the validation loss is {judged.loss} after step {optimizer.steps}"
                 raise _diverged(wrong, model, optimizer, val.x, "the validation set")
-            epoch = Epoch(number, train_loss, train_accuracy, judged.loss, judged.accuracy)
         history.append(epoch)
         on_epoch(epoch)
+    if val is None or not len(val):  # then nothing has judged the last step yet
+        last = evaluate(model, train.take(slice(batch_size)), loss=loss)
+        if not math.isfinite(last.loss):
+            wrong = f"the loss is {last.loss} after the last step, number {optimizer.steps}"
+            raise _diverged(wrong, model, optimizer, train.x[:batch_size], "the training set")
     return history
 
 

@@ -1,9 +1,11 @@
 """What `train` prints: results on stdout, progress on stderr, the same bytes each time."""
 
+import json
 import re
 
 import pytest
 
+from minigrad.cli.report import _event
 from minigrad.data import BUILTIN
 from tests.cli.program import MODULE
 
@@ -156,11 +158,24 @@ def test_quiet_json_is_the_result_only(program):
     assert result == program(*SMALL, "--json").events[-1]
 
 
-def test_a_number_that_is_not_finite_is_null(cli):
-    """The last step of a run that has no validation rows is judged by nobody but the test."""
+def test_a_number_that_is_not_finite_is_null(capsys):
+    _event("result", loss=float("nan"), parts=[1.0, float("-inf")], more={"a": float("inf")})
+    assert json.loads(capsys.readouterr().out) == {
+        "event": "result",
+        "loss": None,
+        "parts": [1.0, None],
+        "more": {"a": None},
+    }
+
+
+def test_a_last_step_that_diverges_is_seen_without_validation_rows(cli):
     one_step = ("--epochs", 1, "--batch-size", 5000, "--lr", "1e38", "--val-fraction", 0)
-    *_, result = cli("train", "iris", *one_step, "--json").events
-    assert result["test_loss"] is None
+    ended = cli("train", "iris", *one_step, "-q")
+    assert (ended.code, ended.out) == (4, "")
+    assert ended.err == (
+        "Error: train: the loss is nan after the last step, number 1; learning rate 1e+38, first "
+        "non-finite output: layer '2', Linear(64 -> 3); try a learning rate of 1e+37\n"
+    )
 
 
 def test_a_diverged_run_has_no_result(cli):
