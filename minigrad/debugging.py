@@ -59,12 +59,10 @@ def backward(node, gy: np.ndarray):
     changed = [name for name, checksum in node._checksums.items() if after[name] != checksum]
     if changed:
         raise GraphError(
-            message(
-                f"{type(node).__name__}.backward",
-                "an array that forward saved was written to before backward read it",
-                f"self.{', self.'.join(changed)}, made at {node._made_at}",
-                "make a new array instead of writing: x = x + 1, not x += 1",
-            )
+            f"{type(node).__name__}.backward",
+            "an array that forward saved was written to before backward read it",
+            f"self.{', self.'.join(changed)}, made at {node._made_at}",
+            "make a new array instead of writing: x = x + 1, not x += 1",
         )
     from_finite = _finite([gy, *dict(_saved(node)).values()])
     gradients = node.backward(gy)

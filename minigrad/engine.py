@@ -33,7 +33,6 @@ from .errors import (
     MinigradError,
     ShapeError,
     UnsupportedError,
-    message,
 )
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ def _shape_error(function: type, arrays: list, error: ValueError) -> ShapeError:
         names = [f"{first.name}[{i}]" for i in range(len(arrays))]
     shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(names, arrays, strict=False))
     remedy = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
-    return ShapeError(message(name, str(error).strip(), shapes, remedy))
+    return ShapeError(name, str(error).strip(), shapes, remedy)
 
 
 def as_tensor(x) -> "Tensor":
@@ -206,12 +205,10 @@ def constant(where: str, name: str, x) -> np.ndarray:
     """
     if isinstance(x, Tensor) and x.requires_grad:
         raise UnsupportedError(
-            message(
-                where,
-                f"{name} gets no gradient here, but it requires one",
-                f"{name} {x.shape}",
-                f"pass {name}.detach()",
-            )
+            where,
+            f"{name} gets no gradient here, but it requires one",
+            f"{name} {x.shape}",
+            f"pass {name}.detach()",
         )
     return to_array(x)
 
@@ -262,12 +259,10 @@ def _youngest_first(root: Function) -> list[Function]:
         node = todo.pop()
         if node.inputs is None:
             raise GraphFreedError(
-                message(
-                    "backward",
-                    "this graph was used before, and an earlier backward freed it",
-                    f"at the node of {type(node).__name__}",
-                    "run the forward pass again, or pass retain_graph=True to the earlier one",
-                )
+                "backward",
+                "this graph was used before, and an earlier backward freed it",
+                f"at the node of {type(node).__name__}",
+                "run the forward pass again, or pass retain_graph=True to the earlier one",
             )
         for x in node.inputs:
             if x.node is not None and x.node not in found:
@@ -330,4 +325,4 @@ def _wrong(error: type, node: Function, method: str, what: str, inputs, remedy: 
     """Return the error for a method of a Function that returned something wrong."""
     shapes = ", ".join(str(x.shape) for x in inputs)
     where = f"{type(node).__name__}.{method}"
-    return error(message(where, f"returned {what}", f"inputs {shapes}", remedy))
+    return error(where, f"returned {what}", f"inputs {shapes}", remedy)

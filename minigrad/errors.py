@@ -13,7 +13,13 @@ PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class MinigradError(Exception):
-    """The base of every exception that minigrad raises on purpose."""
+    """The base of every exception that minigrad raises on purpose.
+
+    Its arguments are the four parts of the message: where, what is wrong, the facts, what to do.
+    """
+
+    def __str__(self) -> str:
+        return message(*self.args) if len(self.args) == 4 else super().__str__()
 
 
 class ShapeError(MinigradError, ValueError):

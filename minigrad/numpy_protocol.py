@@ -12,7 +12,7 @@ import numpy as np
 
 from . import engine
 from . import functions as F
-from .errors import UnsupportedError, message
+from .errors import UnsupportedError
 
 
 def _dot(a, b):
@@ -201,10 +201,8 @@ def _without_graph(x):
 def _unsupported(call: str, nearest: str | None = None) -> UnsupportedError:
     nearest = nearest or NEAREST.get(call.split(".")[-1], "the functions in minigrad.functions")
     return UnsupportedError(
-        message(
-            call,
-            "has no backward pass for Tensors",
-            f"the nearest that works: {nearest}",
-            "use that, or t.data for a plain result without gradient",
-        )
+        call,
+        "has no backward pass for Tensors",
+        f"the nearest that works: {nearest}",
+        "use that, or t.data for a plain result without gradient",
     )

@@ -55,7 +55,7 @@ class SGD:
         if len(set(everything)) != len(everything) or not everything:
             wrong = "a parameter is given twice" if everything else "there are no parameters"
             raise ArgumentError(
-                message("SGD", wrong, f"{len(everything)} parameters", "give each parameter once")
+                "SGD", wrong, f"{len(everything)} parameters", "give each parameter once"
             )
         self.steps = 0
         self.velocity: dict[Tensor, np.ndarray] = {}
@@ -126,5 +126,5 @@ def _checked(group: dict, defaults: dict) -> dict:
         faults.append("params holds something that is not a leaf Tensor")
     if faults:
         facts = ", ".join(f"{name} {group[name]}" for name in defaults)
-        raise ArgumentError(message("SGD", "; ".join(faults), facts, "see help(optim.SGD)"))
+        raise ArgumentError("SGD", "; ".join(faults), facts, "see help(optim.SGD)")
     return group

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import engine, numpy_protocol
 from . import functions as F
-from .errors import DTypeError, GraphError, ShapeError, UnsupportedError, message
+from .errors import DTypeError, GraphError, ShapeError, UnsupportedError
 
 
 class Tensor:
@@ -39,12 +39,10 @@ class Tensor:
             data = _as_array(data, dtype)
         if data.dtype.kind not in "fiub":
             raise DTypeError(
-                message(
-                    "Tensor",
-                    f"{data.dtype} is not a dtype of numbers that minigrad takes",
-                    f"shape {data.shape}",
-                    "give boolean, integer or floating data",
-                )
+                "Tensor",
+                f"{data.dtype} is not a dtype of numbers that minigrad takes",
+                f"shape {data.shape}",
+                "give boolean, integer or floating data",
             )
         self.data = data
         self.grad = None
@@ -62,21 +60,17 @@ class Tensor:
     def requires_grad(self, value: bool) -> None:
         if self.node is not None:
             raise GraphError(
-                message(
-                    "requires_grad",
-                    "only a leaf can change it",
-                    f"this tensor was made by {type(self.node).__name__}",
-                    "use .detach() for a leaf with the same data",
-                )
+                "requires_grad",
+                "only a leaf can change it",
+                f"this tensor was made by {type(self.node).__name__}",
+                "use .detach() for a leaf with the same data",
             )
         if value and self.data.dtype.kind != "f":
             raise DTypeError(
-                message(
-                    "requires_grad",
-                    "integers have no gradient",
-                    f"dtype {self.dtype}, shape {self.shape}",
-                    "write 1.0 for 1, or pass dtype=np.float32",
-                )
+                "requires_grad",
+                "integers have no gradient",
+                f"dtype {self.dtype}, shape {self.shape}",
+                "write 1.0 for 1, or pass dtype=np.float32",
             )
         self._requires_grad = bool(value)
 
@@ -132,33 +126,27 @@ class Tensor:
         """
         if not self.requires_grad:
             raise GraphError(
-                message(
-                    "backward",
-                    "nothing that this tensor was made from requires a gradient",
-                    f"shape {self.shape}",
-                    "create a leaf with requires_grad=True, and run outside no_grad()",
-                )
+                "backward",
+                "nothing that this tensor was made from requires a gradient",
+                f"shape {self.shape}",
+                "create a leaf with requires_grad=True, and run outside no_grad()",
             )
         if gradient is None:
             if self.size != 1:
                 raise ShapeError(
-                    message(
-                        "backward",
-                        "a tensor of several elements needs the gradient of the loss",
-                        f"shape {self.shape}",
-                        "reduce it to a loss with .sum() or .mean(), or pass gradient=",
-                    )
+                    "backward",
+                    "a tensor of several elements needs the gradient of the loss",
+                    f"shape {self.shape}",
+                    "reduce it to a loss with .sum() or .mean(), or pass gradient=",
                 )
             gradient = np.ones(self.shape, dtype=self.dtype)
         gradient = np.asarray(gradient, dtype=self.dtype)
         if gradient.shape != self.shape:
             raise ShapeError(
-                message(
-                    "backward",
-                    "the gradient has another shape than the tensor",
-                    f"gradient {gradient.shape}, tensor {self.shape}",
-                    "pass one number for each element",
-                )
+                "backward",
+                "the gradient has another shape than the tensor",
+                f"gradient {gradient.shape}, tensor {self.shape}",
+                "pass one number for each element",
             )
         engine.backward(self, gradient, retain_graph)
 
@@ -396,12 +384,10 @@ class Tensor:
 
     def __setitem__(self, index, value):
         raise UnsupportedError(
-            message(
-                "Tensor",
-                "an element of a tensor cannot be assigned: the graph may need the old value",
-                f"shape {self.shape}",
-                "write y = F.where(mask, value, x) for a new tensor, or x.data[i] = v on a leaf",
-            )
+            "Tensor",
+            "an element of a tensor cannot be assigned: the graph may need the old value",
+            f"shape {self.shape}",
+            "write y = F.where(mask, value, x) for a new tensor, or x.data[i] = v on a leaf",
         )
 
     # ---- NumPy's protocols: numpy_protocol.py says which function becomes which ---------------
@@ -409,12 +395,10 @@ class Tensor:
     def __array__(self, dtype=None, copy=None):
         if self.requires_grad:
             raise UnsupportedError(
-                message(
-                    "np.asarray",
-                    "a plain array would lose the gradient of this tensor",
-                    f"shape {self.shape}, requires_grad=True",
-                    "use t.data for the values alone, or F.stack to join tensors",
-                )
+                "np.asarray",
+                "a plain array would lose the gradient of this tensor",
+                f"shape {self.shape}, requires_grad=True",
+                "use t.data for the values alone, or F.stack to join tensors",
             )
         return np.array(self.data, dtype=dtype) if copy else np.asarray(self.data, dtype=dtype)
 
@@ -430,12 +414,10 @@ def _as_array(data, dtype) -> np.ndarray:
         array = np.asarray(data)
     except ValueError as error:
         raise ShapeError(
-            message(
-                "Tensor",
-                "the nested lists do not make a rectangular array of numbers",
-                str(error),
-                "give every row the same length",
-            )
+            "Tensor",
+            "the nested lists do not make a rectangular array of numbers",
+            str(error),
+            "give every row the same length",
         ) from error
     if array.dtype.kind not in "fiub":  # Tensor refuses it; NumPy would make nan of None
         return array
@@ -454,12 +436,10 @@ def _compare(ufunc, x: Tensor, other):
 
 def _not_one_element(where: str, x: Tensor) -> ShapeError:
     return ShapeError(
-        message(
-            where,
-            "only a tensor of one element has a single value",
-            f"shape {x.shape}",
-            "use .sum(), .mean() or t[i] first, or t.data for the array",
-        )
+        where,
+        "only a tensor of one element has a single value",
+        f"shape {x.shape}",
+        "use .sum(), .mean() or t[i] first, or t.data for the array",
     )
 
 

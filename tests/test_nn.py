@@ -18,9 +18,7 @@ def exactly(text):
 def mlp(dtype=np.float32):
     rng = np.random.default_rng(0)
     return nn.Sequential(
-        nn.Linear(3, 4, rng=rng, dtype=dtype),
-        nn.ReLU(),
-        nn.Linear(4, 2, rng=rng, dtype=dtype),
+        nn.Linear(3, 4, rng=rng, dtype=dtype), nn.ReLU(), nn.Linear(4, 2, rng=rng, dtype=dtype)
     )
 
 
@@ -285,10 +283,7 @@ def test_load_state_dict_lists_all_that_is_wrong_and_writes_nothing():
         (lambda state: state.update({"2.bias": [1.0, 2.0, 3.0]}), "2.bias is (3,) for (2,)"),
         (lambda state: state.update({"2.bias": ["a", "b"]}), "2.bias holds <U1, not numbers"),
         (lambda state: state.update({"2.bias": [1j, 2]}), "2.bias holds complex128, not numbers"),
-        (
-            lambda state: state.clear(),
-            "missing 0.weight, 0.bias, 2.weight, 2.bias",
-        ),
+        (lambda state: state.clear(), "missing 0.weight, 0.bias, 2.weight, 2.bias"),
     ],
 )
 def test_each_fault_alone(change, faults):
@@ -538,10 +533,7 @@ def test_losses_pass_their_options_on():
     for ours, expected in (
         (nn.CrossEntropy()(z, t), F.cross_entropy(z, t)),
         (nn.CrossEntropy(**options)(z, t), F.cross_entropy(z, t, **options)),
-        (
-            nn.CrossEntropy(from_probabilities=True)(F.softmax(z), t),
-            F.cross_entropy(z, t),
-        ),
+        (nn.CrossEntropy(from_probabilities=True)(F.softmax(z), t), F.cross_entropy(z, t)),
         (nn.NLLLoss()(z, t), F.nll_loss(z, t)),
         (
             nn.NLLLoss(weight=weight, ignore_index=0, reduction="none")(z, t),

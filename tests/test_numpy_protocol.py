@@ -294,11 +294,7 @@ def test_shape_errors_are_ours():
 
 REFUSED = {
     "out of a ufunc": (lambda x: np.exp(x, out=np.empty((2, 3))), "np.exp(…, out=)", "np.exp(…)"),
-    "out of two": (
-        lambda x: np.add(x, x, np.empty((2, 3))),
-        "np.add(…, out=)",
-        "np.add(…)",
-    ),
+    "out of two": (lambda x: np.add(x, x, np.empty((2, 3))), "np.add(…, out=)", "np.add(…)"),
     "an array as out": (lambda x: np.add(X, X, out=x), "np.add(…, out=)", "np.add(…)"),
     "where of a ufunc": (lambda x: np.log(x, where=MASK), "np.log(…, where=)", "np.log(…)"),
     "dtype of a ufunc": (
@@ -387,11 +383,7 @@ REFUSED = {
         "np.stack(…, dtype=)",
         "np.stack(xs, axis)",
     ),
-    "out of dot": (
-        lambda x: np.dot(x, X.T, np.empty((2, 2))),
-        "np.dot(…, out=)",
-        "np.dot(a, b)",
-    ),
+    "out of dot": (lambda x: np.dot(x, X.T, np.empty((2, 2))), "np.dot(…, out=)", "np.dot(a, b)"),
     "one argument of where": (lambda x: np.where(x), "np.where(…)", "np.where(condition, a, b)"),
     "norm": (lambda x: np.linalg.norm(x), "np.linalg.norm", "np.sqrt(np.sum(x * x))"),
     "einsum": (lambda x: np.einsum("ij->j", x), "np.einsum", "np.matmul and np.sum"),

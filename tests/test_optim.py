@@ -97,10 +97,7 @@ def test_two_groups_and_a_learning_rate_changed_midway(torch):
     common = {"lr": 0.2, "momentum": 0.9, "weight_decay": 0.01}
     special = {"lr": 0.03, "momentum": 0.5, "weight_decay": 0, "nesterov": True}
     ours = SGD(
-        [
-            {"params": model[0].parameters()},
-            {"params": iter(model[2].parameters()), **special},
-        ],
+        [{"params": model[0].parameters()}, {"params": iter(model[2].parameters()), **special}],
         **common,
     )
     theirs = torch.optim.SGD(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..engine import no_grad
-from ..errors import ArgumentError, GradcheckError, message
+from ..errors import ArgumentError, GradcheckError
 from ..nn import Module
 from ..tensor import Tensor
 
@@ -100,7 +100,7 @@ def gradcheck(
     checked += [(name, p) for name, p in parameters if p.requires_grad]
     if not checked:
         raise ArgumentError(
-            message("gradcheck", "there is nothing to check", "0 inputs", "pass float inputs")
+            "gradcheck", "there is nothing to check", "0 inputs", "pass float inputs"
         )
     with _parameters_in_float64([p for _, p in parameters]):
         y = _evaluate(f, arguments)
@@ -147,7 +147,7 @@ def _evaluate(f: Callable, arguments: list) -> Tensor:
     y = f(*arguments)
     if not isinstance(y, Tensor):
         raise ArgumentError(
-            message("gradcheck", "f returned no Tensor", type(y).__name__, "return one Tensor")
+            "gradcheck", "f returned no Tensor", type(y).__name__, "return one Tensor"
         )
     return y
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError, message
+from ..errors import ArgumentError, ShapeError
 
 
 def batches(
@@ -20,17 +20,13 @@ def batches(
     """
     if len(x) != len(y):
         raise ShapeError(
-            message(
-                "batches",
-                f"x has {len(x)} rows but y has {len(y)}",
-                f"x {x.shape}, y {y.shape}",
-                "give one label for each row of x",
-            )
+            "batches",
+            f"x has {len(x)} rows but y has {len(y)}",
+            f"x {x.shape}, y {y.shape}",
+            "give one label for each row of x",
         )
     if size < 1:
-        raise ArgumentError(
-            message("batches", "size must be 1 or more", f"size {size}", "give size=32")
-        )
+        raise ArgumentError("batches", "size must be 1 or more", f"size {size}", "give size=32")
     order = np.random.default_rng(rng).permutation(len(x))
     # Not a generator function: that would check its arguments only at the first next().
     cuts = (order[start : start + size] for start in range(0, len(x), size))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, message
+from ..errors import DataError
 from .dataset import Dataset
 from .generators import blobs, circles, moons, spirals, xor
 
@@ -68,12 +68,10 @@ def load(name: str, dtype=np.float32) -> Dataset:
     if name not in BUILTIN:
         nearest = difflib.get_close_matches(name, BUILTIN, n=1)
         raise DataError(
-            message(
-                "load",
-                f"no built-in set is called {name!r}",
-                f"there are {', '.join(BUILTIN)}",
-                f"did you mean {nearest[0]!r}?" if nearest else "choose one of these",
-            )
+            "load",
+            f"no built-in set is called {name!r}",
+            f"there are {', '.join(BUILTIN)}",
+            f"did you mean {nearest[0]!r}?" if nearest else "choose one of these",
         )
     folder = IN_WHEEL if os.path.isdir(IN_WHEEL) else IN_CLONE
     return _read(name, os.path.join(folder, f"{name}.csv"), dtype)
@@ -90,9 +88,5 @@ def _read(name, path, dtype):
             file, delimiter=",", converters={len(features): index.__getitem__}, encoding=None
         )
     return Dataset(
-        table[:, :-1].astype(dtype),
-        table[:, -1].astype(np.int64),
-        tuple(features),
-        classes,
-        name,
+        table[:, :-1].astype(dtype), table[:, -1].astype(np.int64), tuple(features), classes, name
     )

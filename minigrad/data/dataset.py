@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from ..errors import DataError, DTypeError, message
+from ..errors import DataError, DTypeError
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,41 +29,33 @@ class Dataset:
         x, y, classes = self.x, self.y, len(self.class_names)
         if x.ndim != 2 or y.shape != x.shape[:1]:
             raise DataError(
-                message(
-                    "Dataset",
-                    "x and y do not pair up as (N, F) and (N,)",
-                    f"x {x.shape}, y {y.shape}",
-                    "give one row of x for each label",
-                )
+                "Dataset",
+                "x and y do not pair up as (N, F) and (N,)",
+                f"x {x.shape}, y {y.shape}",
+                "give one row of x for each label",
             )
         if x.dtype.kind != "f" or y.dtype != np.int64:
             raise DTypeError(
-                message(
-                    "Dataset",
-                    "x must be floating and y int64",
-                    f"x {x.dtype}, y {y.dtype}",
-                    "convert them with x.astype(np.float32) and y.astype(np.int64)",
-                )
+                "Dataset",
+                "x must be floating and y int64",
+                f"x {x.dtype}, y {y.dtype}",
+                "convert them with x.astype(np.float32) and y.astype(np.int64)",
             )
         if len(self.feature_names) != x.shape[1]:
             raise DataError(
-                message(
-                    "Dataset",
-                    f"{len(self.feature_names)} feature names for {x.shape[1]} features",
-                    f"x {x.shape}, feature_names {self.feature_names}",
-                    "give one name for each column of x",
-                )
+                "Dataset",
+                f"{len(self.feature_names)} feature names for {x.shape[1]} features",
+                f"x {x.shape}, feature_names {self.feature_names}",
+                "give one name for each column of x",
             )
         strangers = np.flatnonzero((y < 0) | (y >= classes))
         if len(strangers):
             row = strangers[0]
             raise DataError(
-                message(
-                    "Dataset",
-                    f"label {y[row]} at row {row} has no class name",
-                    f"class_names {self.class_names}",
-                    f"count the labels from 0 to {classes - 1}",
-                )
+                "Dataset",
+                f"label {y[row]} at row {row} has no class name",
+                f"class_names {self.class_names}",
+                f"count the labels from 0 to {classes - 1}",
             )
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ..errors import ArgumentError, message
+from ..errors import ArgumentError
 from .dataset import Dataset
 
 
@@ -58,12 +58,7 @@ def circles(n: int = 1000, *, noise: float = 0.08, rng=0, dtype=np.float32) -> D
 
 
 def blobs(
-    n: int = 1000,
-    *,
-    classes: int = 3,
-    noise: float = 0.25,
-    rng=0,
-    dtype=np.float32,
+    n: int = 1000, *, classes: int = 3, noise: float = 0.25, rng=0, dtype=np.float32
 ) -> Dataset:
     """Return one round cloud per class, the centres evenly spaced on the unit circle.
 
@@ -83,12 +78,7 @@ def blobs(
 
 
 def spirals(
-    n: int = 1000,
-    *,
-    classes: int = 3,
-    noise: float = 0.2,
-    rng=0,
-    dtype=np.float32,
+    n: int = 1000, *, classes: int = 3, noise: float = 0.2, rng=0, dtype=np.float32
 ) -> Dataset:
     """Return one spiral arm per class, each turned by an equal angle against the last.
 
@@ -136,25 +126,21 @@ def _draw_labels(where, n, classes, noise, rng):
     """Check the arguments; return the Generator and n shuffled labels, evenly divided."""
     if classes < 2:
         raise ArgumentError(
-            message(where, "fewer than 2 classes", f"classes {classes}", "give classes=2 or more")
+            where, "fewer than 2 classes", f"classes {classes}", "give classes=2 or more"
         )
     if n < classes:
         raise ArgumentError(
-            message(
-                where,
-                "fewer rows than classes",
-                f"n {n}, classes {classes}",
-                f"give n={classes} or more",
-            )
+            where,
+            "fewer rows than classes",
+            f"n {n}, classes {classes}",
+            f"give n={classes} or more",
         )
     if not 0 <= noise < math.inf:
         raise ArgumentError(
-            message(
-                where,
-                "noise must be a finite number, 0 or more",
-                f"noise {noise}",
-                "give noise=0 for points without error",
-            )
+            where,
+            "noise must be a finite number, 0 or more",
+            f"noise {noise}",
+            "give noise=0 for points without error",
         )
     rng = np.random.default_rng(rng)
     return rng, rng.permutation(np.arange(n, dtype=np.int64) % classes)

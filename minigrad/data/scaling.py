@@ -5,7 +5,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 
-from ..errors import DataError, ShapeError, message
+from ..errors import DataError, ShapeError
 from .dataset import Dataset
 
 Data = TypeVar("Data", Dataset, np.ndarray)
@@ -34,21 +34,17 @@ class Scaling:
         """
         if x.ndim != 2:
             raise ShapeError(
-                message(
-                    "Scaling.fit",
-                    "x is not a table of rows and features",
-                    f"x {x.shape}",
-                    "give x as (N, F)",
-                )
+                "Scaling.fit",
+                "x is not a table of rows and features",
+                f"x {x.shape}",
+                "give x as (N, F)",
             )
         if len(x) == 0:
             raise DataError(
-                message(
-                    "Scaling.fit",
-                    "x has no rows to take statistics of",
-                    f"x {x.shape}",
-                    "fit on the training part",
-                )
+                "Scaling.fit",
+                "x has no rows to take statistics of",
+                f"x {x.shape}",
+                "fit on the training part",
             )
         # Not `std > 0`: rounding gives a constant column of 0.1 a deviation of about 1e-17.
         varies = x.max(axis=0) > x.min(axis=0)
@@ -66,12 +62,10 @@ class Scaling:
             return replace(data, x=self.apply(data.x))
         if data.ndim != 2 or data.shape[1] != len(self.shift):
             raise ShapeError(
-                message(
-                    "Scaling.apply",
-                    f"x does not have the {len(self.shift)} features that were fitted",
-                    f"x {data.shape}, shift {self.shift.shape}",
-                    f"give x as (N, {len(self.shift)})",
-                )
+                "Scaling.apply",
+                f"x does not have the {len(self.shift)} features that were fitted",
+                f"x {data.shape}, shift {self.shift.shape}",
+                f"give x as (N, {len(self.shift)})",
             )
         dtype = data.dtype if data.dtype.kind == "f" else np.float32
         scaled = np.subtract(data, self.shift, dtype=dtype)

@@ -2,16 +2,12 @@
 
 import numpy as np
 
-from ..errors import ArgumentError, DataError, message
+from ..errors import ArgumentError, DataError
 from .dataset import Dataset
 
 
 def split(
-    dataset: Dataset,
-    *,
-    test: float = 0.2,
-    val: float = 0.2,
-    rng=0,
+    dataset: Dataset, *, test: float = 0.2, val: float = 0.2, rng=0
 ) -> tuple[Dataset, Dataset, Dataset]:
     """Return the parts (train, val, test), every class divided as the whole is.
 
@@ -26,33 +22,27 @@ def split(
     for name, fraction in (("test", test), ("val", val)):
         if not 0 <= fraction < 1:
             raise ArgumentError(
-                message(
-                    "split",
-                    f"{name} is not a fraction of the rows",
-                    f"{name} {fraction}",
-                    f"give {name} in [0, 1), such as 0.2",
-                )
+                "split",
+                f"{name} is not a fraction of the rows",
+                f"{name} {fraction}",
+                f"give {name} in [0, 1), such as 0.2",
             )
     if test + val >= 1:
         raise ArgumentError(
-            message(
-                "split",
-                "nothing is left to train on",
-                f"test {test}, val {val}",
-                "give fractions whose sum is below 1",
-            )
+            "split",
+            "nothing is left to train on",
+            f"test {test}, val {val}",
+            "give fractions whose sum is below 1",
         )
     counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
     table = _divide(counts, np.array([1 - (test + val), val, test]))
     if table is None:
         c = counts.argmin()
         raise DataError(
-            message(
-                "split",
-                f"class {dataset.class_names[c]!r} has too few rows for its share of every part",
-                f"{counts[c]} of {len(dataset)} rows, val {val}, test {test}",
-                "add rows to it, drop it, or change the fractions",
-            )
+            "split",
+            f"class {dataset.class_names[c]!r} has too few rows for its share of every part",
+            f"{counts[c]} of {len(dataset)} rows, val {val}, test {test}",
+            "add rows to it, drop it, or change the fractions",
         )
     rng = np.random.default_rng(rng)
     parts = [], [], []

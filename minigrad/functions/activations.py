@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..engine import Function
-from ..errors import ArgumentError, message
+from ..errors import ArgumentError
 
 
 class ReLU(Function):
@@ -226,12 +226,10 @@ def gelu(x, approximate: str = "none"):
     """
     if approximate not in ("none", "tanh"):
         raise ArgumentError(
-            message(
-                "gelu",
-                f"approximate={approximate!r} is unknown",
-                "it can be 'none' or 'tanh'",
-                "choose one of them",
-            )
+            "gelu",
+            f"approximate={approximate!r} is unknown",
+            "it can be 'none' or 'tanh'",
+            "choose one of them",
         )
     return GELU.apply(x) if approximate == "none" else GELUTanh.apply(x)
 

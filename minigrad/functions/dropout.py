@@ -42,7 +42,7 @@ def dropout(x, p: float = 0.5, *, rng, training: bool = True):
     """
     if not 0 <= p <= 1:
         raise ArgumentError(
-            message("dropout", "p is not a probability", f"p {p}", "give a number from 0 to 1")
+            "dropout", "p is not a probability", f"p {p}", "give a number from 0 to 1"
         )
     if not training:
         return as_tensor(x)

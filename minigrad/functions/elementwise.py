@@ -6,7 +6,7 @@ At points without a derivative they follow PyTorch; each docstring says what tha
 import numpy as np
 
 from ..engine import Function, constant, to_array
-from ..errors import ArgumentError, message
+from ..errors import ArgumentError
 
 
 class Exp(Function):
@@ -257,7 +257,7 @@ def clip(x, min=None, max=None):
     """
     if min is None and max is None:
         raise ArgumentError(
-            message("clip", "there is no limit", "min None, max None", "give min, max or both")
+            "clip", "there is no limit", "min None, max None", "give min, max or both"
         )
     lo = None if min is None else constant("clip", "min", min)
     hi = None if max is None else constant("clip", "max", max)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..engine import Function, as_tensor
-from ..errors import ShapeError, message
+from ..errors import ShapeError
 from .shapes import reshape
 
 
@@ -58,17 +58,12 @@ def linear(x, W, b=None):
 def _shape_error(x, W, b=None) -> ShapeError:
     facts = f"x {x}, W {W}" + ("" if b is None else f", b {b}")
     if len(W) != 2:
-        return ShapeError(message("linear", "W is not a matrix", facts, "give W as (O, I)"))
+        return ShapeError("linear", "W is not a matrix", facts, "give W as (O, I)")
     if not x:
-        return ShapeError(message("linear", "x has no axis of features", facts, "give x (…, I)"))
+        return ShapeError("linear", "x has no axis of features", facts, "give x (…, I)")
     if x[-1] != W[1]:
         wrong = f"x has {x[-1]} features but W takes {W[1]}"
-        return ShapeError(message("linear", wrong, facts, f"give nn.Linear in_features={x[-1]}"))
+        return ShapeError("linear", wrong, facts, f"give nn.Linear in_features={x[-1]}")
     return ShapeError(
-        message(
-            "linear",
-            f"b has not one number for each of {W[0]} outputs",
-            facts,
-            f"give b as ({W[0]},)",
-        )
+        "linear", f"b has not one number for each of {W[0]} outputs", facts, f"give b as ({W[0]},)"
     )

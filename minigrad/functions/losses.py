@@ -182,7 +182,7 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         facts = f"label_smoothing {label_smoothing}"
         raise ArgumentError(
-            message(where, "label_smoothing is not a share", facts, "give a number from 0 to 1")
+            where, "label_smoothing is not a share", facts, "give a number from 0 to 1"
         )
     if from_probabilities:
         _check_probabilities(where, z)
@@ -231,7 +231,7 @@ def nll_loss(log_probs, target, *, weight=None, ignore_index=None, reduction: st
     if x.ndim > 1 and to_array(target).shape == x.shape:
         facts = f"log_probs {x.shape}, target {x.shape}"
         raise ShapeError(
-            message(where, "the target has to be class indices", facts, "use target.argmax(axis=1)")
+            where, "the target has to be class indices", facts, "use target.argmax(axis=1)"
         )
     t = check_target(where, "log_probs", x.shape, target, ignore_index)
     weight = check_weight(where, weight, x.shape[1], x.dtype)
@@ -290,12 +290,10 @@ def binary_cross_entropy_with_logits(
     t = _numbers(where, "target", target, logits)
     if not ((t >= 0) & (t <= 1)).all():
         raise DataError(
-            message(
-                where,
-                "a target is outside 0 … 1",
-                f"target from {t.min()} to {t.max()}",
-                "give 0 or 1 for each element, or a probability",
-            )
+            where,
+            "a target is outside 0 … 1",
+            f"target from {t.min()} to {t.max()}",
+            "give 0 or 1 for each element, or a probability",
         )
     if reduction == "mean" and not size:
         return _mean_of_nothing(where, logits)
@@ -316,7 +314,7 @@ def _numbers(where, name, a, logits):
     a = constant(where, name, a)
     facts = f"logits {logits.shape}, {name} {a.shape} {a.dtype}"
     if a.dtype.kind not in "iufb":
-        raise DTypeError(message(where, f"{name} does not hold numbers", facts, "give numbers"))
+        raise DTypeError(where, f"{name} does not hold numbers", facts, "give numbers")
     try:
         np.broadcast_to(a, logits.shape)
     except ValueError:
@@ -324,7 +322,7 @@ def _numbers(where, name, a, logits):
             f"{name} does not broadcast to the logits",
             "give one number for each column",
         )
-        raise ShapeError(message(where, wrong, facts, remedy)) from None
+        raise ShapeError(where, wrong, facts, remedy) from None
     return a.astype(logits.dtype)
 
 
@@ -376,12 +374,10 @@ def _check_probabilities(where, p):
     if (bad := first_bad_row(p)) is not None:
         row, why = bad
         raise DataError(
-            message(
-                where,
-                f"row {row} holds no probabilities: it {why}",
-                f"probabilities {p.shape}",
-                "leave from_probabilities out for logits",
-            )
+            where,
+            f"row {row} holds no probabilities: it {why}",
+            f"probabilities {p.shape}",
+            "leave from_probabilities out for logits",
         )
 
 
@@ -390,11 +386,9 @@ def _check_same_shape(where, name, x, target) -> int:
     x, t = to_array(x), to_array(target)
     if x.shape != t.shape:
         raise ShapeError(
-            message(
-                where,
-                f"{name} and target differ in shape, and a loss never broadcasts",
-                f"{name} {x.shape}, target {t.shape}",
-                f"use target.reshape{x.shape}" if x.size == t.size else "give one target for each",
-            )
+            where,
+            f"{name} and target differ in shape, and a loss never broadcasts",
+            f"{name} {x.shape}, target {t.shape}",
+            f"use target.reshape{x.shape}" if x.size == t.size else "give one target for each",
         )
     return x.size

@@ -6,7 +6,7 @@ Each backward pass moves the gradient of an element back to where the element ca
 import numpy as np
 
 from ..engine import Function, constant, to_array
-from ..errors import ArgumentError, ShapeError, message
+from ..errors import ArgumentError, ShapeError
 
 
 class Reshape(Function):
@@ -118,7 +118,7 @@ def expand_dims(x, axis):
         shape = np.expand_dims(to_array(x), axis).shape
     except ValueError as error:
         facts, remedy = f"x {to_array(x).shape}, axis {axis}", "count the axes of the result"
-        raise ShapeError(message("expand_dims", str(error), facts, remedy)) from error
+        raise ShapeError("expand_dims", str(error), facts, remedy) from error
     return reshape(x, shape)
 
 
@@ -131,12 +131,10 @@ def squeeze(x, axis=None):
         shape = to_array(x).squeeze(axis).shape
     except ValueError as error:
         raise ShapeError(
-            message(
-                "squeeze",
-                str(error),
-                f"x {to_array(x).shape}, axis {axis}",
-                "name axes of length 1 only",
-            )
+            "squeeze",
+            str(error),
+            f"x {to_array(x).shape}, axis {axis}",
+            "name axes of length 1 only",
         ) from error
     return reshape(x, shape)
 
@@ -168,7 +166,7 @@ def concatenate(xs, axis: int = 0):
     xs = tuple(xs)
     if not xs:
         raise ArgumentError(
-            message("concatenate", "there is nothing to join", "0 tensors", "give one or more")
+            "concatenate", "there is nothing to join", "0 tensors", "give one or more"
         )
     return Concatenate.apply(*xs, axis=axis)
 
@@ -182,12 +180,10 @@ def stack(xs, axis: int = 0):
     shapes = {to_array(x).shape for x in xs}
     if len(shapes) != 1:
         raise ShapeError(
-            message(
-                "stack",
-                "needs tensors of one shape, and at least one",
-                f"{len(xs)} tensors of shapes {', '.join(map(str, sorted(shapes))) or 'none'}",
-                "use concatenate to join along an existing axis",
-            )
+            "stack",
+            "needs tensors of one shape, and at least one",
+            f"{len(xs)} tensors of shapes {', '.join(map(str, sorted(shapes))) or 'none'}",
+            "use concatenate to join along an existing axis",
         )
     return concatenate([expand_dims(x, axis) for x in xs], axis)
 

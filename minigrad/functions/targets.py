@@ -7,7 +7,7 @@ probabilities (N, C), of which a one-hot row is one.
 import numpy as np
 
 from ..engine import constant
-from ..errors import ArgumentError, DataError, DTypeError, ShapeError, message
+from ..errors import ArgumentError, DataError, DTypeError, ShapeError
 
 
 def check_target(where: str, name: str, logits: tuple, target, ignore_index) -> np.ndarray:
@@ -34,7 +34,7 @@ def check_target(where: str, name: str, logits: tuple, target, ignore_index) -> 
     if wrong is not None:
         error, what, remedy = wrong
         facts = f"{name} {logits}, target {t.shape} {t.dtype}"
-        raise error(message(where, what, facts, remedy))
+        raise error(where, what, facts, remedy)
     return t.astype(np.intp, copy=False) if indices else t
 
 
@@ -45,7 +45,7 @@ def check_weight(where: str, weight, classes: int, dtype) -> np.ndarray | None:
     w = constant(where, "weight", weight)
     if w.shape != (classes,):
         facts, remedy = f"weight {w.shape}, {classes} classes", f"give weight as ({classes},)"
-        raise ShapeError(message(where, "weight needs one number for each class", facts, remedy))
+        raise ShapeError(where, "weight needs one number for each class", facts, remedy)
     return w.astype(dtype)
 
 
@@ -53,7 +53,7 @@ def check_reduction(where: str, reduction: str) -> None:
     """Raise ArgumentError unless `reduction` is mean, sum or none."""
     if reduction not in ("mean", "sum", "none"):
         wrong, facts = f"reduction={reduction!r} is unknown", "it can be 'mean', 'sum' or 'none'"
-        raise ArgumentError(message(where, wrong, facts, "choose one of them"))
+        raise ArgumentError(where, wrong, facts, "choose one of them")
 
 
 @np.errstate(all="ignore")

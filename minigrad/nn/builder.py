@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import ArgumentError, message
+from ..errors import ArgumentError
 from .layers import (
     ELU,
     GELU,
@@ -57,12 +57,10 @@ def mlp(
     """
     if activation not in ACTIVATIONS:
         raise ArgumentError(
-            message(
-                "mlp",
-                f"activation={activation!r} is unknown",
-                f"there are {', '.join(ACTIVATIONS)}",
-                "choose one of them",
-            )
+            "mlp",
+            f"activation={activation!r} is unknown",
+            f"there are {', '.join(ACTIVATIONS)}",
+            "choose one of them",
         )
     rng = np.random.default_rng(rng)
     layers = []

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .. import functions as F
-from ..errors import ArgumentError, message
+from ..errors import ArgumentError
 from .module import Module, Parameter
 
 
@@ -29,12 +29,10 @@ class Linear(Module):
     ):
         if in_features < 1 or out_features < 1:
             raise ArgumentError(
-                message(
-                    "Linear",
-                    "a layer needs at least one input and one output",
-                    f"in_features {in_features}, out_features {out_features}",
-                    "give both as 1 or more",
-                )
+                "Linear",
+                "a layer needs at least one input and one output",
+                f"in_features {in_features}, out_features {out_features}",
+                "give both as 1 or more",
             )
         rng = np.random.default_rng(rng)
         bound = 1 / math.sqrt(in_features)
@@ -61,12 +59,10 @@ class Sequential(Module):
         for i, layer in enumerate(layers):
             if not isinstance(layer, Module):
                 raise ArgumentError(
-                    message(
-                        "Sequential",
-                        f"layer {i} is no Module",
-                        f"it is {layer!r}",
-                        "give the layers one by one, as in Sequential(Linear(4, 3), ReLU())",
-                    )
+                    "Sequential",
+                    f"layer {i} is no Module",
+                    f"it is {layer!r}",
+                    "give the layers one by one, as in Sequential(Linear(4, 3), ReLU())",
                 )
         self.layers = layers
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..engine import no_grad
-from ..errors import ArgumentError, message
+from ..errors import ArgumentError
 from ..tensor import Tensor
 
 
@@ -112,12 +112,10 @@ class Module:
                 faults.append(f"{name} holds {state[name].dtype}, not numbers")
         if faults:
             raise ArgumentError(
-                message(
-                    "load_state_dict",
-                    "the state does not fit the model",
-                    "; ".join(faults),
-                    "load it into a model of the same layers and sizes",
-                )
+                "load_state_dict",
+                "the state does not fit the model",
+                "; ".join(faults),
+                "load it into a model of the same layers and sizes",
             )
         for name, p in named:
             if name in state:

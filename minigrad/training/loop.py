@@ -45,7 +45,7 @@ def train_epoch(
             hits += int(np.count_nonzero(z.data.argmax(axis=1) == t))
     if not rows:
         remedy = "make new ones with data.batches for every epoch"
-        raise ArgumentError(message("train_epoch", "there are no batches", "0 rows", remedy))
+        raise ArgumentError("train_epoch", "there are no batches", "0 rows", remedy)
     return loss_sum / rows, hits / rows
 
 
@@ -80,12 +80,10 @@ def fit(
     """
     if min(epochs, batch_size, len(train)) < 1:
         raise ArgumentError(
-            message(
-                "fit",
-                "there is nothing to do",
-                f"epochs {epochs}, batch size {batch_size}, training rows {len(train)}",
-                "give at least one of each",
-            )
+            "fit",
+            "there is nothing to do",
+            f"epochs {epochs}, batch size {batch_size}, training rows {len(train)}",
+            "give at least one of each",
         )
     rng = np.random.default_rng(rng)
     _warn_of_probabilities(model, loss, train.x[:batch_size])
@@ -127,7 +125,7 @@ def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
     """
     if not len(dataset):
         raise ArgumentError(
-            message("evaluate", "the set has no rows", repr(dataset), "give at least one row")
+            "evaluate", "the set has no rows", repr(dataset), "give at least one row"
         )
     loss_sum, predicted = 0.0, []
     with evaluating(model), np.errstate(all="ignore"):
@@ -147,12 +145,10 @@ def _diverged(
     if not np.isfinite(x).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(x.reshape(len(x), -1)))[0])
         return DivergedError(
-            message(
-                "train",
-                f"{wrong}, because the data holds {x[row].flat[column]}",
-                f"row {row} of {source}, feature {column}",
-                "remove or replace such values before training",
-            )
+            "train",
+            f"{wrong}, because the data holds {x[row].flat[column]}",
+            f"row {row} of {source}, feature {column}",
+            "remove or replace such values before training",
         )
     names = {module: name for name, module in model.named_modules()}
     bad, lr = [], optimizer.groups[0]["lr"]
@@ -161,12 +157,10 @@ def _diverged(
         model(Tensor(x))
     layer = f"layer {names.get(bad[0], '')!r}, {bad[0]!r}" if bad else "none, the loss alone"
     return DivergedError(
-        message(
-            "train",
-            wrong,
-            f"learning rate {lr:g}, first non-finite output: {layer}",
-            f"try a learning rate of {lr / 10:g}",
-        )
+        "train",
+        wrong,
+        f"learning rate {lr:g}, first non-finite output: {layer}",
+        f"try a learning rate of {lr / 10:g}",
     )
 
 

@@ -8,13 +8,7 @@ from minigrad.training import classification_report, confusion_matrix
 # Class 2 is never predicted, class 3 has no rows, class 4 neither.
 TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2])
 PREDICTED = np.array([0, 0, 1, 3, 1, 1, 0, 0, 1])
-MATRIX = [
-    [2, 1, 0, 1, 0],
-    [1, 2, 0, 0, 0],
-    [1, 1, 0, 0, 0],
-    [0, 0, 0, 0, 0],
-    [0, 0, 0, 0, 0],
-]
+MATRIX = [[2, 1, 0, 1, 0], [1, 2, 0, 0, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]]
 
 
 def test_confusion_matrix_by_hand():
