@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import pickle
 import re
 import sys
 import warnings
@@ -38,7 +39,10 @@ BASES = {
 def test_an_error_derives_from_the_common_base_and_from_a_built_in_one(name, base):
     error = getattr(errors, name)
     assert issubclass(error, MinigradError) and issubclass(error, base)
-    assert error.__doc__ and error("text").args == ("text",)
+    assert error.__doc__ and str(error("text")) == "text"
+    assert str(error("where", "what", "facts", "remedy")) == "where: what; facts; remedy"
+    copy = pickle.loads(pickle.dumps(error("where", "what", "facts", "remedy")))
+    assert type(copy) is error and str(copy) == "where: what; facts; remedy"
 
 
 def test_the_table_of_errors_is_complete():
@@ -66,7 +70,8 @@ def messages():
     core = ["engine", "debugging", "tensor", "numpy_protocol", "optim", "nn/*", "checking/*"]
     for path in sorted(p for part in core for p in PACKAGE.glob(f"{part}.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "message":
+            name = getattr(getattr(node, "func", None), "id", "")
+            if name == "message" or (name.endswith("Error") and len(node.args) == 4):
                 for argument in (node.args[1], node.args[3]):
                     yield f"{path.name}:{argument.lineno}", constants(argument)
 
