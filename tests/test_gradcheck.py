@@ -155,7 +155,7 @@ def test_one_wrong_element_is_counted_and_located():
     result = gradcheck(spoiled(spoil), SQUARE, raises=False).results[1]
     assert (result.failing, result.size, result.index) == (1, 9, (0, 2))
     assert result.analytic == pytest.approx(result.numeric + 1)
-    assert result.error == abs(result.analytic - result.numeric) > result.tolerance
+    assert abs(result.analytic - result.numeric) > result.tolerance > result.error
 
 
 class Softmax(Function):
@@ -181,7 +181,8 @@ def test_no_gradient_at_all_is_caught():
     ):
         with pytest.raises(GradcheckError):
             gradcheck(f, NORMAL)
-    assert gradcheck(lambda x: Tensor([3.0]), NORMAL)  # a constant has none
+    constant = gradcheck(lambda x: Tensor([3.0]), NORMAL, raises=False)
+    assert [r.verdict for r in constant.results] == ["NO GRADIENT"]
 
 
 def test_a_wrong_gradient_of_a_parameter_is_caught_and_named():
@@ -198,14 +199,16 @@ def test_a_wrong_gradient_of_a_parameter_is_caught_and_named():
     assert [(r.name, r.verdict) for r in report.results] == [("input 0", "PASS"), ("0.k", "FAIL")]
 
 
-def test_a_kink_between_the_points_of_the_difference_fails():
-    assert not gradcheck(F.relu, np.array([0.0]), raises=False)
+def test_a_kink_between_the_points_of_the_difference_is_no_failure():
+    assert gradcheck(F.relu, np.array([0.0])).results[0].verdict == "KINK"
     assert gradcheck(F.relu, np.array([1e-9, -1e-9]))  # the step shrinks with |x|
 
 
 def test_a_result_that_is_not_finite_fails():
-    for x in (np.nan, np.inf, 1e12):
-        assert not gradcheck(lambda x: x * 2, np.array([1.0, x]), raises=False)
+    for x in (np.nan, np.inf):
+        report = gradcheck(lambda x: x * 2, np.array([1.0, x]), raises=False)
+        assert report.results[0].verdict == "NONFINITE"
+    assert gradcheck(lambda x: x * 2, np.array([1.0, 1e12]))
     assert not gradcheck(F.log, np.array([1.0, -1.0]), raises=False)
 
 
@@ -225,14 +228,13 @@ class Triple(Function):
 
 
 # 2⁻¹⁷ makes every difference exact
-FAILED = (
-    "FAIL input 0: 2 of 4 elements fail; worst input 0[0, 1]: analytic 3.843529153, "
-    "numeric 3.805474409, |difference| 0.0381 > tolerance 3.82e-06"
-)
-PASSED = (
-    "PASS input 1: 0 of 2 elements fail; worst input 1[0]: analytic -1.683160337, "
-    "numeric -1.683160337, |difference| 0 <= tolerance 1.69e-06"
-)
+TEXT = """\
+gradcheck: 1 of 2 gradients are wrong; backward in float64, differences in float64; passes where \
+|analytic − numeric| <= 1e-08 + 1e-06·|numeric| + error
+FAIL input 0: 2 of 4 elements fail
+    input 0[0, 1]: analytic A, numeric N ± E, |difference| D > T
+PASS input 1
+    input 1[0]: analytic A, numeric N ± E, |difference| D <= T"""
 
 
 def test_the_text_of_a_failed_check():
@@ -242,20 +244,24 @@ def test_the_text_of_a_failed_check():
     x, w = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.0, 1.0])
     with pytest.raises(GradcheckError) as caught:
         gradcheck(f, [x, w], eps=2**-17)
-    text = str(caught.value)
-    first, *lines = text.splitlines()
-    assert first == "gradcheck: the backward pass is wrong"
     report = gradcheck(f, [x, w], eps=2**-17, raises=False)
-    assert "\n".join(lines) == str(report)
-    assert lines == [FAILED, PASSED]
+    assert str(caught.value) == str(report)
+    text = TEXT
+    for r in report.results:
+        numbers = (f"{r.analytic:.12g}", f"{r.numeric:.12g}", f"{r.error:.2g}")
+        difference = (f"{abs(r.analytic - r.numeric):.6g}", f"{r.tolerance:.6g}")
+        for letter, number in zip("ANEDT", numbers + difference, strict=True):
+            text = re.sub(rf"\b{letter}\b", number, text, count=1)
+    assert str(report) == text
     assert isinstance(caught.value, AssertionError) and isinstance(caught.value, MinigradError)
 
 
 def test_the_text_of_a_passed_check_and_of_no_elements():
     report = gradcheck(lambda x, w: x.sum() + w.sum(), [np.array([1.0]), np.zeros((0, 3))])
-    first, second = str(report).splitlines()
-    assert first.startswith("PASS input 0: 0 of 1 elements fail; worst input 0[0]: analytic -0.922")
-    assert second == "PASS input 1: no elements"
+    head, first, numbers, second = str(report).splitlines()
+    assert head.startswith("gradcheck: all gradients agree; backward in float64, ")
+    assert (first, second) == ("PASS input 0", "PASS input 1")
+    assert numbers.startswith("    input 0[0]: analytic -0.922")
     assert bool(report) and report.ok
     assert isinstance(report.results[0], Result)
 
@@ -263,9 +269,9 @@ def test_the_text_of_a_passed_check_and_of_no_elements():
 def test_the_verdict_follows_from_the_numbers_in_the_report():
     for spoil in [s for _, s in WRONG.values()]:
         for r in gradcheck(spoiled(spoil), SQUARE, raises=False).results:
-            assert (r.verdict == "PASS") == (r.failing == 0) == (r.error <= r.tolerance)
-            least = 1e-8 + 1e-6 * abs(r.numeric)
-            assert least <= r.tolerance < least + 1e-8
+            passes = abs(r.analytic - r.numeric) <= r.tolerance
+            assert (r.verdict == "PASS") == (r.failing == 0) == passes
+            assert r.tolerance == pytest.approx(1e-8 + 1e-6 * abs(r.numeric) + r.error)
 
 
 def test_looser_and_tighter_tolerances():
@@ -273,7 +279,6 @@ def test_looser_and_tighter_tolerances():
     assert gradcheck(slightly, SQUARE, rtol=1e-4)
     assert gradcheck(slightly, SQUARE, rtol=0, atol=1e-2)
     assert not gradcheck(slightly, SQUARE, raises=False)
-    assert not gradcheck(F.exp, NORMAL, atol=0, rtol=0, eps=1e-2, raises=False)
 
 
 # ---- how it is done ----------------------------------------------------------------------------
@@ -288,10 +293,9 @@ def test_every_element_is_stepped_both_ways_by_at_most_6e_6_and_less_for_small_x
         return t * 2
 
     gradcheck(f, x)
-    first, *rest = calls
-    np.testing.assert_array_equal(first, x)
-    assert len(rest) == 2 * x.size
-    for i, (above, below) in enumerate(zip(rest[::2], rest[1::2], strict=True)):
+    *before, last = [i for i, c in enumerate(calls) if np.array_equal(c, x)]
+    rest = calls[last + 1 : last + 1 + 2 * x.size]  # what comes first; then some are refined
+    for i, (below, above) in enumerate(zip(rest[::2], rest[1::2], strict=True)):
         step = 6e-6 * (min(abs(x[i]), 1) or 1)
         moved = np.flatnonzero((above != x) | (below != x))
         assert moved.tolist() == [i]
@@ -425,7 +429,10 @@ def test_inputs_parameters_and_gradients_are_the_same_afterwards(fault):
 
 @pytest.mark.parametrize("inputs", [(), [], [np.array([1, 2])], "text"], ids=repr)
 def test_nothing_to_check(inputs):
-    text = exactly("gradcheck: there is nothing to check; 0 inputs; pass float inputs")
+    text = exactly(
+        f"gradcheck: there is nothing to check; {len(inputs)} inputs, none of them floating, and "
+        "no parameters; pass float inputs, or module="
+    )
     with pytest.raises(ArgumentError, match=text):
         gradcheck(lambda *args: Tensor(1.0), inputs)
 

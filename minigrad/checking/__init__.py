@@ -1,5 +1,6 @@
 """Checking: is a backward pass the derivative of its forward pass?"""
 
-from .differences import Report, Result, gradcheck
+from .check import gradcheck
+from .report import Report, Result
 
 __all__ = ["Report", "Result", "gradcheck"]

@@ -1,0 +1,323 @@
+"""gradcheck: is a backward pass the derivative of its forward pass?"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..errors import ArgumentError, GradcheckError, GraphError, ShapeError
+from ..nn import Module
+from .diagnosis import diagnose
+from .differences import STEP, Estimate, Probe, unit
+from .report import Report, Result
+from .subject import Subject
+
+FULL = 1000  # elements in all, up to which `auto` perturbs every one
+SMALL = 64  # elements of one input that are perturbed one by one in any case
+SAMPLE = 256  # elements that are looked at where a projection fails
+DIRECTIONS = 3
+RELATIVE_STEP = 5e-6  # of a projection; a larger one crosses kinks
+FLOOR = 1e-6  # of the norm of the terms: what a projection can tell apart
+FLOAT32 = (1e-3, 1e-4)  # of the element, of the largest element: what float32 rounding may do
+
+
+def gradcheck(
+    f: Callable,
+    inputs=(),
+    *,
+    module: Module | None = None,
+    mode: str = "auto",
+    dtype: str = "float64",
+    eps: float | None = None,
+    atol: float = 1e-8,
+    rtol: float = 1e-6,
+    seed: int = 0,
+    raises: bool = True,
+) -> Report:
+    """Compare what the backward passes in f compute with finite differences.
+
+    The output y is weighted by a random upstream gradient u, and the derivative of L = Σ u y with
+    respect to each element is taken by a central difference with the step 6e-6 · min(|x|, 1). An
+    element that it does not settle is refined by Richardson extrapolation, and looked at from both
+    sides for a kink.
+
+    Args:
+        f: takes the inputs as Tensors and returns one Tensor; a Module's parameters are checked.
+        inputs: a Tensor, an array or a sequence of them; floats are checked, the rest is passed
+            through. They, the parameters and their generators are the same afterwards.
+        module: whose parameters to check as well, where f is a function that uses it.
+        mode: "full" perturbs every element. "project" compares derivatives along random
+            directions, two forward passes each whatever the size, and looks at single elements
+            only where they differ. "auto" is full up to 1,000 elements, and project above.
+        dtype: of the backward pass, "float64" or "float32". The differences are always float64.
+        eps: the factor of the central difference's step, in place of 6e-6.
+        atol, rtol: an element passes if |analytic − numeric| ≤ atol + rtol · |numeric| + error.
+            In float32, rtol is at least 1e-3, and 1e-4 of the largest element is added.
+        seed: of the upstream gradient, the directions and the samples.
+        raises: False returns a failed report instead of raising it.
+
+    Returns:
+        A Report, true if every verdict is PASS or KINK.
+
+    Raises:
+        GradcheckError: the report is not true; its text is the report.
+        ArgumentError: there is nothing to check, f returns no Tensor, or an option is unknown.
+    """
+    for name, value, known in (
+        ("mode", mode, ("auto", "full", "project")),
+        ("dtype", dtype, ("float64", "float32")),
+    ):
+        if value not in known:
+            raise ArgumentError(
+                "gradcheck",
+                f"{name}={value!r} is unknown",
+                f"it can be {', '.join(known)}",
+                "choose one of them",
+            )
+    with Subject(f, inputs, module) as subject:
+        check = _Check(subject, dtype, eps, atol, rtol, seed)
+        results = check.whole() or check.results(mode)
+    report = Report(tuple(results), mode, dtype, tuple(subject.given), atol, rtol)
+    if raises and not report:
+        raise GradcheckError(str(report))
+    return report
+
+
+class _Check:
+    """One run of gradcheck: the steps that share the subject, the tolerances and the generator."""
+
+    def __init__(self, subject: Subject, dtype, eps, atol, rtol, seed):
+        self.subject, self.dtype = subject, np.dtype(dtype)
+        self.eps = STEP if eps is None else eps
+        self.atol, self.rtol = atol, rtol
+        # A stream of its own: inputs drawn with the same seed must not come out equal to u.
+        self.rng = np.random.default_rng([seed, 0x6772616463686B])
+        if self.dtype == np.float32:  # the numbers that a float32 backward sees
+            for _, x in subject.leaves:
+                x.data[...] = x.data.astype(np.float32)
+
+    def whole(self) -> list[Result]:
+        """Return the results where one verdict holds for all: f is random, or not finite …"""
+        y = self.subject.evaluate()
+        if not any(x.size for _, x in self.subject.leaves):
+            return self._all("PASS", "")
+        if source := self.subject.first_difference():
+            return self._all("NONDETERMINISTIC", f"two evaluations differ, first in {source}")
+        if not np.isfinite(y).all():
+            at = [int(i) for i in np.argwhere(~np.isfinite(y))[0]]
+            source = self.subject.source_of_non_finite()
+            return self._all("NONFINITE", f"output {at} is {y[tuple(at)]}; {source}")
+        self.u = self.rng.standard_normal(y.shape)
+        try:
+            self.analytic = self.subject.gradients(self.u, self.dtype)
+        except (ShapeError, GraphError) as error:
+            return self._all("FAIL", str(error))
+        return []
+
+    def _all(self, verdict: str, why: str) -> list[Result]:
+        return [
+            Result(name, verdict, size=x.size, diagnosis=why) for name, x in self.subject.leaves
+        ]
+
+    def results(self, mode: str) -> list[Result]:
+        """Return the result for each leaf."""
+        total = sum(x.size for _, x in self.subject.leaves)
+        full = mode == "full" or (mode == "auto" and total <= FULL)
+        found = []
+        for i, (name, x) in enumerate(self.subject.leaves):
+            if self.analytic[i] is None:
+                why = "the graph does not reach it"
+                found.append(Result(name, "NO GRADIENT", size=x.size, diagnosis=why))
+            elif full or (mode == "auto" and x.size <= SMALL):
+                found.append(self._elements(i, list(np.ndindex(x.shape))))
+            else:
+                found.append(self._projected(i))
+        return found
+
+    # ---- element by element ------------------------------------------------------------------
+
+    def _elements(self, i: int, indices: list) -> Result:
+        """Judge these elements of leaf i; the verdict is that of the worst."""
+        name, x = self.subject.leaves[i]
+        if not indices:
+            return Result(name, "PASS")
+        analytic = self.analytic[i]
+        probe = Probe(self.subject.evaluate, x.data, self.u)
+        estimates = [probe.central(k, self.eps * unit(float(x.data[k]))) for k in indices]
+        largest = max(abs(e.value) for e in estimates)
+        for j, k in enumerate(indices):
+            if not self._agree(analytic[k], estimates[j], largest) or (
+                estimates[j].error > self.rtol * largest
+            ):
+                estimates[j] = self._refined(probe, k, analytic[k], estimates[j], largest)
+        kinks, failing = [], []
+        for j, k in enumerate(indices):
+            if self._agree(analytic[k], estimates[j], largest):
+                continue
+            beside = self._beside_a_kink(probe, k)
+            if beside == "kink":
+                kinks.append(j)
+            elif beside is None or not self._agree(analytic[k], beside, largest):
+                failing.append(j)
+            else:
+                estimates[j] = beside
+        if kinks and not self._passes_beside(i, [indices[j] for j in kinks]):
+            kinks, failing = [], sorted(kinks + failing)
+        worst = max(
+            failing or kinks or range(len(indices)),
+            key=lambda j: self._excess(analytic[indices[j]], estimates[j], largest),
+        )
+        k, e = indices[worst], estimates[worst]
+        verdict, diagnosis = "PASS", ""
+        if failing:
+            verdict, diagnosis = "FAIL", diagnose(self, i, [indices[j] for j in failing], indices)
+        elif kinks:
+            verdict = "KINK"
+            diagnosis = (
+                f"{len(kinks)} of {len(indices)} elements sit on a kink, where the slopes to both "
+                "sides differ; moved off it, the gradient is right"
+            )
+        return Result(
+            name=name,
+            verdict=verdict,
+            failing=len(failing),
+            checked=len(indices),
+            size=x.size,
+            index=tuple(int(n) for n in k),
+            analytic=float(analytic[k]),
+            numeric=e.value,
+            error=e.error,
+            tolerance=self._tolerance(e, largest),
+            diagnosis=diagnosis,
+        )
+
+    def _refined(self, probe: Probe, k, analytic: float, first: Estimate, largest: float):
+        """Return the better of the first estimate and an extrapolated one.
+
+        Where x is tiny beside y, a step that shrinks with x vanishes in the rounding of y, and
+        where x is huge a step of 1e-4 in that of x: an element that still disagrees gets the full
+        step.
+        """
+        best = min(first, probe.richardson(k, unit(float(probe.x[k]))), key=lambda e: e.error)
+        if self._agree(analytic, best, largest):
+            return best
+        full = probe.richardson(k, max(1.0, abs(float(probe.x[k]))))
+        return full if self._agree(analytic, full, largest) else best
+
+    def _tolerance(self, e: Estimate, largest: float) -> float:
+        if self.dtype == np.float32:
+            relative, absolute = FLOAT32
+            return (
+                self.atol + max(self.rtol, relative) * abs(e.value) + absolute * largest + e.error
+            )
+        return self.atol + self.rtol * abs(e.value) + e.error
+
+    def _agree(self, analytic: float, e: Estimate, largest: float) -> bool:
+        return bool(abs(analytic - e.value) <= self._tolerance(e, largest))  # False for NaN
+
+    def _excess(self, analytic: float, e: Estimate, largest: float) -> float:
+        excess = abs(analytic - e.value) / (self._tolerance(e, largest) or 1e-300)
+        return np.inf if np.isnan(excess) else excess
+
+    def _beside_a_kink(self, probe: Probe, k):
+        """Return "kink" where the slopes to both sides differ however small the step is.
+
+        Where they differ for the larger steps only, a kink lies beside the element, and the
+        difference that does not reach it is returned. None: the function is smooth here.
+        """
+        value = float(probe.x[k])
+        jumps, noises, slopes = [], [], []
+        for h in np.array([1e-4, 1e-5, 1e-6, 1e-7]) * unit(value):
+            left, right = (
+                probe.difference(k, value - h, value),
+                probe.difference(k, value, value + h),
+            )
+            jumps.append(abs(right.value - left.value))
+            noises.append(left.error + right.error)
+            slopes.append(Estimate((left.value + right.value) / 2, noises[-1]))
+        clear = [j for j in range(4) if jumps[j] > 20 * noises[j]]
+        steady = [j for j in clear if jumps[j] > 0.5 * jumps[0]]  # a smooth one shrinks like h
+        if not steady or steady[-1] == 0:
+            return None
+        return "kink" if steady[-1] == clear[-1] else slopes[-1]
+
+    def _passes_beside(self, i: int, kinks: list) -> bool:
+        """Move the elements off their kinks, each by its own distance, and check both sides."""
+        _, x = self.subject.leaves[i]
+        before = x.data.copy()
+        shifts = self.rng.choice([-1, 1], len(kinks)) * self.rng.uniform(0.01, 0.02, len(kinks))
+        try:
+            for side in (1, -1):
+                for k, shift in zip(kinks, shifts, strict=True):
+                    x.data[k] = before[k] + side * shift * unit(float(before[k]))
+                analytic = self.subject.gradients(self.u, self.dtype)[i]
+                probe = Probe(self.subject.evaluate, x.data, self.u)
+                estimates = [probe.richardson(k, unit(float(x.data[k]))) for k in kinks]
+                largest = max(abs(e.value) for e in estimates)
+                pairs = zip(kinks, estimates, strict=True)
+                if not all(self._agree(analytic[k], e, largest) for k, e in pairs):
+                    return False
+            return True
+        finally:
+            x.data[...] = before
+
+    # ---- along random directions ---------------------------------------------------------------
+
+    def _projected(self, i: int) -> Result:
+        """Judge leaf i by directional derivatives; look at elements only where they differ."""
+        name, x = self.subject.leaves[i]
+        everywhere = np.arange(x.size)
+        for _ in range(DIRECTIONS):
+            v = self._direction(x.data)
+            agrees, judged = self._agrees_along(i, v)
+            if not agrees:
+                found = self._locate(i, v, everywhere)
+                rest = self.rng.permutation(x.size)[: SAMPLE - len(found)]
+                sample = np.unique(np.concatenate([found, rest]))
+                indices = list(zip(*np.unravel_index(sample, x.shape), strict=True))
+                result = self._elements(i, indices)
+                if result.verdict != "PASS":
+                    return result
+                # The elements are right: the step crossed a kink. A smaller one may not.
+                agrees, judged = self._agrees_along(i, v / 100)
+                if not agrees:
+                    return judged
+        return judged
+
+    def _direction(self, x: np.ndarray) -> np.ndarray:
+        """Return a random step: each element by a share of itself that is not near 0."""
+        typical = float(np.sqrt(np.mean(np.square(x)))) or 1.0
+        size = np.where(x == 0, min(typical, 1.0), np.abs(x))
+        return size * self.rng.choice([-1.0, 1.0], x.shape) * self.rng.uniform(0.5, 1, x.shape)
+
+    def _agrees_along(self, i: int, v: np.ndarray) -> tuple[bool, Result]:
+        """Compare the derivative along v with the analytic gradient."""
+        name, x = self.subject.leaves[i]
+        e = Probe(self.subject.evaluate, x.data, self.u).along(v, RELATIVE_STEP)
+        terms = self.analytic[i] * v
+        norm, analytic = float(np.linalg.norm(terms)), float(terms.sum())
+        share = FLOAT32[0] if self.dtype == np.float32 else FLOOR
+        tolerance = self.atol * float(np.linalg.norm(v)) + share * norm + 8 * e.error
+        agrees = bool(abs(analytic - e.value) <= tolerance)
+        return agrees, Result(
+            name=name,
+            verdict="PASS" if agrees else "FAIL",
+            size=x.size,
+            analytic=analytic,
+            numeric=e.value,
+            error=8 * e.error,
+            tolerance=tolerance,
+            diagnosis="" if agrees else "along a random direction; no single element was found",
+        )
+
+    def _locate(self, i: int, v: np.ndarray, support: np.ndarray) -> np.ndarray:
+        """Return a few elements of `support` along which v still disagrees, by halving it."""
+        while len(support) > 4:
+            for half in np.array_split(support, 2):
+                part = np.zeros(v.size)
+                part[half] = v.reshape(-1)[half]
+                if not self._agrees_along(i, part.reshape(v.shape))[0]:
+                    support = half
+                    break
+            else:
+                return self.rng.permutation(support)[:SAMPLE]
+        return support

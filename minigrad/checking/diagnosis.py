@@ -1,0 +1,132 @@
+"""What kind of mistake a wrong gradient is, from its numbers alone.
+
+A diagnosis is a hypothesis: what the backward pass would have returned, had it made that mistake.
+It is given only where it explains all elements that were looked at, right ones included. For that
+the rows of the Jacobian J are measured, J[i, k] = ∂yₖ / ∂xᵢ. The true gradient is Σₖ uₖ Jᵢₖ, and
+most mistakes are the same sum with another upstream gradient, or another gradient moved or scaled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .differences import STEP, Probe, unit
+
+if TYPE_CHECKING:
+    from .check import _Check
+
+ROWS = 64  # of the Jacobian that are measured
+CLOSE = 1e-5  # of the largest element: how well a hypothesis has to fit
+
+
+@np.errstate(all="ignore")
+def diagnose(check: _Check, i: int, failing: list, indices: list) -> str:
+    """Return the mistake that explains leaf i's gradient, or "".
+
+    Args:
+        check: the check that found the failing elements.
+        i: the number of the leaf.
+        failing: the elements that failed.
+        indices: all elements that were looked at.
+    """
+    _, x = check.subject.leaves[i]
+    others = [k for k in indices if k not in set(failing)]
+    chosen = failing[:ROWS] + others[: max(0, ROWS - len(failing))]
+    probe = Probe(check.subject.evaluate, x.data, check.u)
+    J = np.stack([probe.jacobian_row(k, STEP * unit(float(x.data[k]))) for k in chosen])
+    J = J.reshape(len(chosen), -1)
+    u = check.u
+    at = tuple(np.array(chosen).T) if x.ndim else ()
+    A = np.atleast_1d(check.analytic[i][at])
+    N = J @ u.reshape(-1)
+    scale = float(np.abs(N).max())
+
+    def fits(hypothesis: np.ndarray) -> bool:
+        """Whether it explains A, and is not the true gradient itself."""
+        limit = CLOSE * max(scale, float(np.abs(hypothesis).max()))
+        explains = bool((np.abs(A - hypothesis) <= limit).all())
+        return explains and bool(np.abs(hypothesis - N).max() > limit)
+
+    if fits(np.zeros_like(N)):
+        return "it is zero"
+    if fits(-N):
+        return "the sign is flipped"
+    if fits(J.sum(axis=1)):
+        return "the upstream gradient is ignored"
+    if text := _factor(A, N, check.subject.batch_sizes(), fits):
+        return text
+    if x.ndim >= 2 and x.shape[-1] == x.shape[-2]:
+        swapped = [(*k[:-2], k[-1], k[-2]) for k in chosen]
+        if fits(_measure(probe, x, swapped)):
+            return "it is transposed"
+    for axis in range(u.ndim):
+        if text := _axis(J, u, axis, fits):
+            return text
+    for a in range(u.ndim):
+        for b in range(a + 1, u.ndim):
+            if u.shape[a] == u.shape[b] and fits(J @ u.swapaxes(a, b).reshape(-1)):
+                return f"it is summed over the wrong axis: {a} and {b} of the output are mixed up"
+    if fits(_one_use(J, u, last=True)) or fits(_one_use(J, u, last=False)):
+        return (
+            "overwritten instead of accumulated: an element that is used several times gets the "
+            "gradient of one use"
+        )
+    for j, (name, other) in enumerate(check.subject.leaves):
+        if j != i and other.shape == x.shape:
+            beside = Probe(check.subject.evaluate, other.data, check.u)
+            if fits(_measure(beside, other, chosen)):
+                return f"it is the gradient of {name}"
+    if bool((np.float32(A) == A).all() and (np.abs(A - N) <= 1e-5 * scale).all()):
+        return "correct but float32: it was computed in less than float64"
+    return ""
+
+
+def _measure(probe: Probe, x, indices: list) -> np.ndarray:
+    """Return the numeric gradient of these elements."""
+    return np.array([probe.central(k, STEP * unit(float(x.data[k]))).value for k in indices])
+
+
+def _factor(A, N, sizes: list[int], fits) -> str:
+    """Say which constant A is of N, and what that usually means."""
+    factor = float(A @ N / (N @ N)) if (N @ N) > 0 else 0.0
+    if not factor or not fits(factor * N):
+        return ""
+
+    def is_(value: float) -> bool:
+        return abs(factor / value - 1) < CLOSE
+
+    for value, name in ((2, "2"), (1 / 2, "½"), (-2, "−2"), (-1 / 2, "−½")):
+        if is_(value):
+            return f"it is off by the constant factor {name}"
+    for n in sizes:
+        if is_(n):
+            return f"it is off by the constant factor {n}: the mean over the batch is missing"
+        if is_(1 / n):
+            return f"it is off by the constant factor 1/{n}: divided by the batch once too often"
+    return f"it is off by the constant factor {factor:.6g}"
+
+
+def _axis(J, u, axis: int, fits) -> str:
+    """Say whether one index along an axis of the output was taken in place of the sum over it."""
+    n = u.shape[axis]
+    if n < 2:
+        return ""
+    for k, which in ((0, "first"), (n - 1, "last")):
+        one = np.zeros_like(u)
+        place = (slice(None),) * axis + (k,)
+        one[place] = u[place]
+        if fits(J @ one.reshape(-1)):
+            return (
+                f"it is not summed over axis {axis} of the output: only the {which} of {n} counts"
+            )
+    return ""
+
+
+def _one_use(J, u, last: bool) -> np.ndarray:
+    """Return the gradient where only the first or the last use of each element counts."""
+    used = J != 0
+    columns = used.shape[1] - 1 - used[:, ::-1].argmax(axis=1) if last else used.argmax(axis=1)
+    rows = np.arange(len(J))
+    return J[rows, columns] * u.reshape(-1)[columns]

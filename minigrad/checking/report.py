@@ -1,0 +1,98 @@
+"""What a check found, for people (`str`) and programs (`to_dict`)."""
+
+import math
+from typing import NamedTuple
+
+GOOD = ("PASS", "KINK")
+
+
+class Result(NamedTuple):
+    """What was found for one input or parameter.
+
+    The numbers are those of its worst element. An element passes where
+    |analytic − numeric| ≤ atol + rtol · |numeric| + error, which is `tolerance`.
+
+    Attributes:
+        name: `input 0`, or a parameter's dotted name.
+        verdict: PASS; FAIL; KINK: the slopes to both sides differ, and a smooth neighbour passes;
+            NONDETERMINISTIC: two evaluations differ; NONFINITE: f is NaN or infinite; NO GRADIENT:
+            the graph does not reach the input.
+        failing, checked, size: how many elements fail, of how many looked at, of how many in all.
+        index: the worst element; None where the whole input was judged.
+        analytic: what backward computed.
+        numeric, error: the finite difference, and the bound on its own error.
+        tolerance: the right side of the inequality.
+        diagnosis: what kind of mistake the numbers fit; empty where there is none.
+    """
+
+    name: str
+    verdict: str
+    failing: int = 0
+    checked: int = 0
+    size: int = 0
+    index: tuple[int, ...] | None = None
+    analytic: float = math.nan
+    numeric: float = math.nan
+    error: float = math.nan
+    tolerance: float = math.nan
+    diagnosis: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.verdict} {self.name}"
+        if self.verdict == "FAIL" and self.checked:
+            sample = "" if self.checked == self.size else f" sampled of {self.size}"
+            line += f": {self.failing} of {self.checked}{sample} elements fail"
+        if self.diagnosis:
+            line += f": {self.diagnosis}"
+        if self.index is not None:
+            line += "\n    " + self.inequality()
+        return line
+
+    def inequality(self) -> str:
+        """Return the inequality that was evaluated, with its numbers."""
+        element = f"{self.name}[{', '.join(map(str, self.index))}]"
+        difference = abs(self.analytic - self.numeric)
+        sign = "<=" if difference <= self.tolerance else ">"
+        return (
+            f"{element}: analytic {self.analytic:.12g}, numeric {self.numeric:.12g} "
+            f"± {self.error:.2g}, |difference| {difference:.6g} {sign} {self.tolerance:.6g}"
+        )
+
+
+class Report(NamedTuple):
+    """The results for all inputs and parameters; true where each one is PASS or KINK."""
+
+    results: tuple[Result, ...]
+    mode: str
+    dtype: str
+    given: tuple[str, ...]
+    atol: float
+    rtol: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether every verdict is PASS or KINK."""
+        return all(result.verdict in GOOD for result in self.results)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        bad = sum(result.verdict not in GOOD for result in self.results)
+        found = (
+            f"{bad} of {len(self.results)} gradients are wrong" if bad else "all gradients agree"
+        )
+        given = "" if self.given == (self.dtype,) else f", given as {' and '.join(self.given)}"
+        head = (
+            f"gradcheck: {found}; backward in {self.dtype}, differences in float64{given}; passes "
+            f"where |analytic − numeric| <= {self.atol:g} + {self.rtol:g}·|numeric| + error"
+        )
+        return "\n".join([head, *map(str, self.results)])
+
+    def to_dict(self) -> dict:
+        """Return everything as dicts, lists, numbers and text."""
+        results = [
+            {**r._asdict(), "index": None if r.index is None else list(r.index)}
+            for r in self.results
+        ]
+        return {**self._asdict(), "ok": self.ok, "given": list(self.given), "results": results}

@@ -1,0 +1,159 @@
+"""What is checked: f with its inputs and parameters, as a function of float64 arrays."""
+
+import functools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from ..debugging import debug
+from ..errors import ArgumentError, MinigradError, NonFiniteError
+from ..nn import Module, watching
+from ..tensor import Tensor
+
+
+class Subject:
+    """f, its inputs and the parameters of a module, evaluated in float64 as often as it takes.
+
+    Inside `with subject:` the parameters hold float64; afterwards their arrays, gradients and the
+    module's generators are what they were. The inputs are copied and never written to.
+
+    Attributes:
+        leaves: the names and Tensors whose gradients are checked.
+        given: the dtypes that they came in.
+    """
+
+    def __init__(self, f: Callable, inputs, module: Module | None):
+        inputs = [inputs] if isinstance(inputs, (Tensor, np.ndarray, float)) else list(inputs)
+        self.f = f
+        self.module = f if module is None and isinstance(f, Module) else module
+        self.arguments = [_float64_leaf(x) for x in inputs]
+        names = [f"input {i}" for i in range(len(inputs))]
+        self.leaves = [
+            (name, x)
+            for name, x, old in zip(names, self.arguments, inputs, strict=True)
+            if x is not old
+        ]
+        if self.module is not None:
+            self.leaves += [(n, p) for n, p in self.module.named_parameters() if p.requires_grad]
+        if not self.leaves:
+            raise ArgumentError(
+                "gradcheck",
+                "there is nothing to check",
+                f"{len(inputs)} inputs, none of them floating, and no parameters",
+                "pass float inputs, or module=",
+            )
+        given = [to_dtype(x) for x in inputs] + [p.dtype for _, p in self.leaves]
+        self.given = sorted({str(dtype) for dtype in given if dtype.kind == "f"})
+        self.generators = _generators(f, self.module)
+
+    def __enter__(self):
+        self.states = [generator.bit_generator.state for generator in self.generators]
+        self.before = [(p, p.data, p.grad) for _, p in self.leaves]
+        for _, p in self.leaves:
+            p.data = np.array(p.data, dtype=np.float64)
+        return self
+
+    def __exit__(self, *error):
+        for p, data, grad in self.before:
+            p.data, p.grad = data, grad
+        self._rewind()
+
+    def _rewind(self) -> None:
+        for generator, state in zip(self.generators, self.states, strict=True):
+            generator.bit_generator.state = state
+
+    def run(self) -> Tensor:
+        """Return f of the arguments, with every generator where it was at the start."""
+        self._rewind()
+        y = self.f(*self.arguments)
+        if not isinstance(y, Tensor):
+            raise ArgumentError(
+                "gradcheck", "f returned no Tensor", type(y).__name__, "return one Tensor"
+            )
+        return y
+
+    def evaluate(self) -> np.ndarray:
+        """Return the values of f; a copy, for f may return a view of what is perturbed next."""
+        with np.errstate(all="ignore"):
+            return np.array(self.run().data, dtype=np.float64)
+
+    def gradients(self, u: np.ndarray, dtype=np.float64) -> list[np.ndarray | None]:
+        """Return what backward(u) computes for each leaf in `dtype`; None where no graph is."""
+        arrays = [x.data for _, x in self.leaves]
+        try:
+            for _, x in self.leaves:
+                x.data, x.grad = x.data.astype(dtype), None
+            with np.errstate(all="ignore"):
+                y = self.run()
+            if y.requires_grad:
+                y.backward(u)
+            return [None if x.grad is None else x.grad.astype(np.float64) for _, x in self.leaves]
+        finally:
+            for (_, x), array in zip(self.leaves, arrays, strict=True):
+                x.data, x.grad = array, None
+
+    def batch_sizes(self) -> list[int]:
+        """Return the numbers that a mean over the batch may divide by: lengths and sizes."""
+        shapes = [x.shape for x in self.arguments if isinstance(x, (Tensor, np.ndarray))]
+        shapes += [x.shape for _, x in self.leaves]
+        lengths = {n for shape in shapes for n in shape} | {int(np.prod(s)) for s in shapes}
+        return sorted(n for n in lengths if n > 2)
+
+    def first_difference(self) -> str | None:
+        """Return which layer gives other values in a second run, or "f"; None if equal."""
+        runs: list[list] = []
+        for _ in range(2):
+            seen: list = []
+            with watching(lambda m, y, seen=seen: seen.append((m, np.array(y.data)))):
+                y = self.evaluate()
+            runs.append([*seen, (None, y)])
+        names = {} if self.module is None else {m: n for n, m in self.module.named_modules()}
+        for (layer, a), (_, b) in zip(*runs, strict=False):
+            if not np.array_equal(a, b, equal_nan=True):
+                return "f" if layer is None else f"layer {names.get(layer, '?')!r}, {layer!r}"
+        return None
+
+    def source_of_non_finite(self) -> str:
+        """Return the operation that makes the first non-finite number, and the line that ran it."""
+        try:
+            with debug(), np.errstate(all="ignore"):
+                self.run()
+        except NonFiniteError as error:
+            return str(error)
+        except MinigradError:
+            pass
+        return "an input is not finite"
+
+
+def to_dtype(x) -> np.dtype:
+    """Return the dtype of a Tensor, or of what NumPy makes of anything else."""
+    return x.dtype if isinstance(x, (Tensor, np.ndarray)) else np.asarray(x).dtype
+
+
+def _float64_leaf(x):
+    """Return a float64 leaf with the values of x; x itself where it is not floating."""
+    if to_dtype(x).kind != "f":
+        return x
+    data = x.data if isinstance(x, Tensor) else np.asarray(x)
+    return Tensor(np.array(data, dtype=np.float64), requires_grad=True)
+
+
+def _generators(f: Callable, module: Module | None) -> list[np.random.Generator]:
+    """Return the generators that f and the module hold, so that each run can start them alike."""
+    held: list = []
+    for m in [] if module is None else [m for _, m in module.named_modules()]:
+        held += vars(m).values()
+    held += _held_by(f)
+    return list({id(g): g for g in held if isinstance(g, np.random.Generator)}.values())
+
+
+def _held_by(f) -> Iterator:
+    if isinstance(f, functools.partial):
+        yield from (*f.args, *f.keywords.values(), *_held_by(f.func))
+    for cell in getattr(f, "__closure__", None) or ():
+        yield cell.cell_contents
+    yield from getattr(f, "__defaults__", None) or ()
+    yield from (getattr(f, "__kwdefaults__", None) or {}).values()
+    code = getattr(f, "__code__", None)
+    if code is not None:
+        yield from (f.__globals__[name] for name in code.co_names if name in f.__globals__)

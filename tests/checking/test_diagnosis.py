@@ -1,0 +1,272 @@
+"""gradcheck's verdicts and diagnoses: each planted mistake gets its own, right code gets none."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import Function, Tensor, nn
+from minigrad import functions as F
+from minigrad.errors import GradcheckError
+
+RNG = np.random.default_rng(5)
+X, Y = RNG.standard_normal((4, 4)), RNG.standard_normal((4, 4))
+B = RNG.standard_normal(4)
+TWICE = np.array([0, 1, 1, 2, 0])
+
+
+def op(forward, backward):
+    """Return a user's own operation: backward takes gy and the inputs."""
+
+    class Op(Function):
+        def forward(self, *arrays):
+            self.arrays = arrays
+            return forward(*arrays)
+
+        def backward(self, gy):
+            return backward(gy, *self.arrays)
+
+    return Op.apply
+
+
+def taken(gy, x):
+    gx = np.zeros_like(x)
+    gx[TWICE] = gy  # the sum of the uses would be np.add.at
+    return gx
+
+
+def one_element(gy, x):
+    gx = gy * np.cos(x)
+    gx[1, 2] *= 1.01
+    return gx
+
+
+def affine(backward):
+    return op(lambda x, b: x + b, backward)
+
+
+MISTAKES = {
+    "the sign is flipped": (op(np.sin, lambda g, x: -g * np.cos(x)), [X]),
+    "it is zero": (op(np.sin, lambda g, x: 0 * g), [X]),
+    "it is off by the constant factor 2": (op(np.sin, lambda g, x: 2 * g * np.cos(x)), [X]),
+    "it is off by the constant factor ½": (op(np.square, lambda g, x: g * x), [X]),
+    "it is off by the constant factor 1.01": (op(np.sin, lambda g, x: 1.01 * g * np.cos(x)), [X]),
+    "it is off by the constant factor 16: the mean over the batch is missing": (
+        op(lambda x: np.square(x).mean(), lambda g, x: g * 2 * x),
+        [X],
+    ),
+    "it is off by the constant factor 1/4: divided by the batch once too often": (
+        op(lambda x: np.square(x).mean(axis=0), lambda g, x: g * 2 * x / 16),
+        [X],
+    ),
+    "it is transposed": (op(np.sin, lambda g, x: (g * np.cos(x)).T), [X]),
+    "the upstream gradient is ignored": (op(np.sin, lambda g, x: np.cos(x)), [X]),
+    "it is not summed over axis 0 of the output: only the first of 4 counts": (
+        affine(lambda g, x, b: (g, g[0])),
+        [X, B],
+    ),
+    "it is not summed over axis 0 of the output: only the last of 4 counts": (
+        affine(lambda g, x, b: (g, g[-1])),
+        [X, B],
+    ),
+    "it is summed over the wrong axis: 0 and 1 of the output are mixed up": (
+        affine(lambda g, x, b: (g, g.sum(axis=1))),
+        [X, B],
+    ),
+    "overwritten instead of accumulated: an element that is used several times gets the gradient "
+    "of one use": (op(lambda x: x[TWICE], taken), [B]),
+    "it is the gradient of input 1": (
+        op(lambda x, y: x * np.exp(y), lambda g, x, y: (g * x * np.exp(y), g * x * np.exp(y))),
+        [X, Y],
+    ),
+    "correct but float32: it was computed in less than float64": (
+        op(lambda x: 100 + np.sin(x), lambda g, x: np.float32(g) * np.float32(np.cos(x))),
+        [X],
+    ),
+    "": (op(np.sin, one_element), [X]),
+}
+
+
+@pytest.mark.parametrize("diagnosis", MISTAKES, ids=lambda text: text[:50] or "one element")
+def test_each_mistake_gets_its_diagnosis(diagnosis):
+    f, inputs = MISTAKES[diagnosis]
+    options = {"rtol": 1e-9, "atol": 1e-12} if "float32" in diagnosis else {}
+    report = mg.gradcheck(f, inputs, raises=False, **options)
+    (failed,) = [result for result in report.results if result.verdict == "FAIL"]
+    assert failed.diagnosis == diagnosis
+    assert not report and failed.failing
+
+
+SMOOTH = [F.exp, F.sin, F.tanh, F.softmax, F.log_softmax, F.gelu, F.sigmoid, F.logsumexp, F.var]
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1.0, 10.0])
+@pytest.mark.parametrize("f", SMOOTH, ids=lambda f: f.__name__)
+def test_right_code_passes_without_a_diagnosis(f, scale):
+    (result,) = mg.gradcheck(f, X * scale).results
+    assert (result.verdict, result.diagnosis) == ("PASS", "")
+    largest = max(1, abs(result.analytic))
+    assert abs(result.analytic - result.numeric) <= 1e-9 * largest + result.error
+
+
+def test_the_verdict_can_be_recomputed_from_what_is_printed():
+    for f, inputs in MISTAKES.values():
+        report = mg.gradcheck(f, inputs, raises=False)
+        for r in report.results:
+            tolerance = report.atol + report.rtol * abs(r.numeric) + r.error
+            assert r.tolerance == pytest.approx(tolerance)
+            assert (abs(r.analytic - r.numeric) <= r.tolerance) == (r.verdict == "PASS")
+            assert f"{r.analytic:.12g}" in str(report) and f"{r.numeric:.12g}" in str(report)
+
+
+def test_a_kink_is_named_and_its_neighbour_checked():
+    report = mg.gradcheck(F.relu, np.array([-1.0, 0.0, 2.0]))
+    (result,) = report.results
+    assert (result.verdict, result.index, report.ok) == ("KINK", (1,), True)
+    assert "1 of 3 elements sit on a kink" in result.diagnosis
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (F.relu, [-1.0, 0.0, 2.0, 1e-9, -1e-12]),
+        (F.abs, [0.0, 1.0]),
+        (lambda x: F.maximum(x, 1.0), [1.0, 1.0 + 1e-7, 1.0 - 1e-7, 3.0]),
+        (lambda x: F.clip(x, -1, 1), [-1.0, 1.0, 0.5, 1.0 + 1e-8]),
+        (lambda x: F.max(x, axis=-1), [[1.0, 1.0, 0.0], [1.0, 2.0, 3.0]]),
+    ],
+)
+def test_kinks_are_no_failures(f, x):
+    (result,) = mg.gradcheck(f, np.array(x)).results
+    assert result.verdict in ("KINK", "PASS")
+
+
+def test_a_wrong_gradient_beside_a_kink_fails():
+    wrong = op(lambda x: np.maximum(x, 0), lambda g, x: -g * (x > 0))
+    (result,) = mg.gradcheck(wrong, np.array([-1.0, 0.0, 2.0]), raises=False).results
+    assert result.verdict == "FAIL"
+    only_kinks = mg.gradcheck(wrong, np.zeros(3), raises=False).results[0]
+    assert only_kinks.verdict == "FAIL"
+
+
+class Noisy(nn.Module):
+    def forward(self, x):
+        return x * np.random.default_rng().uniform(1, 2)
+
+
+def test_nondeterministic_code_is_named():
+    model = nn.Sequential(nn.Linear(4, 4, rng=0), Noisy())
+    with pytest.raises(GradcheckError, match="NONDETERMINISTIC input 0: two evaluations differ, "):
+        mg.gradcheck(model, X)
+    report = mg.gradcheck(model, X, raises=False)
+    assert report.results[0].diagnosis == "two evaluations differ, first in layer '1', Noisy()"
+    loose = mg.gradcheck(lambda x: F.dropout(x, rng=None), X, raises=False)
+    assert loose.results[0].diagnosis == "two evaluations differ, first in f"
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_dropout_is_rewound(seed):
+    layer = nn.Dropout(0.5, rng=seed)
+    state = layer.rng.bit_generator.state
+    assert mg.gradcheck(layer, X)
+    rng = np.random.default_rng(seed)
+    assert mg.gradcheck(lambda x: F.dropout(x, rng=rng), X)
+    assert layer.rng.bit_generator.state == state == rng.bit_generator.state
+
+
+def test_a_non_finite_output_is_named_with_its_op():
+    (result,) = mg.gradcheck(F.log, np.array([1.0, 0.0]), raises=False).results
+    assert result.verdict == "NONFINITE"
+    assert result.diagnosis.startswith("output [1] is -inf; Log.forward: made -inf from finite")
+
+
+def test_a_gradient_that_does_not_arrive_is_named():
+    report = mg.gradcheck(lambda x, y: x * 2 + y.data, [X, Y], raises=False)
+    verdicts = [(r.verdict, r.diagnosis) for r in report.results]
+    assert verdicts == [("PASS", ""), ("NO GRADIENT", "the graph does not reach it")]
+
+
+def test_a_backward_that_raises_is_a_failure():
+    broken = op(np.sin, lambda g, x: g[0])
+    (result,) = mg.gradcheck(broken, np.ones((1, 3)), raises=False).results
+    assert result.verdict == "FAIL"
+    assert "Op.backward: returned a gradient of shape (3,) for input 0" in result.diagnosis
+
+
+def test_float32_backward_is_compared_with_float64_differences():
+    for f in SMOOTH:
+        assert mg.gradcheck(f, X.astype(np.float32), dtype="float32")
+    wrong, inputs = MISTAKES["it is off by the constant factor 1.01"]
+    assert not mg.gradcheck(wrong, inputs, dtype="float32", raises=False)
+
+
+def test_everything_is_put_back():
+    model = nn.mlp(4, [5], 3, dropout=0.5, rng=0)
+    x = X.astype(np.float32)
+    arrays = {name: (p.data, p.data.copy()) for name, p in model.named_parameters()}
+    state = model[2].rng.bit_generator.state
+    mg.gradcheck(model, x)
+    with pytest.raises(ZeroDivisionError):
+        mg.gradcheck(lambda x: 1 / 0, x, module=model)
+    assert x.tobytes() == X.astype(np.float32).tobytes()
+    for name, p in model.named_parameters():
+        assert p.data is arrays[name][0] and p.grad is None
+        assert p.data.tobytes() == arrays[name][1].tobytes()
+    assert model[2].rng.bit_generator.state == state
+
+
+@pytest.fixture
+def network():
+    model, loss = nn.mlp(784, [256], 10, rng=0), nn.CrossEntropy()
+    x = np.random.default_rng(1).standard_normal((32, 784)).astype(np.float32)
+    t = np.random.default_rng(2).integers(0, 10, 32)
+    return model, lambda x: loss(model(x), t), x
+
+
+def test_a_whole_network_is_checked_along_directions(network):
+    model, f, x = network
+    report = mg.gradcheck(f, x, module=model)
+    assert [r.verdict for r in report.results] == ["PASS"] * 5
+    names = ["input 0", "0.weight", "0.bias", "2.weight", "2.bias"]
+    assert [r.name for r in report.results] == names
+
+
+@pytest.mark.parametrize("index", [(0, 0), (100, 300), (255, 783)])
+def test_one_wrong_weight_of_200_000_is_located(network, monkeypatch, index):
+    from minigrad.functions.linear import Linear
+
+    model, f, x = network
+    right = Linear.backward
+
+    def wrong(self, gy):
+        gx, gW, gb = right(self, gy)
+        if gW.shape == (256, 784):
+            gW[index] += 1e-3
+        return gx, gW, gb
+
+    monkeypatch.setattr(Linear, "backward", wrong)
+    report = mg.gradcheck(f, x, module=model, raises=False)
+    (failed,) = [r for r in report.results if r.verdict == "FAIL"]
+    assert (failed.name, failed.index) == ("0.weight", index)
+    assert (failed.failing, failed.size) == (1, 200704)
+    assert f"1 of {failed.checked} sampled of 200704 elements fail" in str(report)
+
+
+def test_modes():
+    wrong, inputs = MISTAKES["the sign is flipped"]
+    for mode in ("auto", "full", "project"):
+        assert mg.gradcheck(F.softmax, X, mode=mode)
+        report = mg.gradcheck(wrong, inputs, mode=mode, raises=False)
+        assert report.results[0].diagnosis == "the sign is flipped"
+    text = "gradcheck: mode='fast' is unknown; it can be auto, full, project; choose one of them"
+    with pytest.raises(mg.errors.ArgumentError, match=text):
+        mg.gradcheck(F.exp, X, mode="fast")
+
+
+def test_the_report_as_a_dict_and_as_an_assertion():
+    report = mg.gradcheck(F.exp, [X, Tensor(np.arange(3))][:1])
+    found = report.to_dict()
+    assert found["ok"] is True and found["dtype"] == "float64"
+    assert found["results"][0]["verdict"] == "PASS"
+    wrong, inputs = MISTAKES["it is zero"]
+    with pytest.raises(AssertionError, match="FAIL input 0: 16 of 16 elements fail: it is zero"):
+        assert mg.gradcheck(wrong, inputs)
