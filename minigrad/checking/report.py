@@ -16,7 +16,7 @@ class Result(NamedTuple):
         name: `input 0`, or a parameter's dotted name.
         verdict: PASS; FAIL; KINK: the slopes to both sides differ, and a smooth neighbour passes;
             NONDETERMINISTIC: two evaluations differ; NONFINITE: f is NaN or infinite; NO GRADIENT:
-            the graph does not reach the input.
+            f depends on the input, and no graph reaches it.
         failing, checked, size: how many elements fail, of how many looked at, of how many in all.
         index: the worst element; None where the whole input was judged.
         analytic: what backward computed.
