@@ -138,7 +138,7 @@ def _float64_leaf(x):
     return Tensor(np.array(data, dtype=np.float64), requires_grad=True)
 
 
-def _generators(f: Callable, module: Module | None) -> list[np.random.Generator]:
+def _generators(f: Callable, module: Module | None) -> list:
     """Return the generators that f and the module hold, so that each run can start them alike."""
     held: list = []
     for m in [] if module is None else [m for _, m in module.named_modules()]:

@@ -2,7 +2,6 @@
 
 import click
 
-from ..data import BUILTIN
 from .command import HELP, Command
 from .defaults import OWN_DEFAULTS
 
@@ -13,6 +12,8 @@ def datasets():
 
     Where `minigrad train` starts from other defaults than its --help says, they are listed too.
     """
+    from ..data import BUILTIN  # not for --help
+
     rows = [("name", "rows", "features", "classes", "source")]
     for name, info in BUILTIN.items():
         rows.append((name, info.rows, info.features, len(info.classes), info.source))
