@@ -25,7 +25,7 @@ class SGD:
         nesterov: look ahead by one step of momentum (Nesterov, 1983; Sutskever et al., 2013).
 
     Attributes:
-        groups: a list of dicts; a change of an option takes effect in the next step.
+        param_groups: a list of dicts; a change of an option takes effect in the next step.
         steps: how many steps were taken.
 
     Raises:
@@ -50,8 +50,8 @@ class SGD:
         }
         params = [params] if isinstance(params, Tensor) else list(params)
         given = params if params and isinstance(params[0], dict) else [{"params": params}]
-        self.groups = [_checked(group, defaults) for group in given]
-        everything = [id(p) for group in self.groups for p in group["params"]]
+        self.param_groups = [_checked(group, defaults) for group in given]
+        everything = [id(p) for group in self.param_groups for p in group["params"]]
         if len(set(everything)) != len(everything) or not everything:
             wrong = "a parameter is given twice" if everything else "there are no parameters"
             raise ArgumentError(
@@ -63,7 +63,7 @@ class SGD:
 
     def zero_grad(self) -> None:
         """Forget the gradients: backward passes add to them until then."""
-        for group in self.groups:
+        for group in self.param_groups:
             for p in group["params"]:
                 p.grad = None
 
@@ -72,7 +72,7 @@ class SGD:
         if not self._asked:
             self._warn_of_missing_gradients()
         self.steps += 1
-        for group in self.groups:
+        for group in self.param_groups:
             decay, keep, nesterov = group["weight_decay"], 1 - group["dampening"], group["nesterov"]
             dtype = None
             for p in group["params"]:
@@ -96,7 +96,7 @@ class SGD:
 
     def _warn_of_missing_gradients(self) -> None:
         self._asked = True
-        every = [p for group in self.groups for p in group["params"]]
+        every = [p for group in self.param_groups for p in group["params"]]
         missing = [
             getattr(p, "name", "") or f"number {i} {p.shape}"
             for i, p in enumerate(every)

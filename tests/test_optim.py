@@ -105,9 +105,9 @@ def test_two_groups_and_a_learning_rate_changed_midway(torch):
     )
     for i in range(50):
         if i == 20:
-            ours.groups[0]["lr"] = theirs.param_groups[0]["lr"] = 0.01
+            ours.param_groups[0]["lr"] = theirs.param_groups[0]["lr"] = 0.01
         if i == 30:
-            ours.groups[1]["weight_decay"] = theirs.param_groups[1]["weight_decay"] = 0.1
+            ours.param_groups[1]["weight_decay"] = theirs.param_groups[1]["weight_decay"] = 0.1
         step(model, ours)
         twin_step(theirs)
     assert_equal_weights(model, twin)
@@ -400,7 +400,7 @@ def test_groups_are_dicts_with_all_options():
     p, q = leaf(1.0), leaf(2.0)
     groups = [{"params": [p], "lr": 0.5}, {"params": (q,)}]
     optimizer = SGD(groups, lr=0.1, momentum=0.9)
-    assert [g["lr"] for g in optimizer.groups] == [0.5, 0.1]
-    assert [g["momentum"] for g in optimizer.groups] == [0.9, 0.9]
-    assert optimizer.groups[1]["params"] == [q] and list(groups[1]) == ["params"]
-    assert SGD(iter([p, q]), lr=0.1).groups[0]["params"] == [p, q]
+    assert [g["lr"] for g in optimizer.param_groups] == [0.5, 0.1]
+    assert [g["momentum"] for g in optimizer.param_groups] == [0.9, 0.9]
+    assert optimizer.param_groups[1]["params"] == [q] and list(groups[1]) == ["params"]
+    assert SGD(iter([p, q]), lr=0.1).param_groups[0]["params"] == [p, q]

@@ -151,7 +151,7 @@ def _diverged(
             "remove or replace such values before training",
         )
     names = {module: name for name, module in model.named_modules()}
-    bad, lr = [], optimizer.groups[0]["lr"]
+    bad, lr = [], optimizer.param_groups[0]["lr"]
     watch = watching(lambda m, y: np.isfinite(y.data).all() or bad.append(m))
     with evaluating(model), watch, np.errstate(all="ignore"):
         model(Tensor(x))
