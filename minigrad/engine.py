@@ -184,6 +184,8 @@ def _shape_error(function: type, arrays: list, error: ValueError) -> ShapeError:
         names = [f"{first.name}[{i}]" for i in range(len(arrays))]
     shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(names, arrays, strict=False))
     remedy = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
+    if isinstance(error, np.exceptions.AxisError):
+        remedy = "choose an axis that is there; −1 is the last"
     return ShapeError(name, str(error).strip(), shapes, remedy)
 
 

@@ -156,6 +156,10 @@ def test_what_numpy_finds_wrong_gets_the_function_s_name_and_the_shapes(call, wr
     with pytest.raises(ShapeError) as caught:
         call()
     assert str(caught.value).startswith(f"{wrong}; {facts}; " if facts else f"{wrong}; ")
+    remedy = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
+    if "is out of bounds" in wrong:
+        remedy = "choose an axis that is there; −1 is the last"
+    assert str(caught.value).endswith(f"; {remedy}")
 
 
 @pytest.mark.parametrize(
