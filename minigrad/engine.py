@@ -157,6 +157,11 @@ def _prepare(inputs: tuple) -> tuple[tuple, list[np.ndarray]]:
     return tensors, [x.data.astype(common, copy=False) for x in tensors]
 
 
+def tensors_of(*inputs) -> tuple:
+    """Return the inputs as Tensors; numbers and lists in the dtype that an operation gives them."""
+    return tuple(_prepare(inputs)[0])
+
+
 def arrays_of(*inputs) -> list[np.ndarray]:
     """Return the plain arrays that an operation on these inputs would see."""
     return _prepare(inputs)[1]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..engine import Function, as_tensor
+from ..engine import Function, tensors_of
 from ..errors import ShapeError
 from .shapes import reshape
 
@@ -44,9 +44,8 @@ def linear(x, W, b=None):
     Raises:
         ShapeError: the shapes do not fit.
     """
-    x, W = as_tensor(x), as_tensor(W)
-    inputs = (x, W) if b is None else (x, W, as_tensor(b))
-    x_shape, W_shape = x.data.shape, W.data.shape
+    inputs = tensors_of(x, W) if b is None else tensors_of(x, W, b)
+    x, x_shape, W_shape = inputs[0], inputs[0].data.shape, inputs[1].data.shape
     b_fits = b is None or inputs[2].data.shape == W_shape[:1]
     if len(W_shape) != 2 or x_shape[-1:] != W_shape[1:] or not b_fits:
         raise _shape_error(*(a.shape for a in inputs))

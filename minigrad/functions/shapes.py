@@ -5,7 +5,7 @@ Each backward pass moves the gradient of an element back to where the element ca
 
 import numpy as np
 
-from ..engine import Function, constant, to_array
+from ..engine import Function, constant, tensors_of, to_array
 from ..errors import ArgumentError, ShapeError
 
 
@@ -176,8 +176,8 @@ def stack(xs, axis: int = 0):
 
     Each one gets the new axis, of length 1, and then they are concatenated.
     """
-    xs = tuple(xs)
-    shapes = {to_array(x).shape for x in xs}
+    xs = tensors_of(*xs)
+    shapes = {x.shape for x in xs}
     if len(shapes) != 1:
         raise ShapeError(
             "stack",

@@ -174,3 +174,11 @@ def test_max_of_no_elements_is_an_error():
     for f in (F.max, F.min):
         with pytest.raises(ShapeError):
             f(zeros(0, 3), axis=0)
+
+
+def test_lists_beside_a_float64_tensor_are_not_rounded_to_float32():
+    one = Tensor(np.ones(()))
+    assert F.stack([one, 0.1]).data.tolist() == [1.0, 0.1]
+    W = Tensor(np.ones((1, 1)))
+    assert F.linear([[0.1]], W).data.tolist() == [[0.1]]
+    assert F.linear([[0.0]], W, [0.1]).data.tolist() == [[0.1]]
