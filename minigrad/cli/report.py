@@ -72,7 +72,10 @@ class Report:
         """Yield what to call after each epoch: it moves a bar or, without a terminal, prints."""
         bar = not self.quiet and sys.stderr is not None and sys.stderr.isatty()
         started = time.perf_counter()
-        with tqdm(total=epochs, bar_format=BAR, disable=not bar, dynamic_ncols=True) as meter:
+        shown = contextlib.nullcontext()  # no bar, no tqdm: an interrupt cannot meet it half made
+        if bar:
+            shown = tqdm(total=epochs, bar_format=BAR, dynamic_ncols=True)
+        with shown as meter:
 
             def on_epoch(epoch: Epoch) -> None:
                 if self.as_json and not self.quiet:
