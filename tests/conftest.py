@@ -6,7 +6,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest  # noqa: E402
 
-from tests.cases import CASES  # noqa: E402
+from minigrad.checking.cases import CASES  # noqa: E402
 
 EXAMPLES = [(case, shapes) for case in CASES for shapes in case.shapes]
 KINKS = [(case, arrays) for case in CASES for arrays in case.kinks]

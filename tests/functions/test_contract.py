@@ -10,9 +10,9 @@ import pytest
 
 from minigrad import Function, Tensor, nn
 from minigrad import functions as F
+from minigrad.checking.cases import CASES
 from minigrad.functions.arithmetic import Div
 from minigrad.functions.losses import MSELoss
-from tests.cases import CASES
 
 DTYPES = [np.float32, np.float64]
 PASSING = {Div, MSELoss}  # the first gradient is a factor of the second, and is there anyway

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 from minigrad import functions as F
 from minigrad import gradcheck, nn
-from tests.cases import CASES
+from minigrad.checking.cases import CASES
 
 # gradcheck evaluates inside no_grad(), where dropout supposes that somebody predicts
 pytestmark = pytest.mark.filterwarnings("ignore:dropout. predicting")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from minigrad import Tensor, gradcheck
+from minigrad.checking.cases import CASES
 from minigrad.errors import GradcheckError
 from minigrad.functions.arithmetic import Add, Matmul
 from minigrad.functions.linear import Linear
 from minigrad.functions.losses import CrossEntropy
 from minigrad.functions.shapes import Transpose
-from tests.cases import CASES
 
 
 def largest(case):

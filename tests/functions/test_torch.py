@@ -5,8 +5,8 @@ import pytest
 
 from minigrad import Tensor
 from minigrad import functions as F
+from minigrad.checking.cases import torch_options
 from minigrad.errors import ArgumentError, MinigradWarning
-from tests.cases import torch_options
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
 

@@ -1,7 +1,8 @@
 """The table of cases: every function and module, inputs to try it on, and PyTorch's version of it.
 
 Whoever adds a function adds a row to `CASES`. The rows drive the gradient check, the comparison
-with PyTorch and the contract tests in tests/functions/. This file needs NumPy and minigrad only.
+with PyTorch, `minigrad gradcheck` and the contract tests. PyTorch is handed to the twins, not
+imported.
 """
 
 import itertools
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigrad import Tensor, nn
-from minigrad import functions as F
+from .. import functions as F
+from .. import nn
+from ..tensor import Tensor
 
 
 @dataclass(frozen=True, repr=False)
