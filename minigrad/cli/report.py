@@ -4,8 +4,6 @@ What stands on stdout depends on the command and the seed alone, never on time o
 """
 
 import contextlib
-import json
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +15,7 @@ from tqdm import tqdm
 from .. import __version__, nn
 from ..data import Dataset
 from ..training import Epoch, Evaluation, classification_report
+from .output import event, on_terminal, remark
 
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
@@ -34,11 +33,11 @@ class Report:
         sizes = dict(zip(("training", "validation", "test"), map(len, parts), strict=True))
         if self.verbose:
             python = sys.version.split()[0]
-            _remark(f"minigrad {__version__}, NumPy {np.__version__}, Python {python}")
+            remark(f"minigrad {__version__}, NumPy {np.__version__}, Python {python}")
         if self.quiet:
             return
         if self.as_json:
-            _event(
+            event(
                 "run",
                 data=dataset.name,
                 rows=len(dataset),
@@ -70,7 +69,7 @@ class Report:
     @contextlib.contextmanager
     def progress(self, epochs: int) -> Iterator[Callable[[Epoch], None]]:
         """Yield what to call after each epoch: it moves a bar or, without a terminal, prints."""
-        bar = not self.quiet and sys.stderr is not None and sys.stderr.isatty()
+        bar = not self.quiet and on_terminal()
         started = time.perf_counter()
         shown = contextlib.nullcontext()  # no bar, no tqdm: an interrupt cannot meet it half made
         if bar:
@@ -80,7 +79,7 @@ class Report:
             def on_epoch(epoch: Epoch) -> None:
                 if self.as_json and not self.quiet:
                     with tqdm.external_write_mode():  # not onto the bar's own line
-                        _event(**{"event": "epoch", **epoch._asdict()})
+                        event(**{"event": "epoch", **epoch._asdict()})
                 line = f"epoch {epoch.epoch}/{epochs}  {_numbers(epoch)}"
                 if bar:
                     meter.set_postfix_str(_short(epoch), refresh=False)
@@ -88,18 +87,18 @@ class Report:
                     if self.verbose:
                         meter.write(line, file=sys.stderr)
                 elif not self.quiet:
-                    _remark(line)
+                    remark(line)
 
             yield on_epoch
         if self.verbose:
-            _remark(f"trained in {time.perf_counter() - started:.2f} s")
+            remark(f"trained in {time.perf_counter() - started:.2f} s")
 
     def result(self, names: tuple[str, ...], test: Evaluation) -> None:
         """Tell how the model does on the test rows."""
         table = classification_report(test.confusion)
         if self.as_json:
             rows = {key: values.tolist() for key, values in table.items()}
-            _event(
+            event(
                 "result",
                 test_accuracy=test.accuracy,
                 test_loss=test.loss,
@@ -145,21 +144,3 @@ def _short(epoch: Epoch) -> str:
     """Return what still fits beside a bar of 80 columns."""
     text = f"loss {epoch.train_loss:.4f}, train {epoch.train_accuracy:.2%}"
     return text if epoch.val_accuracy is None else f"{text}, val {epoch.val_accuracy:.2%}"
-
-
-def _remark(text: str) -> None:
-    click.echo(text, err=True)
-
-
-def _event(event: str, **fields) -> None:
-    """Print one JSON object on a line of stdout."""
-    click.echo(json.dumps({"event": event, **_finite(fields)}))
-
-
-def _finite(value):
-    """Return `value` with None, JSON's null, for every NaN and infinity: JSON has none."""
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -16,16 +16,7 @@ def run(name: str, options: dict, own: dict, *, as_json: bool, quiet: bool, verb
     parts = sets.split(dataset, test=options["test_fraction"], val=options["val_fraction"], rng=rng)
     scaling = sets.Scaling.fit(parts[0].x)
     train, val, test = (scaling.apply(part) for part in parts)
-    model = nn.mlp(
-        train.x.shape[1],
-        options["hidden"],
-        len(dataset.class_names),
-        activation=options["activation"],
-        dropout=options["dropout"],
-        rng=rng,
-        dtype=dtype,
-    )
-    loss = nn.CrossEntropy(label_smoothing=options["label_smoothing"])
+    model, loss = network(train, options, rng)
     optimizer = optim.SGD(
         model.parameters(),
         lr=options["lr"],
@@ -47,3 +38,17 @@ def run(name: str, options: dict, own: dict, *, as_json: bool, quiet: bool, verb
             on_epoch=on_epoch,
         )
     report.result(dataset.class_names, training.evaluate(model, test, loss=loss))
+
+
+def network(train: sets.Dataset, options: dict, rng: np.random.Generator):
+    """Return the model and the loss that the options describe, for the columns of `train`."""
+    model = nn.mlp(
+        train.x.shape[1],
+        options["hidden"],
+        len(train.class_names),
+        activation=options["activation"],
+        dropout=options["dropout"],
+        rng=rng,
+        dtype=np.dtype(options["dtype"]),
+    )
+    return model, nn.CrossEntropy(label_smoothing=options["label_smoothing"])

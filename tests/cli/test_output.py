@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from minigrad.cli.report import _event
+from minigrad.cli.output import event
 from minigrad.data import BUILTIN
 from tests.cli.program import MODULE
 
@@ -159,7 +159,7 @@ def test_quiet_json_is_the_result_only(program):
 
 
 def test_a_number_that_is_not_finite_is_null(capsys):
-    _event("result", loss=float("nan"), parts=[1.0, float("-inf")], more={"a": float("inf")})
+    event("result", loss=float("nan"), parts=[1.0, float("-inf")], more={"a": float("inf")})
     assert json.loads(capsys.readouterr().out) == {
         "event": "result",
         "loss": None,
