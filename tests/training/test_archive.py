@@ -1,0 +1,599 @@
+"""The file format: what is written comes back, damage is found, nothing is half written."""
+
+import errno
+import itertools
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+
+from minigrad.errors import ArgumentError, DataError
+from minigrad.training import archive
+from tests.cli.program import ENVIRONMENT
+
+HEADER = {"epoch": 3, "name": "é", "state": 2**127, "none": None, "deep": {"a": [1.5, True]}}
+OURS = "give a file that minigrad wrote, such as best.npz"
+COPY = "use an undamaged copy of it, or train again"
+
+
+def arrays():
+    rng = np.random.default_rng(0)
+    weight = rng.normal(size=(8, 4))
+    return {
+        "0.weight": weight.astype(np.float32),
+        "0.bias": rng.normal(size=8),
+        "strided": weight[::2, ::-1],
+        "by columns": np.asfortranarray(weight),
+        "big-endian": weight.astype(">f8"),
+        "special": np.array([np.nan, -0.0, np.inf], np.float16),
+        "scalar": np.array(3.5),
+        "empty": np.zeros((0, 3)),
+        "order": np.arange(5),
+        "mask": np.array([True, False]),
+    }
+
+
+def bits(arrays):
+    """Return all that there is to an array, but for its place in memory."""
+    return {
+        name: (a.shape, a.dtype.kind, a.astype(a.dtype.newbyteorder("<")).tobytes())
+        for name, a in arrays.items()
+    }
+
+
+@pytest.fixture
+def path(tmp_path):
+    archive.write(tmp_path / "a.npz", HEADER, arrays())
+    return tmp_path / "a.npz"
+
+
+def refusal(path):
+    """Return the one line that reading a file ends in, without the file's name."""
+    with pytest.raises(DataError) as error:
+        archive.read(path)
+    text = str(error.value)
+    assert text.startswith(f"{path}: ") and "\n" not in text
+    return text.removeprefix(f"{path}: ")
+
+
+# ---- what is written comes back
+
+
+def test_what_is_written_comes_back_to_the_bit(path):
+    header, read = archive.read(path)
+    listed = header.pop("arrays")
+    assert header == {**HEADER, "format": "minigrad", "version": 1}
+    assert [*read] == [entry["name"] for entry in listed] == [*arrays()]
+    assert bits(read) == bits(arrays())
+    for entry in listed:
+        assert [*entry] == ["name", "shape", "dtype", "crc32"]
+        assert entry["shape"] == list(read[entry["name"]].shape)
+        assert entry["dtype"] == read[entry["name"]].dtype.newbyteorder("<").str
+    for array in read.values():
+        assert array.flags.writeable and array.flags.owndata and array.dtype.isnative
+
+
+def test_no_arrays_are_a_file_too(tmp_path):
+    archive.write(tmp_path / "a.npz", {}, {})
+    assert archive.read(tmp_path / "a.npz")[1] == {}
+
+
+def test_equal_content_gives_equal_bytes(path, tmp_path):
+    archive.write(tmp_path / "b.npz", HEADER, arrays(), sync=False)
+    assert path.read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_numpy_reads_the_file(path):
+    with np.load(path) as file:
+        assert json.loads(file["header.json"])["name"] == "é"
+        assert bits({name: file[name] for name in arrays()}) == bits(arrays())
+
+
+def test_any_zip_program_reads_the_file(path):
+    with zipfile.ZipFile(path) as file:
+        assert file.testzip() is None
+        first, *rest = file.infolist()
+        assert first.filename == "header.json"
+        assert [member.filename for member in rest] == [f"{name}.npy" for name in arrays()]
+        assert {member.date_time for member in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+@pytest.mark.parametrize(
+    "array", [np.array(["a"]), np.array([None]), np.array([1j]), np.zeros(1, "i4,f4")], ids=repr
+)
+def test_only_numbers_can_be_written(tmp_path, array):
+    with pytest.raises(ArgumentError) as error:
+        archive.write(tmp_path / "a.npz", {}, {"x": array})
+    assert str(error.value) == (
+        "archive.write: array 'x' has a dtype that cannot be stored; "
+        f"dtype {array.dtype}; convert it to numbers with array.astype(np.float64)"
+    )
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "facts"),
+    [
+        (np.float32(1), "Object of type float32 is not JSON serializable"),
+        (float("nan"), "Out of range float values are not JSON compliant"),
+    ],
+)
+def test_only_json_can_be_a_header(tmp_path, value, facts):
+    with pytest.raises(ArgumentError) as error:
+        archive.write(tmp_path / "a.npz", {"x": value}, {})
+    assert str(error.value).startswith(
+        f"archive.write: the header cannot be written as JSON; {facts}"
+    )
+    assert str(error.value).endswith(
+        "; give texts, whole and finite numbers, booleans, None, lists and dicts"
+    )
+
+
+# ---- written whole or not at all
+
+
+def write_old(path):
+    archive.atomic_write(path, b"old")
+    return path
+
+
+def test_atomic_write_takes_bytes_or_a_function(tmp_path):
+    path = tmp_path / "file"
+    archive.atomic_write(path, b"one")
+    assert path.read_bytes() == b"one"
+    archive.atomic_write(path, lambda file: file.write(b"two"))
+    assert path.read_bytes() == b"two"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_the_new_file_has_the_mode_of_any_new_file(tmp_path):
+    (tmp_path / "plain").touch()
+    archive.atomic_write(tmp_path / "file", b"")
+    modes = {stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in ("plain", "file")}
+    assert len(modes) == 1
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "link").symlink_to("file")
+    archive.atomic_write(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_sync_flushes_file_and_folder_before_and_after_the_renaming(tmp_path, monkeypatch):
+    steps, fsync, replace = [], os.fsync, os.replace
+
+    def watched_fsync(descriptor):
+        steps.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "replace", lambda *args: steps.append("rename") or replace(*args))
+    archive.atomic_write(tmp_path / "file", b"")
+    assert steps == ["file", "rename", "folder"]
+    archive.atomic_write(tmp_path / "file", b"", sync=False)
+    assert steps == ["file", "rename", "folder", "rename"]
+
+
+@pytest.mark.parametrize("call", ["open", "fsync", "replace"])
+@pytest.mark.parametrize(
+    ("number", "facts", "remedy"),
+    [
+        (errno.ENOSPC, "No space left on device", "free some space, or choose another disk"),
+        (
+            errno.EACCES,
+            "Permission denied",
+            "choose a folder that exists and that you can write to",
+        ),
+    ],
+)
+def test_a_failure_keeps_the_old_file(tmp_path, monkeypatch, call, number, facts, remedy):
+    path = write_old(tmp_path / "file")
+
+    def fail(*args):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("builtins.open" if call == "open" else f"os.{call}", fail)
+    with pytest.raises(DataError) as error:
+        archive.atomic_write(path, b"new")
+    monkeypatch.undo()
+    assert str(error.value) == f"{path}: it cannot be written; {facts}; {remedy}"
+    assert os.listdir(tmp_path) == ["file"] and path.read_bytes() == b"old"
+
+
+def test_a_disk_that_fills_up_keeps_the_old_file(tmp_path):
+    """Truly: the process may write no more than 4,096 bytes into a file."""
+    path = write_old(tmp_path / "file")
+    code = (
+        "import resource, sys; from minigrad.training import archive\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try: archive.atomic_write(sys.argv[1], bytes(10_000))\n"
+        "except archive.DataError as error: print(error)"
+    )
+    run = [sys.executable, "-c", code, path]
+    out = subprocess.run(run, env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout
+    remedy = "free some space, or choose another disk"
+    assert out == f"{path}: it cannot be written; File too large; {remedy}\n"
+    assert os.listdir(tmp_path) == ["file"] and path.read_bytes() == b"old"
+
+
+def test_a_vanished_folder(tmp_path):
+    path = tmp_path / "gone" / "file"
+    with pytest.raises(DataError) as error:
+        archive.atomic_write(path, b"new")
+    remedy = "choose a folder that exists and that you can write to"
+    assert str(error.value) == f"{path}: it cannot be written; No such file or directory; {remedy}"
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    with pytest.raises(DataError) as error:
+        archive.atomic_write(tmp_path, b"new")
+    assert str(error.value) == (
+        f"{tmp_path}: it cannot be written; it exists and is no file; choose another name"
+    )
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, DataError("a", "b", "c", "d")])
+def test_an_interruption_leaves_nothing_behind(tmp_path, interruption):
+    path = write_old(tmp_path / "file")
+
+    def content(file):
+        file.write(b"new")
+        raise interruption
+
+    with pytest.raises(type(interruption) if isinstance(interruption, DataError) else interruption):
+        archive.atomic_write(path, content)
+    assert os.listdir(tmp_path) == ["file"] and path.read_bytes() == b"old"
+
+
+# ---- what is no file of ours
+
+
+def test_no_such_file(tmp_path):
+    remedy = "give the path of a file that minigrad wrote"
+    text = f"it cannot be read; No such file or directory; {remedy}"
+    assert refusal(tmp_path / "a.npz") == text
+    assert refusal(tmp_path) == text.replace("No such file or directory", "Is a directory")
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"PK", bytes(100)], ids=repr)
+def test_no_npz_file(tmp_path, content):
+    (tmp_path / "a").write_bytes(content)
+    facts = f"{len(content)} bytes, the first {content[:4]!r}"
+    assert refusal(tmp_path / "a") == f"it is no .npz file; {facts}; {OURS}"
+
+
+def test_an_npz_of_somebody_else(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros(3))
+    wrong = "it is no file of minigrad: header.json is missing; it starts with 'x.npy'"
+    assert refusal(tmp_path / "a.npz") == f"{wrong}; {OURS}"
+    with zipfile.ZipFile(tmp_path / "b.npz", "w"):
+        pass
+    assert refusal(tmp_path / "b.npz") == (
+        f"it is no .npz file; 22 bytes, the first b'PK\\x05\\x06'; {OURS}"
+    )
+
+
+# ---- damage
+
+
+def members_of(path):
+    with zipfile.ZipFile(path) as file:
+        return {member.filename: file.read(member) for member in file.infolist()}
+
+
+def rebuild(path, members, method=zipfile.ZIP_STORED):
+    """Write a zip whose own bookkeeping is in order, whatever its members say."""
+    with zipfile.ZipFile(path, "w", method) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+
+
+def with_header(path, **changes):
+    members = members_of(path)
+    header = json.loads(members["header.json"])
+    members["header.json"] = json.dumps({**header, **changes})
+    rebuild(path, members)
+
+
+def with_entry(path, name, /, **changes):
+    """Change what the header says of one array."""
+    listed = json.loads(members_of(path)["header.json"])["arrays"]
+    with_header(path, arrays=[{**e, **changes} if e["name"] == name else e for e in listed])
+
+
+def test_a_file_cut_off(path):
+    content = path.read_bytes()
+    for size in [*range(0, len(content), 97), len(content) - 1]:
+        path.write_bytes(content[:size])
+        text = refusal(path)
+        if size > 3:
+            wrong = "it is cut off, or something stands behind its end"
+            assert text == f"{wrong}; {size} bytes; {COPY}"
+
+
+def test_rubbish_around_the_file(path):
+    content = path.read_bytes()
+    path.write_bytes(content + b"rubbish")
+    wrong = "it is cut off, or something stands behind its end"
+    assert refusal(path) == f"{wrong}; {len(content) + 7} bytes; {COPY}"
+    path.write_bytes(b"PK\3\4" + content)
+    assert refusal(path) == f"something stands before its start; 4 bytes; {COPY}"
+    path.write_bytes(b"rubbish" + content)
+    facts = f"{len(content) + 7} bytes, the first b'rubb'"
+    assert refusal(path) == f"it is no .npz file; {facts}; {OURS}"
+
+
+def test_a_number_changed(path):
+    content = bytearray(path.read_bytes())
+    content[content.index(arrays()["order"].tobytes())] += 1
+    path.write_bytes(content)
+    facts = "BadZipFile: Bad CRC-32 for file 'order.npy'"
+    assert refusal(path) == f"it is damaged; {facts}; {COPY}"
+
+
+def test_swapped_arrays(path):
+    """Two of the same shape and dtype, under each other's name."""
+    members = members_of(path)
+    one, two = members["by columns.npy"], members["big-endian.npy"]
+    rebuild(path, {**members, "by columns.npy": two, "big-endian.npy": two})
+    assert one == two  # the same numbers: nothing is wrong
+    members["0.bias.npy"] = members["scalar.npy"]
+    rebuild(path, members)
+    assert "array '0.bias' is" in refusal(path)
+    a, b = np.zeros(3), np.ones(3)
+    archive.write(path, {}, {"a": a, "b": b})
+    members = members_of(path)
+    rebuild(path, {**members, "a.npy": members["b.npy"], "b.npy": members["a.npy"]})
+    facts = "CRC-32 {:08x}, in the header {:08x}".format(
+        *(zlib.crc32(members[name]) for name in ("b.npy", "a.npy"))
+    )
+    assert refusal(path) == f"array 'a' is not the one that was written; {facts}; {COPY}"
+
+
+def test_a_compressed_file(path):
+    rebuild(path, members_of(path), zipfile.ZIP_DEFLATED)
+    text = refusal(path)
+    assert re.fullmatch(
+        rf"'header.json' is compressed or encrypted; \d+ bytes for \d+; {COPY}", text
+    )
+
+
+def test_members_of_the_same_name(path):
+    members = members_of(path)
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as file:
+        file.writestr("order.npy", members["mask.npy"])
+    assert refusal(path) == f"it holds members of the same name; 'order.npy'; {COPY}"
+
+
+def test_members_missing_and_unknown(path):
+    members = members_of(path)
+    content = members.pop("mask.npy")
+    rebuild(path, members)
+    wrong = "its members are not those that header.json lists"
+    assert refusal(path) == f"{wrong}; missing ['mask.npy'], unknown []; {COPY}"
+    rebuild(path, {**members, "extra.npy": content, "mask.npy": content})
+    assert refusal(path) == f"{wrong}; missing [], unknown ['extra.npy']; {COPY}"
+    rebuild(path, {"header.json": members["header.json"], "mask.npy": content, **members})
+    assert refusal(path) == f"{wrong}; missing [], unknown []; {COPY}"
+
+
+def test_members_that_claim_more_than_the_file_holds(path):
+    """Both of a member's sizes in the directory say a gigabyte."""
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"PK\1\2")
+    content[at + 20 : at + 28] = (2**30).to_bytes(4, "little") * 2
+    path.write_bytes(content)
+    facts = f"'mask.npy' {2**30} of {len(content)} bytes"
+    assert refusal(path) == f"its members are larger than the file; {facts}; {COPY}"
+
+
+@pytest.mark.parametrize("version", [2, 0, None, "1", 1.0, True, [1]], ids=repr)
+def test_an_unknown_version(path, version):
+    with_header(path, version=version)
+    assert refusal(path) == (
+        f"version {version!r} of the format is unknown; this minigrad reads version 1; "
+        "use the minigrad that wrote it, or a newer one"
+    )
+
+
+def test_another_format(path):
+    with_header(path, format="other")
+    wrong = "it is no file of minigrad: header.json says so"
+    assert refusal(path) == f"{wrong}; format 'other'; {OURS}"
+    rebuild(path, {**members_of(path), "header.json": "[1]"})
+    assert refusal(path) == f"{wrong}; format [1]; {OURS}"
+
+
+@pytest.mark.parametrize("text", ["", "{", "nonsense", "[" * 100_000, "\xff\xfe"], ids=len)
+def test_a_header_that_is_no_json(path, text):
+    rebuild(path, {**members_of(path), "header.json": text.encode("latin-1")})
+    assert re.fullmatch(rf"it is damaged; \w+: .+; {COPY}", refusal(path))
+
+
+@pytest.mark.parametrize(
+    "listed", [None, {}, [1], [{}], [{"name": "x", "shape": [1], "dtype": "<f8"}]], ids=repr
+)
+def test_a_header_that_lists_no_arrays(path, listed):
+    with_header(path, arrays=listed)
+    wrong = "header.json does not list the arrays as it should"
+    assert refusal(path) == f"{wrong}; {repr(listed)[:80]}; {COPY}"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dtype": "|O"},
+        {"dtype": "<U1000000000"},
+        {"dtype": ">f8"},
+        {"dtype": ["<f8"]},
+        {"shape": [-8]},
+        {"shape": [8.0]},
+        {"shape": [True] * 8},
+        {"shape": [2**63]},
+        {"shape": [1] * 33},
+        {"shape": "8"},
+        {"name": 0},
+        {"crc32": "0"},
+    ],
+    ids=repr,
+)
+def test_a_header_with_a_hostile_entry(path, changes):
+    with_entry(path, "0.bias", **changes)
+    assert refusal(path).startswith("header.json does not list the arrays as it should; ")
+
+
+@pytest.mark.parametrize("shape", [[9], [2**40], [2**62, 2**62], [2] * 32], ids=repr)
+def test_a_shape_larger_than_its_member(path, shape):
+    with_entry(path, "0.bias", shape=shape)
+    facts = f"shape {tuple(shape)}, dtype float64, 192 bytes"
+    if shape == [9]:
+        assert refusal(path).startswith("array '0.bias' is not what the header lists; ")
+    else:
+        assert refusal(path) == f"array '0.bias' is larger than its member; {facts}; {COPY}"
+
+
+def test_a_shape_of_nothing_that_no_array_can_have(path):
+    with_entry(path, "empty", shape=[0, 2**62, 2**62])
+    assert refusal(path).startswith("array 'empty' is not what the header lists; ")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"shape": [4, 2]}, {"shape": [7]}, {"dtype": "<i8"}, {"dtype": "<f4"}], ids=repr
+)
+def test_a_shape_or_dtype_that_is_not_the_arrays_own(path, changes):
+    with_entry(path, "0.bias", **changes)
+    text = refusal(path)
+    entry = {"shape": [8], "dtype": "<f8", **changes}
+    assert text.startswith(
+        "array '0.bias' is not what the header lists; "
+        f"shape {tuple(entry['shape'])}, dtype {np.dtype(entry['dtype'])} in header.json, "
+        "b\"{'descr': "
+    )
+    assert text.endswith(f" before it; {COPY}")
+
+
+def test_an_array_with_another_length_before_its_numbers(path):
+    """np.load would start to read in another place than we do."""
+    members = members_of(path)
+    content = bytearray(members["order.npy"])
+    content[8] -= 8
+    rebuild(path, {**members, "order.npy": bytes(content)})
+    with_entry(path, "order", crc32=zlib.crc32(content))
+    assert refusal(path).startswith("array 'order' is not what the header lists; ")
+
+
+def damages(content, rng):
+    """Yield (what was done, a damaged copy) without end, each kind in turn."""
+    size = len(content)
+    while True:
+        at, to = (int(i) for i in rng.integers(size, size=2))
+        yield f"cut off at {at}", content[:at]
+        flipped = bytearray(content)
+        flipped[at] ^= 1 << int(rng.integers(8))
+        yield f"a bit of byte {at} flipped", bytes(flipped)
+        length = int(rng.integers(1, 65))
+        block = rng.bytes(length)
+        yield f"{length} bytes from {at} on replaced", content[:at] + block + content[at + length :]
+        moved = bytearray(content)
+        moved[at : at + 64], moved[to : to + 64] = content[to : to + 64], content[at : at + 64]
+        yield f"64 bytes at {at} and {to} swapped", bytes(moved)
+        yield f"{length} bytes at {at} lost", content[:at] + content[at + length :]
+        yield f"{length} bytes put in at {at}", content[:at] + block + content[at:]
+        # The zip's own numbers: sizes, offsets, CRCs, counts, flags, methods.
+        signatures = [m.start() for m in re.finditer(rb"PK[\x01\x03\x05][\x02\x04\x06]", content)]
+        field = int(rng.choice(signatures)) + int(rng.integers(4, 46))
+        hostile = bytearray(content)
+        hostile[field : field + 4] = rng.choice([0, 1, 2**31 - 1, 2**31, 2**32 - 1]).tobytes()[:4]
+        yield f"a field at {field} set", bytes(hostile)
+
+
+def check_damages(path, count, seed):
+    good = path.read_bytes()
+    header, read = archive.read(path)
+    refused = same = 0
+    for what, content in itertools.islice(damages(good, np.random.default_rng(seed)), count):
+        path.write_bytes(content)
+        try:
+            again, damaged = archive.read(path)
+        except DataError as error:
+            assert str(error).startswith(f"{path}: ") and "\n" not in str(error), what
+            refused += 1
+        else:
+            assert again == header and bits(damaged) == bits(read), what
+            same += 1
+    assert refused > count / 2
+    return f"{count} damaged files: {refused} refused, {same} with the same content to the bit"
+
+
+def test_damage_is_refused_or_without_meaning(path):
+    check_damages(path, 140, seed=0)
+
+
+@pytest.mark.slow
+def test_much_damage_is_refused_or_without_meaning(path, capsys):
+    with capsys.disabled():
+        print("\n" + check_damages(path, 5000, seed=1))
+
+
+@pytest.mark.slow
+def test_every_bit_flipped_is_refused_or_without_meaning(tmp_path, capsys):
+    path = tmp_path / "a.npz"
+    archive.write(path, {"a": 1}, {"x": np.arange(3.0), "y": np.arange(3.0) + 1})
+    good = path.read_bytes()
+    header, read = archive.read(path)
+    refused = 0
+    for bit in range(8 * len(good)):
+        content = bytearray(good)
+        content[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(content)
+        try:
+            again, damaged = archive.read(path)
+        except DataError:
+            refused += 1
+        else:
+            assert again == header and bits(damaged) == bits(read), bit
+    with capsys.disabled():
+        print(f"\n{8 * len(good)} single bits flipped: {refused} refused, the rest the same")
+
+
+def test_no_large_allocation(path):
+    """Hostile sizes of every kind, read by a process that may take 100 MB more than it has."""
+    folder = path.parent
+    good = path.read_bytes()
+    for number, start in enumerate(
+        [m.start() for m in re.finditer(rb"PK\x01\x02|PK\x03\x04", good)]
+    ):
+        at = start + (20 if good[start + 2] == 1 else 18)
+        for kind, size in enumerate([2**30, 2**31 - 1, 2**32 - 1]):
+            content = bytearray(good)
+            content[at : at + 8] = size.to_bytes(4, "little") * 2
+            (folder / f"size-{number}-{kind}.npz").write_bytes(content)
+    for number, shape in enumerate([[2**27], [2**31, 2**31], [0, 2**40]]):
+        hostile = folder / f"shape-{number}.npz"
+        hostile.write_bytes(good)
+        with_entry(hostile, "0.bias", shape=shape)
+    code = (
+        "import pathlib, resource, sys; from minigrad.training import archive\n"
+        "pages = int(pathlib.Path('/proc/self/statm').read_text().split()[0])\n"
+        "now = pages * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (now + 10**8,) * 2)\n"
+        "refused = 0\n"
+        "for path in sys.argv[1:]:\n"
+        "    try: archive.read(path)\n"
+        "    except archive.DataError: refused += 1\n"
+        "print(refused)"
+    )
+    hostile = [p for p in folder.iterdir() if p != path]
+    run = [sys.executable, "-c", code, *hostile]
+    done = subprocess.run(run, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert (
+        len(hostile) > 60 and int(done.stdout) >= len(hostile) - 3 * 11
+    )  # local sizes mean nothing
