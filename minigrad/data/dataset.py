@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from ..errors import DataError, DTypeError
+from .schema import Schema
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,6 +15,10 @@ class Dataset:
 
     x (N, F) floats, float32 unless asked otherwise; y (N,) int64, each an index into class_names.
     feature_names has F strings, class_names has C.
+    schema: how a file's rows become these features, so that other files can be read likewise.
+    test: the source's own test set, where it comes with one.
+    notes: what was decided about the source, a sentence each, to be printed.
+    x is finite, but for NaN where a value is missing and schema.missing is "mean".
 
     Raises DataError where lengths disagree or a label has no class, DTypeError where x is not
     floating or y is not int64.
@@ -24,6 +29,9 @@ class Dataset:
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
     name: str = ""
+    schema: Schema | None = None
+    test: Self | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self):
         x, y, classes = self.x, self.y, len(self.class_names)
@@ -67,5 +75,8 @@ class Dataset:
         return f"<{title}: {rows} rows, {features} features, {len(self.class_names)} classes>"
 
     def take(self, rows: np.ndarray | slice) -> Self:
-        """Return the same set with only `rows`: indices in the order wanted, a mask or a slice."""
-        return replace(self, x=self.x[rows], y=self.y[rows])
+        """Return the same set with only `rows`: indices in the order wanted, a mask or a slice.
+
+        A test set of its own stays with the whole.
+        """
+        return replace(self, x=self.x[rows], y=self.y[rows], test=None)

@@ -1,19 +1,23 @@
-"""Standardisation: every feature with mean 0 and standard deviation 1."""
+"""Scaling: every feature with mean 0 and deviation 1, or from 0 to 1, and missing values filled."""
 
 from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
 import numpy as np
 
-from ..errors import DataError, ShapeError
+from ..errors import ArgumentError, DataError, ShapeError
 from .dataset import Dataset
 
 Data = TypeVar("Data", Dataset, np.ndarray)
+KINDS = ("standard", "minmax", "none")
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
     """x -> (x - shift) / scale, with shift (F,) and scale (F,) in the units of the features.
+
+    fill (F,) takes the place of NaN, a missing value; None leaves NaN as it is.
+    kind: "standard", "minmax" or "none", how shift and scale were chosen.
 
     Fit it on the training part only, and apply that one to all parts and to whatever is predicted
     later. Statistics of the whole set would tell the model about the test rows, and the measured
@@ -22,16 +26,32 @@ class Scaling:
 
     shift: np.ndarray
     scale: np.ndarray
+    fill: np.ndarray | None = None
+    kind: str = "standard"
 
     @classmethod
-    def fit(cls, x: np.ndarray) -> Self:
-        """Return the scaling that gives each column of x (N, F) mean 0 and standard deviation 1.
+    def fit(cls, data: Data, kind: str = "standard") -> Self:
+        """Return the scaling of a Dataset or its x (N, F), computed in float64 and without NaN.
 
-        Computed in float64, with the standard deviation of the population (divided by N, as
-        scikit-learn's StandardScaler does). A constant column has nothing to scale: it gets 1.
+        standard    mean 0 and standard deviation 1 in each column; the deviation is the
+                    population's (divided by N, as scikit-learn's StandardScaler does)
+        minmax      each column from 0 to 1
+        none        x stays as it is, but for missing values
 
-        Raises ShapeError where x is not (N, F), DataError where it has no rows.
+        A constant column has nothing to scale: it gets scale 1. A missing value, NaN, will be
+        filled with the mean of its column.
+
+        Raises ArgumentError for another kind, ShapeError where x is not (N, F), DataError where it
+        has no rows or a column has no values.
         """
+        if kind not in KINDS:
+            raise ArgumentError(
+                "Scaling.fit",
+                f"kind {kind!r} is unknown",
+                f"there are {', '.join(KINDS)}",
+                "give kind='standard'",
+            )
+        x = data.x if isinstance(data, Dataset) else data
         if x.ndim != 2:
             raise ShapeError(
                 "Scaling.fit",
@@ -46,20 +66,41 @@ class Scaling:
                 f"x {x.shape}",
                 "fit on the training part",
             )
-        # Not `std > 0`: rounding gives a constant column of 0.1 a deviation of about 1e-17.
-        varies = x.max(axis=0) > x.min(axis=0)
-        scale = np.where(varies, x.std(axis=0, dtype=np.float64), 1.0)
-        return cls(shift=x.mean(axis=0, dtype=np.float64), scale=scale)
+        gaps = np.isnan(x)
+        for f in np.flatnonzero(gaps.all(axis=0)):
+            name = data.feature_names[f] if isinstance(data, Dataset) else f"feature {f}"
+            raise DataError(
+                "Scaling.fit",
+                f"{name!r} has no value in the training rows to take a mean of",
+                f"x {x.shape}, all {len(x)} of this column missing",
+                "leave the column out",
+            )
+        # NumPy's own functions where there are no gaps: the others make copies.
+        gappy = gaps.any()
+        smallest, largest = (np.nanmin, np.nanmax) if gappy else (np.min, np.max)
+        mean, deviation = (np.nanmean, np.nanstd) if gappy else (np.mean, np.std)
+        low, high = smallest(x, axis=0), largest(x, axis=0)
+        fill = mean(x, axis=0, dtype=np.float64)
+        shift, scale = np.zeros_like(fill), np.ones_like(fill)
+        varies = high > low  # not `std > 0`: rounding gives a constant column of 0.1 about 1e-17
+        if kind == "standard":
+            shift = fill
+            scale = np.where(varies, deviation(x, axis=0, dtype=np.float64), 1.0)
+        elif kind == "minmax":
+            shift = low.astype(np.float64)
+            scale = np.where(varies, high - shift, 1.0)
+        return cls(shift, scale, fill, kind)
 
     def apply(self, data: Data) -> Data:
         """Return `data`, a Dataset or its x (N, F), scaled: a new array of x's own dtype.
 
-        Whole numbers become float32.
+        Whole numbers become float32. A Dataset's own test set is scaled with it.
 
         Raises ShapeError where x is not (N, F) with the F that the scaling was fitted on.
         """
         if isinstance(data, Dataset):
-            return replace(data, x=self.apply(data.x))
+            test = None if data.test is None else self.apply(data.test)
+            return replace(data, x=self.apply(data.x), test=test)
         if data.ndim != 2 or data.shape[1] != len(self.shift):
             raise ShapeError(
                 "Scaling.apply",
@@ -69,5 +110,7 @@ class Scaling:
             )
         dtype = data.dtype if data.dtype.kind == "f" else np.float32
         scaled = np.subtract(data, self.shift, dtype=dtype)
+        if self.fill is not None:
+            np.copyto(scaled, self.fill - self.shift, where=np.isnan(data), casting="same_kind")
         scaled /= self.scale
         return scaled

@@ -1,5 +1,7 @@
 """The stratified split into training, validation and test part."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..errors import ArgumentError, DataError
@@ -14,7 +16,8 @@ def split(
     test and val are fractions of the whole set; 0 gives an empty part. Each class's rows in each
     part, and each part's rows in all, are less than 1 from the exact share. Every class has a row
     in every part whose fraction is above 0. The rows of a part are shuffled; the same seed gives
-    the same parts.
+    the same parts. Where the set has a test set of its own, that is the test part, as it is, and
+    all of the rows are divided into train and val.
 
     Raises ArgumentError for a fraction outside [0, 1) or nothing left to train on, DataError where
     a class has too few rows.
@@ -34,6 +37,9 @@ def split(
             f"test {test}, val {val}",
             "give fractions whose sum is below 1",
         )
+    if dataset.test is not None:
+        train, val, _ = split(replace(dataset, test=None), test=0, val=val, rng=rng)
+        return train, val, dataset.test
     counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
     table = _divide(counts, np.array([1 - (test + val), val, test]))
     if table is None:

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from minigrad.data import Scaling, load
-from minigrad.errors import DataError, ShapeError
+from minigrad.data import Dataset, Scaling, load
+from minigrad.errors import ArgumentError, DataError, ShapeError
 
 RNG = np.random.default_rng(0)
 
@@ -67,6 +67,72 @@ def test_apply_to_a_dataset():
     assert scaled.y is wine.y and scaled.name == "wine"
     assert (scaled.feature_names, scaled.class_names) == (wine.feature_names, wine.class_names)
     np.testing.assert_array_equal(wine.x, load("wine").x)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_minmax_goes_from_0_to_1(dtype):
+    x = np.array([[1, 7], [3, 7], [5, 7]], dtype)
+    scaling = Scaling.fit(x, "minmax")
+    np.testing.assert_array_equal(scaling.apply(x), [[0, 0], [0.5, 0], [1, 0]])
+    np.testing.assert_array_equal(scaling.apply(x + 4), [[1, 4], [1.5, 4], [2, 4]])
+    assert (scaling.kind, scaling.apply(x).dtype) == ("minmax", dtype)
+
+
+def test_none_leaves_x_as_it_is():
+    x = load("wine").x
+    assert Scaling.fit(x, "none").apply(x).tobytes() == x.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax", "none"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_missing_value_becomes_the_mean_of_its_column(kind, dtype):
+    x = RNG.standard_normal((50, 3)).astype(dtype)
+    gaps = RNG.random((50, 3)) < 0.2
+    gappy = np.where(gaps, dtype(np.nan), x)
+    scaling = Scaling.fit(gappy, kind)
+    mean = np.nanmean(gappy, axis=0, dtype=np.float64)
+    np.testing.assert_allclose(scaling.fill, mean, rtol=1e-12)
+    # As if the mean had stood there. It is within the range, but changes the deviation.
+    filled = np.where(gaps, mean, x).astype(dtype)
+    scaled = scaling.apply(gappy)
+    np.testing.assert_allclose(scaled, scaling.apply(filled), atol=1e-6)
+    assert scaled.dtype == dtype and np.isnan(gappy).any()
+    if kind == "standard":
+        np.testing.assert_allclose(np.where(gaps, np.nan, scaled).std(axis=0, where=~gaps), 1, 1e-5)
+    new = np.full((1, 3), np.nan, dtype)
+    np.testing.assert_allclose(scaling.apply(new), scaling.apply(mean[None].astype(dtype)), 1e-4)
+
+
+def test_without_fill_a_missing_value_stays():
+    assert np.isnan(Scaling(np.zeros(1), np.ones(1)).apply(np.array([[np.nan]]))).all()
+
+
+def test_a_datasets_own_test_set_is_scaled_with_it():
+    y = np.array([0, 1])
+    test = Dataset(np.array([[4.0], [8.0]]), y, ("a",), ("p", "q"))
+    whole = Dataset(np.array([[0.0], [2.0]]), y, ("a",), ("p", "q"), test=test)
+    np.testing.assert_array_equal(Scaling.fit(whole).apply(whole).test.x, [[3], [7]])
+
+
+def test_a_column_without_a_value_is_named():
+    x = np.array([[1, np.nan], [2, np.nan]])
+    named = Dataset(x, np.array([0, 1]), ("width", "height"), ("p", "q"))
+    for data, name in ((x, "feature 1"), (named, "height")):
+        with pytest.raises(DataError) as error:
+            Scaling.fit(data)
+        assert str(error.value) == (
+            f"Scaling.fit: {name!r} has no value in the training rows to take a mean of; "
+            "x (2, 2), all 2 of this column missing; leave the column out"
+        )
+
+
+def test_an_unknown_kind():
+    with pytest.raises(ArgumentError) as error:
+        Scaling.fit(np.ones((2, 1)), "robust")
+    assert str(error.value) == (
+        "Scaling.fit: kind 'robust' is unknown; there are standard, minmax, none; "
+        "give kind='standard'"
+    )
 
 
 def test_is_frozen():

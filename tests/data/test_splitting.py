@@ -1,5 +1,7 @@
 """split: stratified within one row, complete, shuffled, repeatable."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,6 +59,18 @@ def test_small_classes_are_divided_so_too_or_refused(counts, test, val):
 def test_a_class_of_three_rows_can_be_enough(counts):
     dataset = make(counts)
     check(dataset, split(dataset), 0.2, 0.2)
+
+
+def test_a_test_set_of_its_own_is_the_test_part():
+    own, dataset = make([2, 7]), make([50, 50])
+    with_own = replace(dataset, test=own)
+    train, val, test = split(with_own, test=0.5, val=0.2, rng=3)
+    assert test is own
+    expected = split(dataset, test=0, val=0.2, rng=3)
+    assert [rows(part).tolist() for part in (train, val)] == [
+        rows(p).tolist() for p in expected[:2]
+    ]
+    assert train.test is None and val.test is None and with_own.take(slice(5)).test is None
 
 
 def test_whole_shares_are_exact():
