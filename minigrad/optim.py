@@ -1,4 +1,6 @@
-"""Optimizers, in order of difficulty."""
+"""Optimizers, in order of difficulty, and the clipping of gradients."""
+
+import math
 
 import numpy as np
 
@@ -128,3 +130,19 @@ def _checked(group: dict, defaults: dict) -> dict:
         facts = ", ".join(f"{name} {group[name]}" for name in defaults)
         raise ArgumentError("SGD", "; ".join(faults), facts, "see help(optim.SGD)")
     return group
+
+
+def clip_grad_norm(params, max_norm: float = math.inf) -> float:
+    """Scale the gradients by one factor so that the norm of all together is at most max_norm.
+
+    Returns the norm before, √(Σ g²) over every element (Pascanu et al., 2013). A norm that is not
+    finite scales nothing.
+    """
+    gradients = [p.grad for p in params if p.grad is not None]
+    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients))
+    if not math.isfinite(norm):  # float32 overflows in the squares long before it does in g
+        norm = math.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in gradients))
+    if max_norm < norm < math.inf:
+        for g in gradients:
+            g *= max_norm / norm
+    return norm

@@ -1,16 +1,21 @@
 """Training: the loop, what it records, and the numbers that judge a classifier."""
 
 from .history import Epoch, History
-from .loop import Evaluation, evaluate, fit, train_epoch
+from .loop import Evaluation, evaluate, train_epoch
 from .metrics import classification_report, confusion_matrix
+from .schedules import SCHEDULES, lr_factor
+from .trainer import Trainer, fit
 
 __all__ = [
+    "SCHEDULES",
     "Epoch",
     "Evaluation",
     "History",
+    "Trainer",
     "classification_report",
     "confusion_matrix",
     "evaluate",
     "fit",
+    "lr_factor",
     "train_epoch",
 ]

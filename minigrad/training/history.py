@@ -6,15 +6,20 @@ from typing import NamedTuple
 class Epoch(NamedTuple):
     """The numbers of one epoch; the losses are means per row, the accuracies shares of 1.
 
-    The training numbers are averages over the epoch's batches, while the parameters moved. The
+    The training numbers are averages over the epoch's steps, while the parameters moved. The
     validation numbers are taken at its end, in eval mode, and are None without validation rows.
+
+    lr is the learning rate of the last step; grad_norm the mean over the steps of the norm of all
+    gradients together, before clipping.
     """
 
     epoch: int
     train_loss: float
     train_accuracy: float
-    val_loss: float | None = None
-    val_accuracy: float | None = None
+    val_loss: float | None
+    val_accuracy: float | None
+    lr: float
+    grad_norm: float
 
 
 class History(list[Epoch]):

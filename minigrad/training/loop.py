@@ -1,21 +1,87 @@
-"""The training loop, the same one for the library, the command line and the README."""
+"""The training step and the evaluation, the same ones for the library and the command line."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from ..data import Dataset, batches
-from ..errors import ArgumentError, DivergedError, message, warn_once
-from ..functions.activations import Softmax
-from ..nn import CrossEntropy, Module, evaluating, watching
-from ..optim import SGD
+from ..data import Dataset
+from ..errors import ArgumentError, DivergedError
+from ..nn import Module, evaluating, watching
+from ..optim import SGD, clip_grad_norm
 from ..tensor import Tensor
-from .history import Epoch, History
 from .metrics import confusion_matrix
 
 BLOCK = 1024  # rows that `evaluate` takes at once
+
+
+@dataclass
+class Sums:
+    """What the steps of an epoch add up.
+
+    Attributes:
+        rows, hits: how many rows were seen, and how many of them classified correctly.
+        loss, mass: Σ mean · mass over the batches, and Σ mass, which their mean divides by.
+        steps, grad_norm: how many steps were taken, and the sum of their gradients' norms.
+    """
+
+    rows: int = 0
+    hits: int = 0
+    loss: float = 0.0
+    mass: float = 0.0
+    steps: int = 0
+    grad_norm: float = 0.0
+
+    def add(self, value: float, mass: float, z: np.ndarray, t: np.ndarray) -> None:
+        """Add a mean loss, its mass, and the hits of the logits z (N, C) on the classes t (N,)."""
+        self.rows += len(t)
+        self.hits += int(np.count_nonzero(z.argmax(axis=1) == t))
+        self.loss += value * mass
+        self.mass += mass
+
+
+def train_step(
+    model: Module,
+    loss: Module,
+    optimizer: SGD,
+    parts: Sequence[tuple[np.ndarray, np.ndarray]],
+    sums: Sums,
+    clip_grad: float = math.inf,
+) -> None:
+    """Take one step on a batch, and add what it saw to `sums`.
+
+    Args:
+        model: maps x (N, …) to logits (N, C).
+        loss: takes logits (N, C) and class indices t (N,) and returns their mean.
+        optimizer: holds the model's parameters.
+        parts: the batch as (x, t), in one part or in several, whose gradients accumulate to
+            that of the whole.
+        sums: what the epoch adds up.
+        clip_grad: the largest norm of all gradients together.
+
+    Raises:
+        DivergedError: the loss or the gradient is not finite; the step is not taken.
+    """
+    masses = [_mass(loss, t) for _, t in parts]
+    optimizer.zero_grad()  # gradients add up until they are set back
+    for (x, t), mass in zip(parts, masses, strict=True):
+        z = model(Tensor(x))  # forward
+        value = loss(z, t)
+        if not math.isfinite(value.item()):
+            wrong = f"the loss is {value.item()} at step {optimizer.steps + 1}"
+            raise diverged(wrong, model, optimizer, x, "the batch")
+        value.backward(mass / sum(masses))  # backward: 1, or the part's share of the mean
+        sums.add(value.item(), mass, z.data, t)
+    params = [p for group in optimizer.param_groups for p in group["params"]]
+    norm = clip_grad_norm(params, clip_grad)
+    if not math.isfinite(norm):
+        wrong = f"the gradient is {norm} at step {optimizer.steps + 1}"
+        raise diverged(wrong, model, optimizer, x, "the batch")
+    optimizer.step()  # update
+    sums.steps += 1
+    sums.grad_norm += norm
 
 
 def train_epoch(
@@ -24,89 +90,19 @@ def train_epoch(
     """Take one step for each batch (x, t); return the mean loss and the accuracy of the rows.
 
     Raises:
-        DivergedError: a loss is not finite; that step is not taken.
+        DivergedError: a loss or a gradient is not finite; that step is not taken.
         ArgumentError: there are no batches.
     """
-    rows, loss_sum, hits = 0, 0.0, 0
-    # An overflow ends in the one error below, without NumPy's warnings. Not as a decorator: its
+    sums = Sums()
+    # An overflow ends in the one error above, without NumPy's warnings. Not as a decorator: its
     # frame, outside this package, would pass for the user's line in our own warnings.
     with np.errstate(all="ignore"):
-        for x, t in batches:
-            z = model(Tensor(x))  # forward
-            value = loss(z, t)
-            if not math.isfinite(value.item()):
-                wrong = f"the loss is {value.item()} at step {optimizer.steps + 1}"
-                raise _diverged(wrong, model, optimizer, x, "the batch")
-            optimizer.zero_grad()  # gradients add up until they are set back
-            value.backward()  # backward
-            optimizer.step()  # update
-            rows += len(t)
-            loss_sum += value.item() * len(t)
-            hits += int(np.count_nonzero(z.data.argmax(axis=1) == t))
-    if not rows:
+        for batch in batches:
+            train_step(model, loss, optimizer, [batch], sums)
+    if not sums.rows:
         remedy = "make new ones with data.batches for every epoch"
         raise ArgumentError("train_epoch", "there are no batches", "0 rows", remedy)
-    return loss_sum / rows, hits / rows
-
-
-def fit(
-    model: Module,
-    train: Dataset,
-    val: Dataset | None = None,
-    *,
-    loss: Module,
-    optimizer: SGD,
-    epochs: int,
-    batch_size: int,
-    rng,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-) -> History:
-    """Train a classifier for some epochs over shuffled batches, and return what happened.
-
-    Args:
-        model: maps x (N, …) to logits (N, C); it is left in training mode.
-        train: the rows to learn from.
-        val: the rows to judge each epoch by, in eval mode; nothing is learned from them.
-        loss: takes logits (N, C) and class indices (N,).
-        optimizer: holds the model's parameters.
-        epochs: how often to go through the training rows.
-        batch_size: rows in a step; the last batch of an epoch may be shorter.
-        rng: a `numpy.random.Generator`, an int seed, or None for fresh entropy; it shuffles.
-        on_epoch: called with each Epoch when it ends.
-
-    Raises:
-        DivergedError: a training or validation loss is not finite.
-        ArgumentError: there are no epochs, or no rows in the set or a batch.
-    """
-    if min(epochs, batch_size, len(train)) < 1:
-        raise ArgumentError(
-            "fit",
-            "there is nothing to do",
-            f"epochs {epochs}, batch size {batch_size}, training rows {len(train)}",
-            "give at least one of each",
-        )
-    rng = np.random.default_rng(rng)
-    _warn_of_probabilities(model, loss, train.x[:batch_size])
-    model.train()
-    history = History()
-    for number in range(1, epochs + 1):
-        shuffled = batches(train.x, train.y, batch_size, rng=rng)
-        train_loss, train_accuracy = train_epoch(model, loss, optimizer, shuffled)
-        epoch = Epoch(number, train_loss, train_accuracy)
-        if val is not None and len(val):
-            judged = evaluate(model, val, loss=loss)
-            epoch = Epoch(number, train_loss, train_accuracy, judged.loss, judged.accuracy)
-            if not math.isfinite(judged.loss):
-                wrong = f"the validation loss is {judged.loss} after step {optimizer.steps}"
-                raise _diverged(wrong, model, optimizer, val.x, "the validation set")
-        history.append(epoch)
-        on_epoch(epoch)
-    if val is None or not len(val):  # then nothing has judged the last step yet
-        last = evaluate(model, train.take(slice(batch_size)), loss=loss)
-        if not math.isfinite(last.loss):
-            wrong = f"the loss is {last.loss} after the last step, number {optimizer.steps}"
-            raise _diverged(wrong, model, optimizer, train.x[:batch_size], "the training set")
-    return history
+    return sums.loss / sums.mass, sums.hits / sums.rows
 
 
 class Evaluation(NamedTuple):
@@ -127,18 +123,28 @@ def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
         raise ArgumentError(
             "evaluate", "the set has no rows", repr(dataset), "give at least one row"
         )
-    loss_sum, predicted = 0.0, []
+    sums, predicted = Sums(), []
     with evaluating(model), np.errstate(all="ignore"):
         for i in range(0, len(dataset), BLOCK):
             t = dataset.y[i : i + BLOCK]
             z = model(Tensor(dataset.x[i : i + BLOCK]))
-            loss_sum += loss(z, t).item() * len(t)
+            sums.add(loss(z, t).item(), _mass(loss, t), z.data, t)
             predicted.append(z.data.argmax(axis=1))
     matrix = confusion_matrix(np.concatenate(predicted), dataset.y, z.shape[1])
-    return Evaluation(loss_sum / len(dataset), int(np.trace(matrix)) / len(dataset), matrix)
+    return Evaluation(sums.loss / sums.mass, sums.hits / sums.rows, matrix)
 
 
-def _diverged(
+def _mass(loss: Module, t: np.ndarray) -> float:
+    """Return what the mean loss of the classes t divides by: their number, or their weights."""
+    options = getattr(loss, "options", {})
+    weight, ignored = options.get("weight"), options.get("ignore_index")
+    if weight is None and ignored is None:
+        return len(t)
+    kept = t if ignored is None else t[t != ignored]
+    return len(kept) if weight is None else float(np.asarray(weight, dtype=float)[kept].sum())
+
+
+def diverged(
     wrong: str, model: Module, optimizer: SGD, x: np.ndarray, source: str
 ) -> DivergedError:
     """Say where the first non-finite number is: in the data, in a layer, or in the loss alone."""
@@ -162,29 +168,3 @@ def _diverged(
         f"learning rate {lr:g}, first non-finite output: {layer}",
         f"try a learning rate of {lr / 10:g}",
     )
-
-
-def _warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
-    """Warn where the logits of the first batch look like probabilities.
-
-    What Softmax made is left to `cross_entropy`, which knows it from the graph.
-    """
-    if not isinstance(loss, CrossEntropy) or loss.options["from_probabilities"]:
-        return
-    model.eval()
-    try:
-        with np.errstate(all="ignore"):
-            z = model(Tensor(x))
-            p = z.data
-            probable = (p >= 0).all() and np.allclose(p.sum(axis=1), 1)
-    finally:
-        model.train()
-    if probable and not isinstance(z.node, Softmax):
-        warn_once(
-            message(
-                "fit",
-                "the model's outputs look like probabilities, and CrossEntropy takes logits",
-                f"output {p.shape}, each row from 0 to 1 with sum 1",
-                "remove the model's softmax, or use CrossEntropy(from_probabilities=True)",
-            )
-        )

@@ -8,7 +8,7 @@ import pytest
 from minigrad import data, nn, optim, training
 from minigrad.engine import is_recording
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.training import Epoch, loop
+from minigrad.training import loop
 
 
 def make(n, features=3, classes=3, seed=0, dtype=np.float64):
@@ -29,6 +29,12 @@ def fit(model, train, val=None, *, lr=0.1, momentum=0.0, epochs=2, batch_size=4,
     optimizer = optim.SGD(model.parameters(), lr=lr, momentum=momentum)
     options = {"loss": nn.CrossEntropy(), "optimizer": optimizer, "epochs": epochs}
     return training.fit(model, train, val, batch_size=batch_size, rng=rng, **options, **more)
+
+
+def assert_equal(state, other):
+    assert {name: a.tobytes() for name, a in state.items()} == {
+        name: a.tobytes() for name, a in other.items()
+    }
 
 
 def judge(W, b, x, t):
@@ -74,7 +80,7 @@ def test_train_epoch_by_hand_with_a_short_last_batch(stale):
 def test_the_means_are_plain_floats():
     model, dataset = linear(), make(10)
     epoch = fit(model, dataset, dataset, epochs=1)[0]
-    assert [type(value) for value in epoch] == [int, float, float, float, float]
+    assert [type(value) for value in epoch] == [int, *[float] * 6]
     judged = training.evaluate(model, dataset, loss=nn.CrossEntropy())
     assert (type(judged.loss), type(judged.accuracy)) == (float, float)
 
@@ -99,17 +105,17 @@ def test_fit_is_train_epoch_and_evaluate_again_and_again():
     model, same = (nn.mlp(3, (5,), 3, rng=0) for _ in range(2))
     history = fit(model, train, val, epochs=3, batch_size=8, momentum=0.9, rng=7)
 
-    rng, want = np.random.default_rng(7), []
+    rng, want, states = np.random.default_rng(7), [], []
     optimizer = optim.SGD(same.parameters(), lr=0.1, momentum=0.9)
     for number in (1, 2, 3):
         shuffled = data.batches(train.x, train.y, 8, rng=rng)
         learned = training.train_epoch(same, loss, optimizer, shuffled)
         judged = training.evaluate(same, val, loss=loss)
-        want.append(Epoch(number, *learned, judged.loss, judged.accuracy))
-    assert history == want
-    assert [p.data.tobytes() for p in model.parameters()] == [
-        p.data.tobytes() for p in same.parameters()
-    ]
+        want.append((number, *learned, judged.loss, judged.accuracy, 0.1))
+        states.append(same.state_dict())
+    assert [epoch[:6] for epoch in history] == want
+    best = min(history, key=lambda epoch: epoch.val_loss)
+    assert_equal(model.state_dict(), states[best.epoch - 1])
 
 
 @pytest.mark.parametrize("val", [None, make(0)], ids=["none", "no rows"])
@@ -171,7 +177,7 @@ def test_fit_refuses_to_do_nothing(epochs, batch_size, rows):
     with pytest.raises(ArgumentError) as error:
         fit(linear(), make(rows), epochs=epochs, batch_size=batch_size)
     assert str(error.value) == (
-        f"fit: there is nothing to do; epochs {epochs}, batch size {batch_size}, "
+        f"fit: there is nothing to do; epochs {epochs}, batch size {batch_size}, accumulate 1, "
         f"training rows {rows}; give at least one of each"
     )
 

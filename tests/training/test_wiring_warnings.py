@@ -58,7 +58,9 @@ def test_the_remedy_silences(end):
     assert not warned(end, loss=nn.CrossEntropy(from_probabilities=True))
 
 
-@pytest.mark.parametrize("end", [nn.Sigmoid(), nn.ReLU(), nn.LogSoftmax(), nn.Dropout(0.9, rng=0)])
+@pytest.mark.parametrize(
+    "end", [nn.Sigmoid(), nn.Softplus(), nn.LogSoftmax(), nn.Dropout(0.9, rng=0)]
+)
 def test_outputs_that_are_no_probabilities(end):
     assert not warned(end)
 
@@ -79,6 +81,6 @@ def test_the_look_at_the_first_batch_changes_nothing():
     model = nn.mlp(4, (8,), 3, dropout=0.5, rng=0)
     state = model[2].rng.bit_generator.state
     x = data.load("iris").x[:10]
-    training.loop._warn_of_probabilities(model, nn.CrossEntropy(), x)
+    training.trainer._warn_of_probabilities(model, nn.CrossEntropy(), x)
     assert model[2].rng.bit_generator.state == state
     assert all(p.grad is None for p in model.parameters())

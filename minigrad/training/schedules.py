@@ -1,0 +1,39 @@
+"""Schedules: how the learning rate moves during a run."""
+
+import math
+
+from ..errors import ArgumentError
+
+SCHEDULES = ("constant", "step", "cosine")
+
+
+def lr_factor(kind: str, step: int, total: int, warmup: int = 0) -> float:
+    """Return what the learning rate is multiplied by in step 0 … total − 1.
+
+        warmup    (step + 1) / warmup, in the first `warmup` steps; after them, with s from 0 to 1,
+        constant  1
+        step      0.1 after a third of the way, 0.01 after two thirds
+        cosine    (1 + cos π s) / 2                          (Loshchilov and Hutter, 2017)
+
+    Args:
+        kind: constant, step or cosine.
+        step: the steps taken before this one.
+        total: the steps of the whole run.
+        warmup: the steps of a linear rise.
+
+    Raises:
+        ArgumentError: the kind is unknown.
+    """
+    if kind not in SCHEDULES:
+        raise ArgumentError(
+            "schedule",
+            f"{kind!r} is unknown",
+            f"there are {', '.join(SCHEDULES)}",
+            "choose one of them",
+        )
+    if step < warmup:
+        return (step + 1) / warmup
+    s = (step - warmup) / max(total - warmup, 1)
+    if kind == "cosine":
+        return (1 + math.cos(math.pi * s)) / 2
+    return 0.1 ** int(3 * s) if kind == "step" else 1.0

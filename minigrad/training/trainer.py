@@ -1,0 +1,347 @@
+"""A training run from the first step to the last, which can be left and taken up at any step."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import NamedTuple
+
+import numpy as np
+
+from ..data import Dataset
+from ..errors import ArgumentError, message, warn_once
+from ..functions.activations import Softmax
+from ..nn import CrossEntropy, Module, ReLU, evaluating, watching
+from ..optim import SGD
+from ..tensor import Tensor
+from .history import Epoch, History
+from .loop import Sums, diverged, evaluate, train_step
+from .schedules import lr_factor
+
+DEAD = 0.2  # of a layer's ReLUs, above which there is a warning
+MAJORITY = 0.9  # of the rows in one class, above which there is a warning
+LOOK = 1024  # rows that are looked at for dead ReLUs
+
+
+class Best(NamedTuple):
+    """The epoch with the lowest validation loss so far, and a copy of its parameters."""
+
+    epoch: int
+    val_loss: float
+    state: dict[str, np.ndarray]
+
+
+class Trainer:
+    """Trains a classifier for some epochs over shuffled batches.
+
+    Args:
+        model: maps x (N, …) to logits (N, C); it is left in training mode.
+        train: the rows to learn from.
+        val: the rows to judge each epoch by, in eval mode. With them the model ends with the
+            parameters of the epoch whose validation loss was lowest, without them with the last.
+        loss: takes logits (N, C) and class indices (N,) and returns their mean.
+        optimizer: holds the model's parameters.
+        epochs: how often to go through the training rows.
+        batch_size: rows that go through the model at once; an epoch's last batch may be shorter.
+        rng: a `numpy.random.Generator`, an int seed, or None for fresh entropy; it shuffles.
+        accumulate: how many batches make a step; their gradients add up to that of the mean over
+            all of their rows.
+        clip_grad: the largest norm of all gradients together; larger ones are scaled down.
+        schedule: how the learning rate moves: constant, step or cosine; see `lr_factor`.
+        warmup: epochs, or a part of one, in which the learning rate rises linearly.
+        patience: stop after so many epochs without a lower validation loss.
+
+    Attributes:
+        history: the epochs so far.
+        best: the best of them; None without validation rows.
+
+    Raises:
+        ArgumentError: there are no epochs or rows, or options that exclude each other.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        train: Dataset,
+        val: Dataset | None = None,
+        *,
+        loss: Module,
+        optimizer: SGD,
+        epochs: int,
+        batch_size: int,
+        rng,
+        accumulate: int = 1,
+        clip_grad: float | None = None,
+        schedule: str = "constant",
+        warmup: float = 0.0,
+        patience: int | None = None,
+    ):
+        if min(epochs, batch_size, accumulate, len(train)) < 1:
+            raise ArgumentError(
+                "fit",
+                "there is nothing to do",
+                f"epochs {epochs}, batch size {batch_size}, accumulate {accumulate}, "
+                f"training rows {len(train)}",
+                "give at least one of each",
+            )
+        val = val if val is not None and len(val) else None
+        if patience is not None and val is None:
+            raise ArgumentError(
+                "fit",
+                "patience judges by the validation loss, and there are no validation rows",
+                f"patience {patience}",
+                "set some rows apart as val, or leave patience out",
+            )
+        self.model, self.train, self.val = model, train, val
+        self.loss, self.optimizer = loss, optimizer
+        self.epochs, self.batch_size, self.accumulate = epochs, batch_size, accumulate
+        self.clip_grad = math.inf if clip_grad is None else clip_grad
+        self.schedule, self.warmup, self.patience = schedule, warmup, patience
+        self.rng = np.random.default_rng(rng)
+        self.history = History()
+        self.best: Best | None = None
+        self.sums = Sums()  # of the epoch that is under way
+        self.order_from = self.rng.bit_generator.state  # what its order of rows is drawn from
+        self.order: np.ndarray | None = None
+        self.base_lrs = [group["lr"] for group in optimizer.param_groups]
+        lr_factor(schedule, 0, 1)  # an unknown one is refused here
+
+    # ---- training ------------------------------------------------------------------------------
+
+    @property
+    def done(self) -> bool:
+        """Whether all epochs were trained, or patience has run out."""
+        waited = len(self.history) - self.best.epoch if self.best else 0
+        out_of_patience = self.patience is not None and waited >= self.patience
+        return len(self.history) >= self.epochs or out_of_patience
+
+    def run(
+        self,
+        on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+        on_step: Callable[[], None] = lambda: None,
+    ) -> History:
+        """Train to the end, and give the model its best parameters.
+
+        on_step is called after each step and on_epoch after each epoch. Either may raise to stop
+        the run: the state is whole then, and `run` goes on from it.
+
+        Raises:
+            DivergedError: a loss or a gradient is not finite; that step is not taken.
+        """
+        _warn_of_majority(self.train)
+        if not self.optimizer.steps:
+            _warn_of_probabilities(self.model, self.loss, self.train.x[: self.batch_size])
+        self.model.train()
+        while not self.done:
+            if self.order is None:
+                self.order = self.rng.permutation(len(self.train))
+            # An overflow ends in one DivergedError, without NumPy's warnings.
+            with np.errstate(all="ignore"):
+                while self.sums.rows < len(self.train):
+                    self._step()
+                    on_step()
+            on_epoch(self._end_epoch())
+        if self.val is None:  # then nothing has judged the last step yet
+            x = self.train.x[: self.batch_size]
+            last = evaluate(self.model, self.train.take(slice(self.batch_size)), loss=self.loss)
+            if not math.isfinite(last.loss):
+                steps = self.optimizer.steps
+                wrong = f"the loss is {last.loss} after the last step, number {steps}"
+                raise diverged(wrong, self.model, self.optimizer, x, "the training set")
+        if self.best:
+            self.model.load_state_dict(self.best.state)
+        _warn_of_dead_relus(self.model, self.train.x[:LOOK])
+        return self.history
+
+    def _step(self) -> None:
+        rows = self.order[self.sums.rows :][: self.batch_size * self.accumulate]
+        parts = [
+            (self.train.x[part], self.train.y[part])
+            for part in (
+                rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)
+            )
+        ]
+        self._set_lr()
+        sums = Sums(**asdict(self.sums))
+        train_step(self.model, self.loss, self.optimizer, parts, sums, self.clip_grad)
+        self.sums = sums  # only now: a step that raised has left nothing
+
+    def _set_lr(self) -> None:
+        if self.schedule == "constant" and not self.warmup:
+            return
+        steps = math.ceil(len(self.train) / (self.batch_size * self.accumulate))
+        factor = lr_factor(
+            self.schedule, self.optimizer.steps, steps * self.epochs, round(steps * self.warmup)
+        )
+        for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = lr * factor
+
+    def _end_epoch(self) -> Epoch:
+        sums, judged = self.sums, None
+        if self.val is not None:
+            judged = evaluate(self.model, self.val, loss=self.loss)
+            if not math.isfinite(judged.loss):
+                wrong = f"the validation loss is {judged.loss} after step {self.optimizer.steps}"
+                source = "the validation set"
+                raise diverged(wrong, self.model, self.optimizer, self.val.x, source)
+        epoch = Epoch(
+            epoch=len(self.history) + 1,
+            train_loss=sums.loss / sums.mass,
+            train_accuracy=sums.hits / sums.rows,
+            val_loss=judged and judged.loss,
+            val_accuracy=judged and judged.accuracy,
+            lr=self.optimizer.param_groups[0]["lr"],
+            grad_norm=sums.grad_norm / sums.steps,
+        )
+        self.history.append(epoch)
+        if judged and (self.best is None or judged.loss < self.best.val_loss):
+            self.best = Best(epoch.epoch, judged.loss, self.model.state_dict())
+        self.sums, self.order = Sums(), None
+        self.order_from = self.rng.bit_generator.state
+        return epoch
+
+    # ---- state ---------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict, dict[str, np.ndarray]]:
+        """Return all that the rest of the run depends on: numbers for JSON, and arrays."""
+        names = {p: name for name, p in self.model.named_parameters()}
+        numbers = {
+            "steps": self.optimizer.steps,
+            "lrs": [group["lr"] for group in self.optimizer.param_groups],
+            "sums": asdict(self.sums),
+            "order_from": None if self.order is None else self.order_from,
+            "generators": [g.bit_generator.state for g in self._generators()],
+            "history": [list(epoch) for epoch in self.history],
+            "best": self.best and {"epoch": self.best.epoch, "val_loss": self.best.val_loss},
+        }
+        arrays = {f"model/{name}": a for name, a in self.model.state_dict().items()}
+        arrays |= {f"velocity/{names[p]}": v for p, v in self.optimizer.velocity.items()}
+        if self.best:
+            arrays |= {f"best/{name}": a for name, a in self.best.state.items()}
+        return numbers, arrays
+
+    def load_state(self, numbers: dict, arrays: dict[str, np.ndarray]) -> None:
+        """Go on from what `state` returned, in a Trainer that was built in the same way.
+
+        Raises:
+            ArgumentError: the arrays do not fit the model.
+        """
+        parts: dict[str, dict] = {"model": {}, "velocity": {}, "best": {}}
+        for name, array in arrays.items():
+            part, _, parameter = name.partition("/")
+            parts[part][parameter] = array
+        self.model.load_state_dict(parts["model"])
+        parameters = dict(self.model.named_parameters())
+        self.optimizer.velocity = {parameters[n]: v.copy() for n, v in parts["velocity"].items()}
+        self.optimizer.steps = numbers["steps"]
+        for group, lr in zip(self.optimizer.param_groups, numbers["lrs"], strict=True):
+            group["lr"] = lr
+        self.history = History(Epoch(*epoch) for epoch in numbers["history"])
+        self.best = numbers["best"] and Best(**numbers["best"], state=parts["best"])
+        self.sums, self.order = Sums(**numbers["sums"]), None
+        if numbers["order_from"] is not None:
+            self.order_from = self.rng.bit_generator.state = numbers["order_from"]
+            self.order = self.rng.permutation(len(self.train))
+        for generator, state in zip(self._generators(), numbers["generators"], strict=True):
+            generator.bit_generator.state = state
+        if self.order is None:
+            self.order_from = self.rng.bit_generator.state
+
+    def _generators(self) -> list[np.random.Generator]:
+        """Return the generator that shuffles and those of the layers, each once."""
+        held = [self.rng]
+        for _, module in self.model.named_modules():
+            held += [g for g in vars(module).values() if isinstance(g, np.random.Generator)]
+        return list(dict.fromkeys(held))
+
+
+def fit(
+    model: Module,
+    train: Dataset,
+    val: Dataset | None = None,
+    *,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    **options,
+) -> History:
+    """Train a classifier, and return what happened: `Trainer(…).run(on_epoch)`.
+
+    Args:
+        model, train, val: see Trainer.
+        on_epoch: called with each Epoch when it ends.
+        options: loss, optimizer, epochs, batch_size and rng, and the others of Trainer.
+
+    Raises:
+        DivergedError: a loss or a gradient is not finite.
+        ArgumentError: there is nothing to do, or options exclude each other.
+    """
+    return Trainer(model, train, val, **options).run(on_epoch)
+
+
+# ---- warnings: what trains silently and is almost certainly a mistake --------------------------
+
+
+def _warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
+    """Warn where the logits of the first batch look like probabilities.
+
+    What Softmax made is left to `cross_entropy`, which knows it from the graph.
+    """
+    if not isinstance(loss, CrossEntropy) or loss.options["from_probabilities"]:
+        return
+    model.eval()
+    try:
+        with np.errstate(all="ignore"):
+            z = model(Tensor(x))
+            p = z.data
+            probable = (p >= 0).all() and np.allclose(p.sum(axis=1), 1)
+    finally:
+        model.train()
+    if probable and not isinstance(z.node, Softmax):
+        warn_once(
+            message(
+                "fit",
+                "the model's outputs look like probabilities, and CrossEntropy takes logits",
+                f"output {p.shape}, each row from 0 to 1 with sum 1",
+                "remove the model's softmax, or use CrossEntropy(from_probabilities=True)",
+            )
+        )
+
+
+def _warn_of_majority(train: Dataset) -> None:
+    counts = np.bincount(train.y)
+    share = counts.max() / len(train)
+    if share > MAJORITY and len(train.class_names) > 1:
+        warn_once(
+            message(
+                "fit",
+                f"{share:.1%} of the training rows are of one class, "
+                f"{train.class_names[counts.argmax()]!r}",
+                f"{counts.max()} of {len(train)} rows; always guessing it is as accurate",
+                "look at the recall of the other classes, or weight the classes",
+            )
+        )
+
+
+def _warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
+    """Warn where many units of a ReLU layer give 0 for every row: no gradient can revive them."""
+    names = {module: name for name, module in model.named_modules() if isinstance(module, ReLU)}
+    if not names:
+        return
+    alive: dict[str, np.ndarray] = {}
+
+    def watch(module: Module, y: Tensor) -> None:
+        if module in names:
+            alive[names[module]] = (y.data > 0).any(axis=0)
+
+    with evaluating(model), watching(watch), np.errstate(all="ignore"):
+        model(Tensor(x))
+    for name, units_alive in alive.items():
+        dead, units = int((~units_alive).sum()), units_alive.size
+        if dead > DEAD * units:
+            warn_once(
+                message(
+                    "fit",
+                    f"{dead} of {units} units of layer {name!r} are dead: ReLU gives 0 for each "
+                    f"of {len(x)} training rows",
+                    "no gradient reaches them",
+                    "try a smaller learning rate, or LeakyReLU",
+                )
+            )

@@ -1,0 +1,300 @@
+"""Trainer: accumulation, schedules, clipping, patience, and a state that goes on to the bit."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+
+from minigrad import Tensor, data, nn, optim, training
+from minigrad.errors import ArgumentError, DivergedError, MinigradWarning
+
+TRAIN, VAL = (data.blobs(n, rng=s, dtype=np.float64) for n, s in ((50, 0), (20, 1)))
+
+
+class Stop(Exception):
+    """Raised by the callbacks of these tests, to leave a run."""
+
+
+def trainer(train=TRAIN, val=VAL, *, lr=0.1, momentum=0.9, dropout=0.0, weight=None, **options):
+    rng = np.random.default_rng(3)
+    model = nn.mlp(2, (6,), 3, activation="tanh", dropout=dropout, rng=rng, dtype=np.float64)
+    optimizer = optim.SGD(model.parameters(), lr=lr, momentum=momentum)
+    options = {"epochs": 4, "batch_size": 8, **options}
+    loss = nn.CrossEntropy(weight=weight)
+    return training.Trainer(model, train, val, loss=loss, optimizer=optimizer, rng=rng, **options)
+
+
+def weights(run):
+    return {name: a.tobytes() for name, a in run.model.state_dict().items()}
+
+
+def refuses(text, **options):
+    with pytest.raises(ArgumentError, match=rf"\A{re.escape(text)}\Z"):
+        trainer(**options)
+
+
+# ---- accumulation
+
+
+@pytest.mark.parametrize("weight", [None, [0.2, 3.0, 1.0]], ids=["plain", "weighted"])
+@pytest.mark.parametrize("k", [2, 3, 5, 100])
+def test_accumulated_batches_are_the_full_batch(k, weight):
+    """50 rows: the last step is a short one, and so is its last part."""
+    parts = trainer(batch_size=4, accumulate=k, weight=weight)
+    whole = trainer(batch_size=4 * k, weight=weight)
+    for a, b in zip(parts.run(), whole.run(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    assert parts.optimizer.steps == whole.optimizer.steps == 4 * math.ceil(50 / (4 * k))
+    for p, q in zip(parts.model.parameters(), whole.model.parameters(), strict=True):
+        np.testing.assert_allclose(p.data, q.data, rtol=0, atol=1e-12)
+
+
+def test_the_mean_loss_of_weighted_classes_is_that_of_all_rows_at_once(weight=(0.2, 3.0, 1.0)):
+    model, loss = trainer().model, nn.CrossEntropy(weight=list(weight))
+    big = data.blobs(2500, dtype=np.float64)
+    judged = training.evaluate(model, big, loss=loss)
+    assert judged.loss == pytest.approx(loss(model(big.x), big.y).item(), rel=1e-12)
+
+
+def test_ignored_rows_do_not_count_in_the_mean():
+    model, loss = trainer().model, nn.CrossEntropy(ignore_index=1)
+    big = data.blobs(2500, dtype=np.float64)
+    judged = training.evaluate(model, big, loss=loss)
+    assert judged.loss == pytest.approx(loss(model(big.x), big.y).item(), rel=1e-12)
+
+
+# ---- the learning rate
+
+
+def test_factors_by_their_formulas():
+    steps = range(100)
+    cosine = [training.lr_factor("cosine", s, 100) for s in steps]
+    np.testing.assert_allclose(cosine, [(1 + math.cos(math.pi * s / 100)) / 2 for s in steps])
+    step = [training.lr_factor("step", s, 90) for s in (0, 29, 30, 59, 60, 89)]
+    np.testing.assert_allclose(step, [1, 1, 0.1, 0.1, 0.01, 0.01])
+    assert {training.lr_factor("constant", s, 100) for s in steps} == {1.0}
+
+
+@pytest.mark.parametrize("kind", training.SCHEDULES)
+def test_warmup_rises_to_the_whole_rate(kind):
+    rise = [training.lr_factor(kind, s, 30, 10) for s in range(11)]
+    np.testing.assert_allclose(rise, [*np.arange(1, 11) / 10, 1.0])
+
+
+def test_a_run_follows_its_schedule():
+    run = trainer(schedule="cosine", warmup=1.5, accumulate=2, epochs=3)  # 4 steps an epoch
+    seen = []
+    run.run(on_step=lambda: seen.append(run.optimizer.param_groups[0]["lr"]))
+    want = [0.1 * training.lr_factor("cosine", s, 12, 6) for s in range(12)]
+    np.testing.assert_allclose(seen, want)
+    assert [epoch.lr for epoch in run.history] == [seen[3], seen[7], seen[11]]
+
+
+def test_a_constant_rate_is_left_to_whoever_changes_it():
+    run = trainer(epochs=2)
+    run.run(on_epoch=lambda epoch: run.optimizer.param_groups[0].update(lr=0.05))
+    assert [epoch.lr for epoch in run.history] == [0.1, 0.05]
+
+
+def test_an_unknown_schedule():
+    refuses(
+        "schedule: 'cos' is unknown; there are constant, step, cosine; choose one of them",
+        schedule="cos",
+    )
+
+
+# ---- clipping
+
+
+def test_clip_grad_norm_by_hand():
+    p, q = Tensor(np.zeros(2), requires_grad=True), Tensor(np.zeros((1, 1)), requires_grad=True)
+    unused = Tensor(np.zeros(3), requires_grad=True)
+    p.grad, q.grad = np.array([2.0, 3.0]), np.array([[6.0]])
+    assert optim.clip_grad_norm([p, q, unused], 10) == 7
+    assert p.grad.tolist() == [2, 3] and q.grad.tolist() == [[6]]
+    assert optim.clip_grad_norm([p, q], 3.5) == 7
+    assert p.grad.tolist() == [1, 1.5] and q.grad.tolist() == [[3]]
+
+
+def test_a_norm_whose_squares_overflow_in_float32():
+    p = Tensor(np.zeros(2, dtype=np.float32), requires_grad=True)
+    p.grad = np.array([3e30, 4e30], dtype=np.float32)
+    with np.errstate(over="ignore"):
+        assert optim.clip_grad_norm([p], 5.0) == pytest.approx(5e30)
+    np.testing.assert_allclose(p.grad, [3, 4], rtol=1e-6)
+
+
+def test_the_norm_of_the_history_is_that_before_clipping():
+    free, clipped = trainer(epochs=1), trainer(epochs=1, clip_grad=1e-9)
+    norms = []
+    free.optimizer.step = lambda: norms.append(
+        math.sqrt(sum((p.grad**2).sum() for p in free.model.parameters()))
+    )
+    assert free.run()[0].grad_norm == pytest.approx(np.mean(norms), rel=1e-12)
+    before = [p.data.copy() for p in clipped.model.parameters()]
+    assert clipped.run()[0].grad_norm == pytest.approx(norms[0], rel=0.5)
+    for p, old in zip(clipped.model.parameters(), before, strict=True):
+        np.testing.assert_allclose(p.data, old, atol=1e-7)
+
+
+@pytest.mark.parametrize("bad", [math.inf, math.nan])
+def test_a_gradient_that_is_not_finite(bad):
+    run = trainer()
+    before = weights(run)
+    backward = Tensor.backward
+
+    def spoilt(self, *args):
+        backward(self, *args)
+        run.model[0].bias.grad[0] = bad
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(DivergedError) as error:
+        patch.setattr(Tensor, "backward", spoilt)
+        run.run()
+    assert str(error.value) == (
+        f"train: the gradient is {bad} at step 1; learning rate 0.1, first non-finite output: "
+        "none, the loss alone; try a learning rate of 0.01"
+    )
+    assert weights(run) == before and run.optimizer.steps == 0
+
+
+# ---- patience and the best epoch
+
+
+def test_the_best_weights_are_used_at_the_end():
+    run, states = trainer(lr=2.0, epochs=12), []
+    history = run.run(on_epoch=lambda epoch: states.append(weights(run)))
+    losses = [epoch.val_loss for epoch in history]
+    assert run.best.epoch == 1 + int(np.argmin(losses)) < 12
+    assert weights(run) == states[run.best.epoch - 1]
+    assert training.evaluate(run.model, VAL, loss=run.loss).loss == min(losses)
+
+
+def test_patience_stops_after_so_many_epochs_without_a_lower_loss():
+    run = trainer(lr=2.0, epochs=50, patience=3)
+    history = run.run()
+    assert run.done and len(history) == run.best.epoch + 3 < 50
+    assert [e.val_loss for e in history] == [
+        e.val_loss for e in trainer(lr=2.0, epochs=50).run()[: len(history)]
+    ]
+
+
+def test_without_validation_rows_the_last_weights_are_used():
+    run, states = trainer(val=None), []
+    run.run(on_epoch=lambda epoch: states.append(weights(run)))
+    assert run.best is None and weights(run) == states[-1]
+
+
+def test_patience_without_validation_rows():
+    refuses(
+        "fit: patience judges by the validation loss, and there are no validation rows; "
+        "patience 3; set some rows apart as val, or leave patience out",
+        val=None,
+        patience=3,
+    )
+
+
+# ---- state
+
+
+RUNS = {
+    "plain": {},
+    "dropout": {"dropout": 0.4},
+    "no momentum": {"momentum": 0.0},
+    "no val": {"val": None},
+    "all": {
+        "dropout": 0.3, "schedule": "cosine", "warmup": 0.5, "accumulate": 2, "clip_grad": 0.5,
+        "patience": 2, "lr": 1.0,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", RUNS.values(), ids=RUNS)
+def test_a_run_that_is_left_at_any_step_goes_on_to_the_bit(options):
+    whole = trainer(**options)
+    whole.run()
+    for stop in range(0, whole.optimizer.steps, 3):
+        first = trainer(**options)
+
+        def leave(first=first, stop=stop):
+            if first.optimizer.steps == stop + 1:
+                raise Stop
+
+        with pytest.raises(Stop):
+            first.run(on_step=leave)
+        numbers, arrays = first.state()
+        numbers = json.loads(json.dumps(numbers))
+        second = trainer(**options)
+        second.load_state(numbers, arrays)
+        assert second.run() == whole.history
+        assert weights(second) == weights(whole)
+        assert second.optimizer.steps == whole.optimizer.steps
+        np.testing.assert_equal(second.state(), whole.state())
+
+
+def test_a_run_that_is_left_goes_on_itself():
+    whole, left = trainer(dropout=0.5), trainer(dropout=0.5)
+    whole.run()
+
+    def leave(*epoch):
+        raise Stop
+
+    for _ in range(5):
+        with pytest.raises(Stop):
+            left.run(on_step=leave)
+    with pytest.raises(Stop):
+        left.run(on_epoch=leave)
+    assert left.run() == whole.history and weights(left) == weights(whole)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_more_epochs_than_at_first(epochs):
+    whole, first, second = trainer(), trainer(epochs=epochs), trainer()
+    whole.run()
+    first.run()
+    second.load_state(*first.state())
+    assert second.run() == whole.history and weights(second) == weights(whole)
+
+
+def test_state_of_another_network_is_refused():
+    other = trainer()
+    numbers, arrays = other.state()
+    arrays["model/0.weight"] = np.zeros((3, 3))
+    with pytest.raises(ArgumentError, match="0.weight is"):
+        trainer().load_state(numbers, arrays)
+
+
+# ---- warnings
+
+
+def test_a_majority_class():
+    y = np.zeros(40, dtype=np.int64)
+    y[:3] = 1
+    names = ("a", "b"), ("good", "bad")
+    rows = data.Dataset(np.random.default_rng(0).normal(size=(40, 2)), y, *names)
+    model = nn.mlp(2, (), 2, rng=0, dtype=np.float64)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    options = {"optimizer": optimizer, "epochs": 2, "batch_size": 8, "rng": 0}
+    with pytest.warns(MinigradWarning) as caught:
+        training.fit(model, rows, loss=nn.CrossEntropy(), **options)
+    (warning,) = caught
+    assert str(warning.message) == (
+        "fit: 92.5% of the training rows are of one class, 'good'; 37 of 40 rows; always guessing "
+        "it is as accurate; look at the recall of the other classes, or weight the classes"
+    )
+    assert warning.filename == __file__
+
+
+def test_dead_relus():
+    run = trainer()
+    run.model = nn.Sequential(nn.Linear(2, 4, rng=0, dtype=np.float64), nn.ReLU(), run.model[2])
+    run.model[2].weight.data = run.model[2].weight.data[:, :4]
+    run.model[0].bias.data[:] = [-1e3, 0, 0, 0]
+    with pytest.warns(MinigradWarning) as caught:
+        run.run()
+    messages = [str(w.message) for w in caught if "dead" in str(w.message)]
+    assert messages == [
+        "fit: 1 of 4 units of layer '1' are dead: ReLU gives 0 for each of 50 training rows; "
+        "no gradient reaches them; try a smaller learning rate, or LeakyReLU"
+    ]
