@@ -1,6 +1,7 @@
 """What the commands share: errors become one line on stderr and an exit code."""
 
 import errno
+import warnings
 
 import click
 
@@ -23,7 +24,11 @@ class Command(click.Command):
     def invoke(self, ctx):
         """Run the command, and turn the errors that a user can do something about into Click's."""
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                quiet = ctx.params.get("quiet")
+                warnings.simplefilter("ignore" if quiet else "always", errors.MinigradWarning)
+                warnings.showwarning = _show
+                return super().invoke(ctx)
         except errors.MinigradError as error:
             raise _failure(str(error), EXIT_CODES.get(type(error), 1)) from error
         except MemoryError as error:
@@ -36,6 +41,11 @@ class Command(click.Command):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _show(text, category, filename, lineno, file=None, line=None) -> None:
+    """Print a warning as one line, in place of Python's three."""
+    click.echo(f"Warning: {text}", err=True)
 
 
 def _failure(text: str, exit_code: int) -> click.ClickException:

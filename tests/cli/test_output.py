@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from minigrad import training
 from minigrad.cli.output import event
 from minigrad.data import BUILTIN
 from tests.cli.program import MODULE
@@ -126,7 +127,7 @@ def test_json_events(program):
     }
     assert [epoch["event"] for epoch in epochs] == ["epoch"] * 3
     assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3]
-    keys = ["event", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy"]
+    keys = ["event", *training.Epoch._fields]
     assert all([*epoch] == keys for epoch in epochs)
     assert [*result] == ["event", "test_accuracy", "test_loss", "classes", "confusion"]
     assert result["event"] == "result"
