@@ -42,9 +42,9 @@ class Case:
     broadcasts: bool = False
     note: str = ""
 
-    def inputs(self, shapes, dtype=np.float64) -> list[np.ndarray]:
-        """Return arrays of these shapes, the same ones every time."""
-        rng = np.random.default_rng(1)
+    def inputs(self, shapes, dtype=np.float64, seed: int = 1) -> list[np.ndarray]:
+        """Return arrays of these shapes, the same ones for the same seed."""
+        rng = np.random.default_rng(seed)
         draws = self.draw if isinstance(self.draw, list) else [self.draw or normal] * len(shapes)
         return [np.asarray(d(rng, s), dtype=dtype) for d, s in zip(draws, shapes, strict=True)]
 
@@ -95,8 +95,9 @@ def shares(rng, shape):
     return np.clip(rng.uniform(-0.5, 1.5, shape), 0, 1)
 
 
-ANY = [[(3, 4)], [()], [(5,)], [(2, 1, 3)], [(0, 3)]]
-ROWS = [[(3, 4)], [(5,)], [(2, 3, 4)], [(3, 1)], [(0, 3)]]
+# A square in each list, where a gradient that is transposed still has the right shape.
+ANY = [[(3, 4)], [()], [(5,)], [(2, 1, 3)], [(3, 3)], [(0, 3)]]
+ROWS = [[(3, 4)], [(5,)], [(2, 3, 4)], [(3, 1)], [(3, 3)], [(0, 3)]]
 PAIRS = [  # rank 0 to 4, axes of length 1 and of length 0 on either side
     [(), ()],
     [(3,), ()],
@@ -282,7 +283,7 @@ def torch_prod(torch, x, axis, keepdims):
     return x
 
 
-CUBES = [[(3, 2, 4)], [(3, 1, 2)]]
+CUBES = [[(3, 2, 4)], [(3, 1, 2)], [(2, 2, 2)]]
 REDUCED = [  # the shapes, the axis, keepdims
     (ANY[:-1], None, False),
     (CUBES, None, True),
@@ -491,6 +492,7 @@ SHAPES = [
             ((2, 1, 1), (4, 2, 3, 1)),
             ((1, 3), (0, 3)),
             ((2, 3), (2, 3)),
+            ((3,), (3, 3)),
         ]
     ],
     *[
@@ -504,6 +506,13 @@ SHAPES = [
         for index in INDICES
     ],
     Case("getitem", lambda x: F.getitem(x, ()), lambda torch, x: x.clone(), [[()]], note="of 0-d"),
+    Case(
+        "getitem",
+        lambda x: F.getitem(x, [2, 0, 0]),
+        index_twin([2, 0, 0]),
+        [[(3, 3)]],
+        note="of a square",
+    ),
     Case(
         "getitem",
         lambda x: F.getitem(x, (Tensor(np.array([1, 1])), Tensor(MASK[0, :, 0]))),
@@ -521,6 +530,7 @@ SHAPES = [
         )
         for axis, shapes in [
             (0, [(2, 3), (1, 3), (4, 3)]),
+            (0, [(2, 2), (2, 2), (2, 2)]),
             (1, [(2, 3), (2, 1)]),
             (-1, [(2, 1, 2), (2, 1, 0), (2, 1, 3)]),
             (-2, [(2, 1, 2), (2, 2, 2)]),
@@ -551,7 +561,7 @@ SHAPES = [
             "pad",
             lambda x, width=width: F.pad(x, width, value=0.5),
             lambda torch, x, flat=flat: torch.nn.functional.pad(x, flat, value=0.5),
-            [[(2, 3)], [(1, 0)]],
+            [[(2, 3)], [(2, 2)], [(1, 0)]],
             note=f"pad_width={width}",
         )
         for width, flat in PADDINGS
@@ -608,6 +618,7 @@ LINEAR = [
         lambda torch, x, W, b: torch.nn.functional.linear(x, W, b),
         [
             [(5, 3), (4, 3), (4,)],
+            [(3, 3), (3, 3), (3,)],
             [(3,), (4, 3), (4,)],
             [(2, 5, 3), (4, 3), (4,)],
             [(2, 1, 2, 3), (1, 3), (1,)],
@@ -655,11 +666,11 @@ def one_hot(t):
     return np.moveaxis(np.eye(C, dtype=int)[t], -1, 1)
 
 
-def targets(rest):
-    """Return a target of each kind for logits (N, C, *rest)."""
+def targets(rest, n=N):
+    """Return a target of each kind for logits (n, C, *rest)."""
     rng = np.random.default_rng(3)
-    t = rng.integers(C, size=(N, *rest))
-    q = probabilities(rng, (N, C, *rest))
+    t = rng.integers(C, size=(n, *rest))
+    q = probabilities(rng, (n, C, *rest))
     return {"indices": t, "one-hot": one_hot(t), "probabilities": q}
 
 
@@ -734,6 +745,27 @@ CROSS_ENTROPY = [
         from_probabilities=(False, True),
     )
 ]
+SQUARE = targets((), n=C)  # as many rows as classes
+CROSS_ENTROPY += [
+    loss(
+        "cross_entropy",
+        F.cross_entropy,
+        torch_cross_entropy,
+        SQUARE[kind],
+        (C, C),
+        options,
+        probabilities if options["from_probabilities"] else normal,
+        note=f"{kind} square",
+    )
+    for kind in SQUARE
+    for options in combinations(
+        weight=(None,),
+        ignore_index=(None,),
+        label_smoothing=(0.0,),
+        reduction=("mean",),
+        from_probabilities=(False, True),
+    )
+]
 
 
 def torch_nll(torch, x, t, **options):
@@ -747,6 +779,7 @@ NLL = [
     for rest in REST
     for options in combinations(weight=(None, WEIGHT), ignore_index=(None, 1), reduction=REDUCTION)
 ]
+NLL += [loss("nll_loss", F.nll_loss, torch_nll, SQUARE["indices"], (C, C), {}, note="square")]
 
 
 def torch_bce(torch, x, t, **options):
@@ -765,7 +798,7 @@ BINARY = [
         shape,
         options,
     )
-    for shape in [(N, C), (C,), (2, N, C)]
+    for shape in [(N, C), (C,), (2, N, C), (C, C)]
     for options in combinations(
         weight=(None, WEIGHT, 3.0), pos_weight=(None, WEIGHT, 0.5), reduction=REDUCTION
     )
@@ -776,7 +809,13 @@ MSE = [
         "mse_loss",
         lambda x, t, how=how: F.mse_loss(x, t, reduction=how),
         lambda torch, x, t, how=how: torch.nn.functional.mse_loss(x, t, reduction=how),
-        [[(3, 4)] * 2, [()] * 2, [(2, 1, 3)] * 2, *([[(0, 3)] * 2] if how != "mean" else [])],
+        [
+            [(3, 4)] * 2,
+            [(3, 3)] * 2,
+            [()] * 2,
+            [(2, 1, 3)] * 2,
+            *([[(0, 3)] * 2] if how != "mean" else []),
+        ],
         note=how,
     )
     for how in REDUCTION
