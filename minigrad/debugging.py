@@ -1,6 +1,6 @@
 """What `minigrad.debug()` turns on: checks that cost time, and so are off by default.
 
-While `active.on` is true the engine calls `after_forward` and `backward` for every node.
+While `active.watch` is set, the engine hands it every node, forward and backward.
 """
 
 import contextlib
@@ -14,17 +14,62 @@ import numpy as np
 from .errors import GraphError, NonFiniteError, message, user_frame
 
 
-class _Active(threading.local):
-    """Whether this thread runs in debug mode; MINIGRAD_DEBUG=1 starts every thread in it."""
+class Checks:
+    """The watch of debug mode: finite numbers stay finite, and saved arrays stay as they are."""
 
-    on = os.environ.get("MINIGRAD_DEBUG", "") not in ("", "0")
+    def before_forward(self, node, arrays: list, options: dict) -> None:
+        """Note where `node` is made, and whether from finite numbers."""
+        node._made_at = user_line()
+        node._from_finite = all_finite([*arrays, *options.values()])
+
+    def after_forward(self, node, y: np.ndarray) -> None:
+        """Note what `node` saved; look for the first NaN or infinity."""
+        node._checksums = _checksums(node)
+        if node._from_finite and not all_finite([y]):
+            raise NonFiniteError(_non_finite(node, "forward", y))
+
+    def backward(self, node, gy: np.ndarray):
+        """Run `node.backward(gy)` between the same checks."""
+        if "_checksums" not in vars(node):  # made before debug mode was turned on
+            return node.backward(gy)
+        after = _checksums(node)
+        changed = [name for name, checksum in node._checksums.items() if after[name] != checksum]
+        if changed:
+            raise GraphError(
+                f"{type(node).__name__}.backward",
+                "an array that forward saved was written to before backward read it",
+                f"self.{', self.'.join(changed)}, made at {node._made_at}",
+                "make a new array instead of writing: x = x + 1, not x += 1",
+            )
+        from_finite = all_finite([gy, *dict(_saved(node)).values()])
+        gradients = node.backward(gy)
+        for g in gradients if isinstance(gradients, tuple) else (gradients,):
+            if g is not None and from_finite and not all_finite([g]):
+                raise NonFiniteError(_non_finite(node, "backward", np.asarray(g)))
+        return gradients
+
+
+class _Active(threading.local):
+    """What watches this thread's operations, or None; MINIGRAD_DEBUG=1 sets it in every thread."""
+
+    watch = None if os.environ.get("MINIGRAD_DEBUG", "") in ("", "0") else Checks()
 
 
 active = _Active()
 
 
 @contextlib.contextmanager
-def debug() -> Iterator[None]:
+def watched_by(watch) -> Iterator[None]:
+    """Hand every operation inside the `with` block to `watch`, and to nothing else."""
+    before = active.watch
+    active.watch = watch
+    try:
+        yield
+    finally:
+        active.watch = before
+
+
+def debug() -> contextlib.AbstractContextManager[None]:
     """Check every operation inside the `with` block, forward and backward.
 
     `MINIGRAD_DEBUG=1` in the environment does so for the whole process.
@@ -34,42 +79,19 @@ def debug() -> Iterator[None]:
         NonFiniteError: an operation made the first NaN or infinity from finite numbers.
         Both name the operation and the line of the caller's code that ran it.
     """
-    before = active.on
-    active.on = True
-    try:
-        yield
-    finally:
-        active.on = before
+    return watched_by(Checks())
 
 
-def after_forward(node, arrays: list, options: dict, y: np.ndarray) -> None:
-    """Note where `node` was made and what it saved; look for the first NaN or infinity."""
+def user_line() -> str:
+    """Return file:line of the innermost frame outside this package."""
     frame, _ = user_frame()
-    node._made_at = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    node._checksums = _checksums(node)
-    if _finite([*arrays, *options.values()]) and not _finite([y]):
-        raise NonFiniteError(_non_finite(node, "forward", y))
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def backward(node, gy: np.ndarray):
-    """Run `node.backward(gy)` between the same checks."""
-    if "_checksums" not in vars(node):  # made before debug mode was turned on
-        return node.backward(gy)
-    after = _checksums(node)
-    changed = [name for name, checksum in node._checksums.items() if after[name] != checksum]
-    if changed:
-        raise GraphError(
-            f"{type(node).__name__}.backward",
-            "an array that forward saved was written to before backward read it",
-            f"self.{', self.'.join(changed)}, made at {node._made_at}",
-            "make a new array instead of writing: x = x + 1, not x += 1",
-        )
-    from_finite = _finite([gy, *dict(_saved(node)).values()])
-    gradients = node.backward(gy)
-    for g in gradients if isinstance(gradients, tuple) else (gradients,):
-        if g is not None and from_finite and not _finite([g]):
-            raise NonFiniteError(_non_finite(node, "backward", np.asarray(g)))
-    return gradients
+def all_finite(values) -> bool:
+    """Return whether no array or float among the values holds a NaN or an infinity."""
+    arrays = (np.asarray(v) for v in values if isinstance(v, (np.ndarray, np.generic, float)))
+    return all(a.dtype.kind != "f" or np.isfinite(a).all() for a in arrays)
 
 
 def _saved(node) -> Iterator[tuple[str, np.ndarray]]:
@@ -85,11 +107,6 @@ def _saved(node) -> Iterator[tuple[str, np.ndarray]]:
 
 def _checksums(node) -> dict[str, int]:
     return {name: zlib.crc32(a.tobytes()) for name, a in _saved(node)}
-
-
-def _finite(values) -> bool:
-    arrays = (np.asarray(v) for v in values if isinstance(v, (np.ndarray, np.generic, float)))
-    return all(a.dtype.kind != "f" or np.isfinite(a).all() for a in arrays)
 
 
 def _non_finite(node, direction: str, a: np.ndarray) -> str:

@@ -113,6 +113,9 @@ class Function:
         inputs, arrays = _prepare(inputs)
         node = cls()
         node.needs = needs = tuple([x._requires_grad for x in inputs])
+        watch = debugging.active.watch
+        if watch:
+            watch.before_forward(node, arrays, options)
         try:
             y = node.forward(*arrays, **options)
         except ValueError as error:
@@ -122,8 +125,8 @@ class Function:
             raise _shape_error(cls, arrays, error) from error
         if type(y) is not np.ndarray or y.dtype is not arrays[0].dtype:
             y = _output(node, arrays, y)
-        if debugging.active.on:
-            debugging.after_forward(node, arrays, options, y)
+        if watch:
+            watch.after_forward(node, y)
         out = Tensor(y)
         if _recording.on and True in needs:
             node.inputs = inputs
@@ -233,11 +236,11 @@ def backward(root: "Tensor", gradient: np.ndarray, retain_graph: bool) -> None:
         _accumulate(root, gradient, fresh=False)
         return
     pending = {root.node: gradient}
-    watched = debugging.active.on
+    watch = debugging.active.watch
     with np.errstate(all="ignore"):  # IEEE results, without warnings; debug() names their source
         for node in _youngest_first(root.node):
             gy = pending.pop(node)
-            gradients = debugging.backward(node, gy) if watched else node.backward(gy)
+            gradients = watch.backward(node, gy) if watch else node.backward(gy)
             if type(gradients) is not tuple:
                 gradients = (gradients,)
             if len(gradients) != len(node.inputs):

@@ -224,15 +224,15 @@ def test_nothing_is_noted_or_looked_at_when_it_is_off():
 
 
 def test_it_nests_and_ends_with_an_exception():
-    assert not debugging.active.on
+    assert not debugging.active.watch
     with debug():
         with debug():
             pass
-        assert debugging.active.on
-    assert not debugging.active.on
+        assert debugging.active.watch
+    assert not debugging.active.watch
     with pytest.raises(ZeroDivisionError), debug():
         raise ZeroDivisionError
-    assert not debugging.active.on
+    assert not debugging.active.watch
 
 
 def test_it_is_a_decorator():
@@ -242,16 +242,16 @@ def test_it_is_a_decorator():
 
     with pytest.raises(NonFiniteError):
         compute()
-    assert not debugging.active.on
+    assert not debugging.active.watch
 
 
 def test_it_holds_for_its_own_thread_only():
     seen = []
     with debug():
-        thread = threading.Thread(target=lambda: seen.append(debugging.active.on))
+        thread = threading.Thread(target=lambda: seen.append(debugging.active.watch))
         thread.start()
         thread.join()
-    assert seen == [False]
+    assert seen == [None]
 
 
 def test_a_graph_made_before_is_run_without_checks():
