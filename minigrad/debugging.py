@@ -26,7 +26,8 @@ class Checks:
         """Note what `node` saved; look for the first NaN or infinity."""
         node._checksums = _checksums(node)
         if node._from_finite and not all_finite([y]):
-            raise NonFiniteError(_non_finite(node, "forward", y))
+            where = f"{type(node).__name__}.forward"
+            raise NonFiniteError(non_finite(where, y, node._made_at))
 
     def backward(self, node, gy: np.ndarray):
         """Run `node.backward(gy)` between the same checks."""
@@ -45,7 +46,8 @@ class Checks:
         gradients = node.backward(gy)
         for g in gradients if isinstance(gradients, tuple) else (gradients,):
             if g is not None and from_finite and not all_finite([g]):
-                raise NonFiniteError(_non_finite(node, "backward", np.asarray(g)))
+                where = f"{type(node).__name__}.backward"
+                raise NonFiniteError(non_finite(where, np.asarray(g), node._made_at))
         return gradients
 
 
@@ -109,12 +111,13 @@ def _checksums(node) -> dict[str, int]:
     return {name: zlib.crc32(a.tobytes()) for name, a in _saved(node)}
 
 
-def _non_finite(node, direction: str, a: np.ndarray) -> str:
+def non_finite(where: str, a: np.ndarray, made_at: str) -> str:
+    """Return the message about the NaN or infinity that `where` made from finite numbers."""
     bad = np.argwhere(~np.isfinite(a))
     index = tuple(int(i) for i in bad[0])
     return message(
-        f"{type(node).__name__}.{direction}",
+        where,
         f"made {a[index]} from finite numbers",
-        f"element {index} of {a.shape}, {len(bad)} in all; the node was made at {node._made_at}",
+        f"element {index} of {a.shape}, {len(bad)} in all; the node was made at {made_at}",
         "look at what that line computes",
     )

@@ -14,43 +14,58 @@ from ..tensor import Tensor
 class Subject:
     """f, its inputs and the parameters of a module, evaluated in float64 as often as it takes.
 
-    Inside `with subject:` the parameters hold float64; afterwards their arrays, gradients and the
+    Inside `with subject:` the parameters hold copies; afterwards their arrays, gradients and the
     module's generators are what they were. The inputs are copied and never written to.
+
+    Args:
+        f, inputs, module: as `gradcheck` takes them.
+        dtype: to evaluate in; None leaves each array its own.
+        where: who asks, for the messages.
 
     Attributes:
         leaves: the names and Tensors whose gradients are checked.
         given: the dtypes that they came in.
+        modules: the modules that f is known to reach, each with its dotted name.
     """
 
-    def __init__(self, f: Callable, inputs, module: Module | None):
+    def __init__(
+        self, f: Callable, inputs, module: Module | None, dtype=np.float64, where="gradcheck"
+    ):
         inputs = [inputs] if isinstance(inputs, (Tensor, np.ndarray, float)) else list(inputs)
-        self.f = f
-        self.module = f if module is None and isinstance(f, Module) else module
-        self.arguments = [_float64_leaf(x) for x in inputs]
+        self.f, self.dtype, self.where = f, dtype, where
+        if module is None and isinstance(f, Module):
+            module = f
+        self.arguments = [_leaf(x, dtype) for x in inputs]
         names = [f"input {i}" for i in range(len(inputs))]
+        parameters = [] if module is None else module.named_parameters()
+        parameters = [(name, p) for name, p in parameters if p.requires_grad]
         self.leaves = [
             (name, x)
             for name, x, old in zip(names, self.arguments, inputs, strict=True)
             if x is not old
-        ]
-        if self.module is not None:
-            self.leaves += [(n, p) for n, p in self.module.named_parameters() if p.requires_grad]
+        ] + parameters
         if not self.leaves:
             raise ArgumentError(
-                "gradcheck",
+                where,
                 "there is nothing to check",
                 f"{len(inputs)} inputs, none of them floating, and no parameters",
                 "pass float inputs, or module=",
             )
-        given = [to_dtype(x) for x in inputs] + [p.dtype for _, p in self.leaves]
+        given = [to_dtype(x) for x in inputs] + [p.dtype for _, p in parameters]
         self.given = sorted({str(dtype) for dtype in given if dtype.kind == "f"})
-        self.generators = _generators(f, self.module)
+        held = [module, *_held_by(f)]
+        self.modules: dict[Module, str] = {}
+        for root in [m for m in held if isinstance(m, Module)]:
+            for name, m in root.named_modules():
+                self.modules.setdefault(m, name)
+        held += [value for m in self.modules for value in vars(m).values()]
+        self.generators = [g for g in held if isinstance(g, np.random.Generator)]
 
     def __enter__(self):
         self.states = [generator.bit_generator.state for generator in self.generators]
         self.before = [(p, p.data, p.grad) for _, p in self.leaves]
         for _, p in self.leaves:
-            p.data = np.array(p.data, dtype=np.float64)
+            p.data = np.array(p.data, dtype=self.dtype)
         return self
 
     def __exit__(self, *error):
@@ -68,7 +83,7 @@ class Subject:
         y = self.f(*self.arguments)
         if not isinstance(y, Tensor):
             raise ArgumentError(
-                "gradcheck", "f returned no Tensor", type(y).__name__, "return one Tensor"
+                self.where, "f returned no Tensor", type(y).__name__, "return one Tensor"
             )
         return y
 
@@ -86,11 +101,23 @@ class Subject:
             with np.errstate(all="ignore"):
                 y = self.run()
             if y.requires_grad:
-                y.backward(u)
+                self.backward(y, u)
             return [None if x.grad is None else x.grad.astype(np.float64) for _, x in self.leaves]
         finally:
             for (_, x), array in zip(self.leaves, arrays, strict=True):
                 x.data, x.grad = array, None
+
+    def backward(self, y: Tensor, u: np.ndarray) -> None:
+        """Run y.backward(u); leaves of its graph that are not checked keep their gradients."""
+        checked = {id(x) for _, x in self.leaves}
+        before = [(x, x.grad) for x in _leaves_of(y) if id(x) not in checked]
+        try:
+            for x, _ in before:
+                x.grad = None
+            y.backward(u)
+        finally:
+            for x, grad in before:
+                x.grad = grad
 
     def batch_sizes(self) -> list[int]:
         """Return the numbers that a mean over the batch may divide by: lengths and sizes."""
@@ -107,10 +134,10 @@ class Subject:
             with watching(lambda m, y, seen=seen: seen.append((m, np.array(y.data)))):
                 y = self.evaluate()
             runs.append([*seen, (None, y)])
-        names = {} if self.module is None else {m: n for n, m in self.module.named_modules()}
         for (layer, a), (_, b) in zip(*runs, strict=False):
             if not np.array_equal(a, b, equal_nan=True):
-                return "f" if layer is None else f"layer {names.get(layer, '?')!r}, {layer!r}"
+                name = self.modules.get(layer, "?")
+                return "f" if layer is None else f"layer {name!r}, {layer!r}"
         return None
 
     def source_of_non_finite(self) -> str:
@@ -130,24 +157,30 @@ def to_dtype(x) -> np.dtype:
     return x.dtype if isinstance(x, (Tensor, np.ndarray)) else np.asarray(x).dtype
 
 
-def _float64_leaf(x):
-    """Return a float64 leaf with the values of x; x itself where it is not floating."""
+def _leaf(x, dtype):
+    """Return a leaf with the values of x in this dtype; x itself where it is not floating."""
     if to_dtype(x).kind != "f":
         return x
     data = x.data if isinstance(x, Tensor) else np.asarray(x)
-    return Tensor(np.array(data, dtype=np.float64), requires_grad=True)
+    return Tensor(np.array(data, dtype=dtype), requires_grad=True)
 
 
-def _generators(f: Callable, module: Module | None) -> list:
-    """Return the generators that f and the module hold, so that each run can start them alike."""
-    held: list = []
-    for m in [] if module is None else [m for _, m in module.named_modules()]:
-        held += vars(m).values()
-    held += _held_by(f)
-    return list({id(g): g for g in held if isinstance(g, np.random.Generator)}.values())
+def _leaves_of(y: Tensor) -> list[Tensor]:
+    """Return the leaves of the graph that made y."""
+    found, todo = {id(y): y}, [y]
+    while todo:
+        x = todo.pop()
+        for other in x.node.inputs if x.node is not None else ():
+            if id(other) not in found:
+                found[id(other)] = other
+                todo.append(other)
+    return [x for x in found.values() if x.node is None]
 
 
 def _held_by(f) -> Iterator:
+    """Yield what f can reach: a closure, defaults, globals, the arguments of a partial …"""
+    yield f
+    yield getattr(f, "__self__", None)
     if isinstance(f, functools.partial):
         yield from (*f.args, *f.keywords.values(), *_held_by(f.func))
     for cell in getattr(f, "__closure__", None) or ():
