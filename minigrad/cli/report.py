@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from .. import __version__, nn
 from ..data import Dataset
-from ..training import Epoch, Evaluation, classification_report
+from ..training import Epoch, Evaluation
 from .output import event, on_terminal, remark
+from .tables import result_fields, result_tables
 
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
@@ -95,36 +96,16 @@ class Report:
 
     def result(self, names: tuple[str, ...], test: Evaluation) -> None:
         """Tell how the model does on the test rows."""
-        table = classification_report(test.confusion)
         if self.as_json:
-            rows = {key: values.tolist() for key, values in table.items()}
-            event(
-                "result",
-                test_accuracy=test.accuracy,
-                test_loss=test.loss,
-                classes=[
-                    {"name": name, **{key: values[i] for key, values in rows.items()}}
-                    for i, name in enumerate(names)
-                ],
-                confusion=test.confusion.tolist(),
-            )
+            fields = result_fields(names, test.confusion)
+            event("result", test_accuracy=test.accuracy, test_loss=test.loss, **fields)
             return
         hits, rows = np.trace(test.confusion), test.confusion.sum()
         click.echo(
             f"test accuracy {test.accuracy:.2%} ({hits} of {rows} rows), loss {test.loss:.4f}"
         )
-        if self.quiet:
-            return
-        width = max(len("class"), *map(len, names))
-        click.echo(f"\n{'class':<{width}}  precision  recall     f1  support")
-        for i, name in enumerate(names):
-            precision, recall, f1, support = (column[i] for column in table.values())
-            click.echo(f"{name:<{width}}  {precision:9.3f}  {recall:6.3f}  {f1:5.3f}  {support:7d}")
-        click.echo("\nconfusion matrix (row: true class, column: predicted class)")
-        cells = [len(str(test.confusion.max())), *map(len, names)]
-        click.echo(" ".join([" " * width, *(f"{name:>{max(cells)}}" for name in names)]))
-        for name, counts in zip(names, test.confusion, strict=True):
-            click.echo(" ".join([f"{name:<{width}}", *(f"{n:>{max(cells)}}" for n in counts)]))
+        if not self.quiet:
+            click.echo("\n" + result_tables(names, test.confusion))
 
 
 def _option(name: str, value) -> str:

@@ -2,7 +2,7 @@
 
 from .history import Epoch, History
 from .loop import Evaluation, evaluate, train_epoch
-from .metrics import classification_report, confusion_matrix
+from .metrics import averages, classification_report, confusion_matrix
 from .schedules import SCHEDULES, lr_factor
 from .trainer import Trainer, fit
 
@@ -12,6 +12,7 @@ __all__ = [
     "Evaluation",
     "History",
     "Trainer",
+    "averages",
     "classification_report",
     "confusion_matrix",
     "evaluate",

@@ -28,3 +28,18 @@ def classification_report(matrix: np.ndarray) -> dict[str, np.ndarray]:
         "f1": 2 * hits / np.maximum(support + predicted, 1),
         "support": support,
     }
+
+
+def averages(matrix: np.ndarray) -> dict[str, dict[str, float]]:
+    """Return precision, recall and f1 over all classes, from a confusion matrix.
+
+    macro  the mean over the classes, each counting the same
+    micro  from the counts of all classes together; where each row has one class and gets one,
+           all three are the accuracy
+    """
+    shares = {k: v for k, v in classification_report(matrix).items() if k != "support"}
+    accuracy = float(np.trace(matrix) / max(matrix.sum(), 1))
+    return {
+        "macro": {name: float(values.mean()) for name, values in shares.items()},
+        "micro": dict.fromkeys(shares, accuracy),
+    }

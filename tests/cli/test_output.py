@@ -26,10 +26,12 @@ total                             67
 
 """
 TABLE = r"""
-class       precision  recall     f1  support
-setosa          \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       10
-versicolor      \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       10
-virginica       \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       10
+class          precision  recall     f1  support
+setosa             \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       10
+versicolor         \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       10
+virginica          \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       10
+macro average      \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       30
+micro average      \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       30
 
 confusion matrix \(row: true class, column: predicted class\)
                setosa versicolor  virginica
@@ -129,7 +131,8 @@ def test_json_events(program):
     assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3]
     keys = ["event", *training.Epoch._fields]
     assert all([*epoch] == keys for epoch in epochs)
-    assert [*result] == ["event", "test_accuracy", "test_loss", "classes", "confusion"]
+    keys = ["event", "test_accuracy", "test_loss", "classes", "macro", "micro", "confusion"]
+    assert [*result] == keys
     assert result["event"] == "result"
     assert 0 <= result["test_accuracy"] <= 1
     names = ["setosa", "versicolor", "virginica"]

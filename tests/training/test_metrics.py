@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minigrad.training import classification_report, confusion_matrix
+from minigrad.training import averages, classification_report, confusion_matrix
 
 # Class 2 is never predicted, class 3 has no rows, class 4 neither.
 TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2])
@@ -45,3 +45,36 @@ def test_f1_is_the_harmonic_mean():
     np.testing.assert_allclose(
         report["f1"], 2 * precision * recall / (precision + recall), rtol=1e-14
     )
+
+
+def test_averages_by_hand():
+    found = averages(np.array(MATRIX))
+    assert [*found] == ["macro", "micro"]
+    assert found["macro"] == pytest.approx({"precision": 0.2, "recall": 7 / 30, "f1": 15 / 70})
+    assert found["micro"] == pytest.approx({"precision": 4 / 9, "recall": 4 / 9, "f1": 4 / 9})
+
+
+def test_averages_of_no_rows():
+    none = {"precision": 0.0, "recall": 0.0, "f1": 0.0}
+    assert averages(np.zeros((2, 2), np.int64)) == {"macro": none, "micro": none}
+
+
+@pytest.mark.parametrize("classes", [2, 3, 7])
+def test_all_numbers_are_those_of_scikit_learn(classes):
+    sklearn = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(classes)
+    true, predicted = rng.integers(classes, size=(2, 60))
+    true[true == 1] = 0  # a class without rows
+    matrix = confusion_matrix(predicted, true, classes)
+    labels = np.arange(classes)
+    assert matrix.tolist() == sklearn.confusion_matrix(true, predicted, labels=labels).tolist()
+
+    def theirs(average):
+        return sklearn.precision_recall_fscore_support(
+            true, predicted, labels=labels, average=average, zero_division=0
+        )
+
+    for ours, other in zip(classification_report(matrix).values(), theirs(None), strict=True):
+        np.testing.assert_allclose(ours, other, rtol=1e-12)
+    for kind, shares in averages(matrix).items():
+        np.testing.assert_allclose([*shares.values()], theirs(kind)[:3], rtol=1e-12)
