@@ -1,10 +1,11 @@
-"""The command line: `minigrad train`, `minigrad datasets`. No arithmetic here."""
+"""The command line: `minigrad train`, `minigrad gradcheck` and more. No arithmetic here."""
 
 import click
 
 from .. import __version__
 from .command import HELP
 from .datasets import datasets
+from .gradcheck import gradcheck
 from .train import train
 
 
@@ -16,3 +17,4 @@ def main():
 
 main.add_command(train)
 main.add_command(datasets)
+main.add_command(gradcheck)

@@ -1,0 +1,175 @@
+"""The whole table of cases, checked: one row for each function and module.
+
+A row says how its gradients do against finite differences and, where PyTorch is at hand, how far
+its values and gradients are from PyTorch's.
+"""
+
+import difflib
+import warnings
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..tensor import Tensor
+from .cases import CASES, Case
+from .check import gradcheck
+from .report import GOOD, Report, Result
+
+# A few dozen operations, each rounded to ε/2 and summed in another order, stay below this share
+# of the largest element.
+ROUNDING = 64 * float(np.finfo(np.float64).eps)
+
+EXAMPLES = {  # by name, in the table's order
+    name: [(case, shapes) for case in CASES if case.name == name for shapes in case.shapes]
+    for name in dict.fromkeys(case.name for case in CASES)
+}
+
+
+class Failure(NamedTuple):
+    """An example that did not pass.
+
+    Attributes:
+        example: the case and the shapes of its inputs.
+        report: of its gradients.
+        deviation: from PyTorch, as in `Row`.
+    """
+
+    example: str
+    report: Report
+    deviation: float | None
+
+    def __str__(self) -> str:
+        text = f"{self.example}\n{self.report}"
+        if _deviates(self.deviation):
+            text += (
+                f"\nFAIL against PyTorch: |ours − theirs| is {self.deviation:.2g} of the largest "
+                f"element > {ROUNDING:.2g}"
+            )
+        return text
+
+    def to_dict(self) -> dict:
+        """Return everything as dicts, lists, numbers and text."""
+        report = self.report.to_dict()
+        return {"example": self.example, **report, "deviation": self.deviation}
+
+
+class Row(NamedTuple):
+    """What was found for one function or module.
+
+    Attributes:
+        name: as in the table of cases.
+        cases, elements: how many examples were checked, and how many elements of their inputs.
+        error: the worst |analytic − numeric| relative to its tolerance; up to 1 passes.
+        deviation: the worst |ours − theirs| of values and gradients relative to the largest
+            element; None where there was no PyTorch, or it has no such function.
+        verdict: PASS; else the worst one, FAIL also where PyTorch's numbers are others.
+        failures: the examples that did not pass.
+    """
+
+    name: str
+    cases: int
+    elements: int
+    error: float
+    deviation: float | None
+    verdict: str
+    failures: tuple[Failure, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every example passed."""
+        return not self.failures
+
+    def to_dict(self) -> dict:
+        """Return everything as dicts, lists, numbers and text."""
+        return {**self._asdict(), "failures": [failure.to_dict() for failure in self.failures]}
+
+
+def find(names: Iterable[str]) -> list[str]:
+    """Return the names as the table has them, each once, in the order given.
+
+    `Linear` will do for `nn.Linear`. No name at all stands for every one.
+
+    Raises ArgumentError for a name that is not in the table.
+    """
+    found = []
+    for name in names:
+        known = name if name in EXAMPLES else f"nn.{name}"
+        if known not in EXAMPLES:
+            nearest = difflib.get_close_matches(name, EXAMPLES)
+            raise ArgumentError(
+                "gradcheck",
+                f"no function or module is called {name!r}",
+                f"there are {len(EXAMPLES)} in the table of cases",
+                f"did you mean {' or '.join(map(repr, nearest))}?"
+                if nearest
+                else "`minigrad gradcheck` without a name lists them all",
+            )
+        found.append(known)
+    return list(dict.fromkeys(found or EXAMPLES))
+
+
+def check_row(name: str, torch=None) -> Row:
+    """Check all examples of one function or module.
+
+    Args:
+        name: as in the table of cases.
+        torch: the module of PyTorch, to compare with; None leaves that out.
+    """
+    elements, error, deviation, verdicts, failures = 0, 0.0, None, [], []
+    for case, shapes in EXAMPLES[name]:
+        inputs = case.inputs(shapes)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the table provokes some on purpose
+            report = gradcheck(case.f, inputs, raises=False)
+            compare = torch is not None and case.twin is not None and report.ok
+            apart = _apart(case, inputs, torch) if compare else None
+        elements += sum(result.size for result in report.results)
+        error = max([error, *map(relative_error, report.results)])
+        if apart is not None:
+            deviation = max(apart, deviation or 0.0)
+        verdicts += [result.verdict for result in report.results]
+        if not report or _deviates(apart):
+            verdicts += ["FAIL"] if report else []
+            example = f"{case}: inputs {', '.join(map(str, shapes))}"
+            failures.append(Failure(example, report, apart))
+    bad = [verdict for verdict in verdicts if verdict not in GOOD]
+    verdict = bad[0] if bad else "KINK" if "KINK" in verdicts else "PASS"
+    return Row(name, len(EXAMPLES[name]), elements, error, deviation, verdict, tuple(failures))
+
+
+def relative_error(result: Result) -> float:
+    """Return |analytic − numeric| / tolerance of a result; 0 where nothing was compared."""
+    if np.isnan(result.tolerance):
+        return 0.0
+    ratio = float(abs(result.analytic - result.numeric) / result.tolerance)
+    return np.inf if np.isnan(ratio) else ratio
+
+
+def _deviates(deviation: float | None) -> bool:
+    return deviation is not None and deviation > ROUNDING
+
+
+def _apart(case: Case, inputs: list[np.ndarray], torch) -> float:
+    """Return the worst |ours − theirs| relative to the largest element."""
+    xs = [Tensor(x, requires_grad=True) for x in inputs]
+    y = case.f(*xs)
+    gy = np.random.default_rng(0).standard_normal(y.shape)
+    y.backward(gy)
+    ts = [torch.tensor(x, requires_grad=True) for x in inputs]
+    z = case.twin(torch, *ts)
+    if tuple(z.shape) != y.shape:
+        return np.inf
+    z.backward(torch.tensor(gy))
+    pairs = zip([y.data, *[x.grad for x in xs]], [z.detach(), *[t.grad for t in ts]], strict=True)
+    return max(_distance(a, b.numpy()) for a, b in pairs)
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the largest |a − b| relative to the largest finite |b|; equal NaNs are equal."""
+    with np.errstate(invalid="ignore"):
+        difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+    largest = np.abs(b[np.isfinite(b)]).max(initial=0.0) or 1.0
+    distance = float(difference.max(initial=0.0) / largest)
+    return np.inf if np.isnan(distance) else distance

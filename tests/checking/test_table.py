@@ -1,0 +1,130 @@
+"""The whole table of cases as rows: what passes, what fails, and how the failure reads."""
+
+import types
+
+import numpy as np
+import pytest
+
+from minigrad import functions as F
+from minigrad.checking.cases import CASES, Case
+from minigrad.checking.report import Report, Result
+from minigrad.checking.table import EXAMPLES, check_row, find, relative_error
+from minigrad.errors import ArgumentError
+from minigrad.functions.elementwise import Exp
+
+
+def test_every_row_of_the_table_is_in_the_order_of_the_table():
+    assert sum(map(len, EXAMPLES.values())) == sum(len(case.shapes) for case in CASES)
+    assert find([]) == list(dict.fromkeys(case.name for case in CASES))
+
+
+def test_each_row_passes_and_counts_what_it_checked():
+    for name in ("exp", "maximum", "nn.Linear", "nn.CrossEntropy", "logsumexp"):
+        row = check_row(name)
+        assert row.ok and row.verdict == "PASS" and row.failures == ()
+        assert 0 < row.error < 1
+        assert row.deviation is None
+    row = check_row("exp")
+    assert (row.cases, row.elements) == (5, 12 + 1 + 5 + 6 + 0)
+
+
+def test_names_are_found_with_and_without_the_prefix_of_modules():
+    assert find(["linear", "Linear", "nn.Linear", "exp", "linear"]) == [
+        "linear",
+        "nn.Linear",
+        "exp",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name, remedy",
+    [
+        ("sofmax", "did you mean 'softmax' or 'log_softmax' or 'max'?"),
+        ("nn.Linaer", "did you mean 'nn.Linear'?"),
+        ("quux", "`minigrad gradcheck` without a name lists them all"),
+    ],
+)
+def test_an_unknown_name_gets_the_nearest(name, remedy):
+    with pytest.raises(ArgumentError) as caught:
+        find(["softmax", name])
+    assert str(caught.value) == (
+        f"gradcheck: no function or module is called {name!r}; "
+        f"there are {len(EXAMPLES)} in the table of cases; {remedy}"
+    )
+
+
+def test_a_wrong_backward_fails_its_row_and_is_shown(monkeypatch):
+    monkeypatch.setattr(Exp, "backward", lambda self, gy: -gy * self.y)
+    row = check_row("exp")
+    assert (row.ok, row.verdict, row.cases) == (False, "FAIL", 5)
+    assert len(row.failures) == 4  # there is nothing wrong with no element at all
+    assert row.error > 1e5
+    first = str(row.failures[0])
+    assert first.startswith("exp: inputs (3, 4)\ngradcheck: 1 of 1 gradients are wrong; ")
+    assert "\nFAIL input 0: 12 of 12 elements fail: the sign is flipped\n" in first
+    details = row.to_dict()["failures"][0]
+    assert (details["example"], details["ok"]) == ("exp: inputs (3, 4)", False)
+    assert details["results"][0]["diagnosis"] == "the sign is flipped"
+
+
+def one_row(monkeypatch, f, twin=None, shape=(3,)):
+    monkeypatch.setitem(EXAMPLES, "mine", [(Case("mine", f, twin, [[shape]]), [shape])])
+    return "mine"
+
+
+def test_a_row_has_the_worst_verdict_of_its_cases(monkeypatch):
+    zero = Case("mine", F.relu, None, [[(3,)]], draw=lambda rng, shape: np.zeros(shape))
+    smooth = Case("mine", F.exp, None, [[(3,)]])
+    monkeypatch.setitem(EXAMPLES, "mine", [(zero, [(3,)]), (smooth, [(3,)])])
+    assert (check_row("mine").verdict, check_row("mine").ok) == ("KINK", True)
+    infinite = Case("mine", lambda x: F.exp(x * 1e6), None, [[(3,)]])
+    monkeypatch.setitem(EXAMPLES, "mine", [(zero, [(3,)]), (infinite, [(3,)])])
+    assert (check_row("mine").verdict, check_row("mine").ok) == ("NONFINITE", False)
+
+
+def test_what_was_not_compared_has_no_error():
+    assert relative_error(Result("x", "PASS")) == 0
+    assert relative_error(Result("x", "FAIL", analytic=3.0, numeric=1.0, tolerance=0.5)) == 4
+    assert relative_error(Result("x", "FAIL", analytic=np.nan, numeric=1, tolerance=1)) == np.inf
+
+
+# ---- against PyTorch ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def torch() -> types.ModuleType:
+    return pytest.importorskip("torch", reason="PyTorch is not installed")
+
+
+def test_the_deviation_from_pytorch_is_rounding(torch):
+    for name in ("softmax", "mean", "logsumexp", "nn.CrossEntropy", "std"):
+        row = check_row(name, torch)
+        assert row.ok and 0 < row.deviation < 64 * 2.3e-16
+
+
+def test_another_value_than_pytorchs_fails_though_the_gradient_is_right(torch, monkeypatch):
+    name = one_row(monkeypatch, F.sin, lambda torch, x: x.sin() + 1e-9)
+    row = check_row(name, torch)
+    assert (row.ok, row.verdict) == (False, "FAIL")
+    (failure,) = row.failures
+    assert failure.report.ok and isinstance(failure.report, Report)
+    share = rf"{row.deviation:.2g}"
+    assert str(failure).endswith(
+        f"\nFAIL against PyTorch: |ours − theirs| is {share} of the largest element > 1.4e-14"
+    )
+    assert check_row(name).ok
+
+
+def test_another_gradient_or_shape_or_a_nan_is_a_deviation(torch, monkeypatch):
+    same = one_row(monkeypatch, F.exp, lambda torch, x: x.exp())
+    assert check_row(same, torch).deviation == 0
+    detached = one_row(monkeypatch, F.exp, lambda torch, x: x.exp().detach() + x - x.detach())
+    assert check_row(detached, torch).deviation > 0.1
+    wider = one_row(monkeypatch, F.exp, lambda torch, x: x.exp().reshape(3, 1))
+    assert check_row(wider, torch).deviation == np.inf
+    nan = one_row(monkeypatch, F.exp, lambda torch, x: x.exp() * float("nan"))
+    assert check_row(nan, torch).deviation == np.inf
+
+
+def test_without_a_twin_nothing_is_compared(torch, monkeypatch):
+    assert check_row(one_row(monkeypatch, F.exp), torch).deviation is None

@@ -1,0 +1,630 @@
+"""`minigrad gradcheck`: the table, a user's file, a network, and every way to ask for nonsense."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from minigrad.checking.table import EXAMPLES
+from minigrad.functions.elementwise import Exp
+from minigrad.functions.linear import Linear
+from tests.cli.program import ENVIRONMENT, MODULE, ROOT
+
+GRADCHECK = (*MODULE, "gradcheck")
+HEADER = ["function", "cases", "elements", "error/tolerance", "verdict"]
+
+
+@pytest.fixture(scope="module")
+def no_torch(tmp_path_factory):
+    """An environment in which PyTorch is installed and broken."""
+    folder = tmp_path_factory.mktemp("broken")
+    (folder / "torch.py").write_text("raise ImportError('libtorch.so:\\n cannot open')\n")
+    return {**ENVIRONMENT, "PYTHONPATH": f"{folder}:{ROOT}"}
+
+
+@pytest.fixture(scope="module")
+def whole_table(no_torch):
+    """The command without an argument, run once: (exit code, stdout, stderr)."""
+    ended = subprocess.run(GRADCHECK, env=no_torch, capture_output=True, encoding="utf-8")
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+# ---- the table ---------------------------------------------------------------------------------
+
+
+def test_every_function_and_module_gets_a_line_and_passes(whole_table):
+    code, out, err = whole_table
+    header, *lines, blank, summary = out.splitlines()
+    assert (code, header.split(), blank) == (0, HEADER, "")
+    rows = [line.split() for line in lines]
+    assert [row[0] for row in rows] == list(EXAMPLES)
+    assert [int(row[1]) for row in rows] == [len(examples) for examples in EXAMPLES.values()]
+    assert all(float(row[3]) < 1 and row[4] == "PASS" for row in rows)
+    cases, elements = (sum(int(row[i]) for row in rows) for i in (1, 2))
+    assert summary == (
+        f"{len(rows)} functions and modules, {cases:,} cases, {elements:,} elements: all pass"
+    )
+
+
+def test_the_lines_are_aligned_and_fit_a_narrow_terminal(whole_table):
+    header, *lines = whole_table[1].splitlines()[:-2]
+    assert max(map(len, [header, *lines])) <= 80
+    at = [header.index(column) + len(column) for column in HEADER[1:4]]
+    assert all(line[end - 1] != " " and line[end] == " " for line in lines for end in at)
+
+
+def test_a_broken_pytorch_is_a_remark_and_no_column(whole_table):
+    _, out, err = whole_table
+    assert "PyTorch" not in out
+    remark, timing = err.splitlines()
+    assert remark == (
+        "PyTorch does not work (libtorch.so: cannot open): nothing is compared with it"
+    )
+    assert re.fullmatch(r"checked in \d+\.\d s", timing)
+
+
+def test_the_same_bytes_from_run_to_run(whole_table, no_torch):
+    again = subprocess.run(GRADCHECK, env=no_torch, capture_output=True, encoding="utf-8")
+    assert again.stdout == whole_table[1]
+
+
+def test_pytorch_gets_a_column_where_it_is_installed(cli):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    code, out, err = cli("gradcheck", "softmax", "exp")
+    header, softmax, exp, _, _ = out.splitlines()
+    assert header.split() == [*HEADER[:4], "PyTorch", "verdict"]
+    assert 0 < float(softmax.split()[4]) < 1e-14
+    assert float(exp.split()[4]) == 0
+    assert code == 0 and re.fullmatch(r"checked in \d+\.\d s\n", err)
+
+
+def test_without_pytorch(cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    code, out, err = cli("gradcheck", "softmax")
+    assert code == 0 and "PyTorch" not in out
+    assert err.startswith("PyTorch is not installed: nothing is compared with it\n")
+
+
+def test_names_choose_rows_once_each(cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    code, out, _ = cli("gradcheck", "Linear", "softmax", "nn.Linear")
+    _, *rows, _, summary = out.splitlines()
+    assert [row.split()[0] for row in rows] == ["nn.Linear", "softmax"]
+    assert summary == "2 functions and modules, 17 cases, 174 elements: all pass"
+
+
+def test_an_unknown_name_is_one_line(cli):
+    assert cli("gradcheck", "softmax", "sofmax") == (
+        2,
+        "",
+        "Error: gradcheck: no function or module is called 'sofmax'; there are "
+        f"{len(EXAMPLES)} in the table of cases; "
+        "did you mean 'softmax' or 'log_softmax' or 'max'?\n",
+    )
+
+
+@pytest.fixture
+def wrong_exp(monkeypatch):
+    monkeypatch.setattr(Exp, "backward", lambda self, gy: 2 * gy * self.y)
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+
+def test_a_wrong_backward_is_exit_1_with_its_report(cli, wrong_exp):
+    code, out, err = cli("gradcheck", "exp", "log")
+    table, report = out.split("\n\n", 1)
+    assert code == 1
+    assert [line.split()[-1] for line in table.splitlines()] == ["verdict", "FAIL", "PASS"]
+    lines = report.splitlines()
+    assert lines[0] == "exp: inputs (3, 4)"
+    assert lines[1].startswith("gradcheck: 1 of 1 gradients are wrong; ")
+    assert lines[2] == ("FAIL input 0: 12 of 12 elements fail: it is off by the constant factor 2")
+    assert lines[3].startswith("    input 0[") and " > " in lines[3]
+    assert lines[4:] == [
+        "… and 3 more of the 5 cases of exp",
+        "",
+        "2 functions and modules, 10 cases, 48 elements: 1 FAIL: exp",
+    ]
+    assert "Error" not in err
+
+
+def test_json(cli, wrong_exp):
+    ended = cli("gradcheck", "exp", "log", "--json")
+    exp, log, result = ended.events
+    assert ended.code == 1
+    assert [event["event"] for event in ended.events] == ["row", "row", "result"]
+    assert (exp["name"], exp["verdict"], exp["cases"], exp["deviation"]) == ("exp", "FAIL", 5, None)
+    assert len(exp["failures"]) == 4 and not log["failures"]
+    first = exp["failures"][0]
+    assert (first["example"], first["ok"]) == ("exp: inputs (3, 4)", False)
+    assert first["results"][0]["diagnosis"] == "it is off by the constant factor 2"
+    assert result == {
+        "event": "result",
+        "ok": False,
+        "rows": 2,
+        "cases": 10,
+        "elements": 48,
+        "failed": ["exp"],
+    }
+
+
+# ---- a user's file -----------------------------------------------------------------------------
+
+OPS = '''\
+import numpy as np
+
+import minigrad as mg
+from minigrad import nn
+
+
+class Swish(mg.Function):
+    """y = x s"""
+
+    cases = [np.linspace(-3, 3, 7), (np.ones((2, 2)),)]
+
+    def forward(self, x):
+        print("forward")
+        self.s = 1 / (1 + np.exp(-x))
+        self.y = x * self.s
+        return self.y
+
+    def backward(self, gy):
+        return gy * (self.s + self.y * (1 - self.s))
+
+
+class Wrong(Swish):
+    def backward(self, gy):
+        return gy * self.s
+
+
+class Net(nn.Module):
+    def __init__(self):
+        self.hidden = nn.Linear(3, 4, rng=0)
+
+    def forward(self, x):
+        return self.hidden(x).tanh()
+
+
+class Sized(nn.Module):
+    def __init__(self, n):
+        pass
+
+
+model = nn.Sequential(nn.Linear(3, 4, rng=0), nn.Dropout(0.5, rng=1))
+three = 3
+
+
+def product(x, W):
+    return x @ W
+
+
+def clumsy(x):
+    raise ValueError("no\\n  good")
+
+
+def plain_array(x):
+    return x.data
+'''
+
+
+@pytest.fixture
+def ops(tmp_path, monkeypatch):
+    """The folder of ops.py, in which the command runs; sys is put back afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "modules", sys.modules.copy())
+    (tmp_path / "ops.py").write_text(OPS)
+    return tmp_path
+
+
+def test_a_function_of_ones_own_with_its_cases(cli, ops):
+    code, out, err = cli("gradcheck", "ops.py:Swish")
+    assert code == 0
+    first, second, summary = out.split("\n\n")
+    assert first.splitlines()[0] == "Swish, case 0: inputs (7,)"
+    assert first.splitlines()[1].startswith("gradcheck: all gradients agree; ")
+    assert first.splitlines()[2] == "PASS input 0"
+    assert second.splitlines()[0] == "Swish, case 1: inputs (2, 2)"
+    assert summary == "Swish: 2 of 2 cases pass\n"
+    # what the file prints is no result
+    assert err.startswith("running ops.py\nforward\n") and set(err.split("\n")[1:]) == {
+        "forward",
+        "",
+    }
+    assert [path.name for path in ops.iterdir()] == ["ops.py"]  # no byte code
+
+
+def test_a_wrong_function_of_ones_own_is_exit_1(cli, ops):
+    code, out, _ = cli("gradcheck", "ops.py:Wrong")
+    assert code == 1
+    assert "\nFAIL input 0: 6 of 7 elements fail\n    input 0[" in out
+    assert out.endswith("\nWrong: 0 of 2 cases pass\n")
+
+
+@pytest.mark.parametrize("verdict", ["NONDETERMINISTIC", "NONFINITE", "NO GRADIENT"])
+def test_the_other_bad_verdicts_are_exit_1_too(cli, ops, verdict):
+    body = {
+        "NONDETERMINISTIC": "return x * float(np.random.default_rng().random())",
+        "NONFINITE": "return x / 0",
+        "NO GRADIENT": "return mg.Tensor(x.data)",
+    }[verdict]
+    code = f"import numpy as np, minigrad as mg\ndef f(x):\n    {body}\n"
+    (ops / "bad.py").write_text(code)
+    code, out, _ = cli("gradcheck", "bad.py:f", "--shape", "3")
+    assert code == 1 and f"\n{verdict} input 0: " in out
+
+
+@pytest.mark.parametrize(
+    "name, shapes, checked",
+    [
+        ("product", ["4,3", "3,2"], ["input 0", "input 1"]),
+        ("Net", ["5,3"], ["input 0", "hidden.weight", "hidden.bias"]),
+        ("model", ["5,3"], ["input 0", "0.weight", "0.bias"]),
+        ("Swish", [""], ["input 0"]),
+        ("Swish", ["0,3"], ["input 0"]),
+    ],
+)
+def test_shapes_on_the_command_line(cli, ops, name, shapes, checked):
+    options = [part for shape in shapes for part in ("--shape", shape)]
+    ended = cli("gradcheck", f"ops.py:{name}", *options, "--json")
+    report, result = ended.events
+    assert ended.code == 0
+    assert (report["event"], report["name"], report["case"]) == ("report", name, 0)
+    assert [r["name"] for r in report["results"]] == checked
+    assert result == {"event": "result", "ok": True, "cases": 1, "failed": 0}
+
+
+def test_the_seed_chooses_the_inputs(cli, ops):
+    run = lambda *args: cli("gradcheck", "ops.py:product", "--shape=2,3", "--shape=3", *args).out  # noqa: E731
+    assert run() == run("--seed", 0) != run("--seed", 1)
+
+
+@pytest.mark.parametrize(
+    "cases",
+    [
+        "cases = [(np.ones(3),), [np.ones(2)], np.ones(1)]",
+        "def cases():\n    return (np.ones(n) for n in (3, 2, 1))",
+        "f.cases = ((np.ones(3),), (np.ones(2),), (np.ones(1),))\ncases = [4]",
+    ],
+)
+def test_cases_of_the_file(cli, ops, cases):
+    (ops / "f.py").write_text(f"import numpy as np\ndef f(x):\n    return x * x\n{cases}\n")
+    _, out, _ = cli("gradcheck", "f.py:f")
+    assert re.findall(r"^f, case (.*)$", out, re.M) == [
+        "0: inputs (3,)",
+        "1: inputs (2,)",
+        "2: inputs (1,)",
+    ]
+
+
+def test_a_file_in_another_folder_finds_its_neighbours(program, ops, tmp_path):
+    (ops / "sub").mkdir()
+    (ops / "sub" / "mine.py").write_text("from neighbour import f\ncases = [[1.0, 2.0]]\n")
+    (ops / "sub" / "neighbour.py").write_text("def f(x, y):\n    return x * y\n")
+    ended = program("sub/mine.py:f", command=GRADCHECK, cwd=tmp_path)
+    assert (ended.code, ended.err) == (0, "running sub/mine.py\n")
+    assert ended.out.startswith("f, case 0: inputs (), ()\n")
+
+
+@pytest.mark.parametrize(
+    "args, code, line",
+    [
+        (
+            "no.py:f",
+            3,
+            "no.py: there is no such file; the current folder is {folder}; give the path of a "
+            "Python file and a name in it, such as ops.py:Swish",
+        ),
+        (
+            "ops.py:Swsh",
+            3,
+            "ops.py: it defines no 'Swsh'; there are Swish, Wrong, Net, Sized, model, product, "
+            "clumsy, plain_array; did you mean 'Swish'?",
+        ),
+        (
+            "ops.py:quux",
+            3,
+            "ops.py: it defines no 'quux'; there are Swish, Wrong, Net, Sized, model, product, "
+            "clumsy, plain_array; give a name of the file",
+        ),
+        (
+            "ops.py:Wrong.forwards",
+            3,
+            "ops.py: Wrong defines no 'forwards'; there are backward; give a name of the file",
+        ),
+        (
+            "ops.py:three.four",
+            3,
+            "ops.py: three defines no 'four'; there is nothing to call; give a name of the file",
+        ),
+        (
+            "ops.py:three",
+            3,
+            "ops.py: three cannot be checked; it is of type int; name a Function, a Module, or a "
+            "function that returns one Tensor",
+        ),
+        (
+            "ops.py:mg.Tensor",
+            3,
+            "ops.py: mg.Tensor cannot be checked; it is a class; name a Function, a Module, or a "
+            "function that returns one Tensor",
+        ),
+        (
+            "ops.py:Sized",
+            3,
+            "ops.py: TypeError: Sized.__init__() missing 1 required positional argument: 'n'; "
+            "calling Sized(); name an instance, such as model = Sized(…)",
+        ),
+        (
+            "ops.py:product",
+            2,
+            "gradcheck: there are no inputs to check product with; ops.py defines no cases, and no "
+            "--shape was given; write cases = [(x, …), …] or product.cases = …, or pass --shape "
+            "4,3 for each input",
+        ),
+        (
+            "ops.py:product --shape 4,3",
+            3,
+            "ops.py: TypeError: product() missing 1 required positional argument: 'W'; case 0, "
+            "inputs (4, 3); correct it, or give inputs that it takes",
+        ),
+        (
+            "ops.py:clumsy --shape 4",
+            3,
+            "ops.py: line 49 raised ValueError: no good; case 0, inputs (4,), at 'raise "
+            'ValueError("no\\\\n  good")\'; correct it, or give inputs that it takes',
+        ),
+        (
+            "ops.py:Net --shape 2,5",
+            3,
+            "ops.py: line 32 raised ShapeError: linear: x has 5 features but W takes 3; x (2, 5), "
+            "W (4, 3), b (4,); give nn.Linear in_features=5; case 0, inputs (2, 5), at 'return "
+            "self.hidden(x).tanh()'; correct it, or give inputs that it takes",
+        ),
+        (
+            "ops.py:plain_array --shape 2",
+            2,
+            "gradcheck: f returned no Tensor; ndarray; return one Tensor",
+        ),
+        ("sub:f", 3, "[Errno 21] Is a directory: 'sub'"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_one_line(cli, ops, args, code, line):
+    (ops / "sub").mkdir()
+    ended = cli("gradcheck", *args.split())
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err.removeprefix("running ops.py\n") == f"Error: {line.format(folder=ops)}\n"
+
+
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        (
+            "x = 1\n\ny = 1 / 0\n",
+            "line 3 raised ZeroDivisionError: division by zero; running the file, at 'y = 1 / 0'; "
+            "correct it",
+        ),
+        (
+            "def f(x):\n  pass pass\n",
+            "line 2 raised SyntaxError: invalid syntax; running the file, at 'pass pass'; "
+            "correct it",
+        ),
+        (
+            "import quux\n",
+            "line 1 raised ModuleNotFoundError: No module named 'quux'; running the file, at "
+            "'import quux'; correct it",
+        ),
+        (
+            "import sys\nsys.exit()\n",
+            "line 2 raised SystemExit; running the file, at 'sys.exit()'; correct it",
+        ),
+        (
+            "def f(x): return x\ndef cases():\n  return {}['a']\n",
+            "line 3 raised KeyError: 'a'; calling cases, at \"return {}['a']\"; correct it",
+        ),
+        (
+            "def f(x): return x\ndef cases():\n  yield 1 / 0\n",
+            "line 3 raised ZeroDivisionError: division by zero; calling cases, at 'yield 1 / 0'; "
+            "correct it",
+        ),
+        ("cases, f = [], abs\n", "cases is empty; there is nothing to check; add inputs to it"),
+        (
+            "cases, f = 3, abs\n",
+            "cases is of type int; it has to be a list with the inputs of one case in each place; "
+            "write cases = [(x, W), …]",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_run_is_one_line(cli, ops, text, line):
+    (ops / "bad.py").write_text(text)
+    ended = cli("gradcheck", "bad.py:f")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == f"running bad.py\nError: bad.py: {line}\n"
+
+
+def test_a_file_is_read_anew_each_time(cli, ops):
+    """Python's own byte code of the file would be the old one within the same second."""
+    for factor, code in ((2, 0), (3, 1)):
+        (ops / "square.py").write_text(
+            "import minigrad as mg\n"
+            "class Square(mg.Function):\n"
+            "    def forward(self, x):\n        self.x = x\n        return x * x\n"
+            f"    def backward(self, gy):\n        return {factor} * self.x * gy\n"
+        )
+        assert cli("gradcheck", "square.py:Square", "--shape", 3).code == code
+
+
+# ---- a network ---------------------------------------------------------------------------------
+
+
+def test_a_network_on_its_first_batch(cli):
+    code, out, err = cli("gradcheck", "--data", "digits", "--hidden", "64,32")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:3] == [
+        "digits: a batch of 32 of 1258 training rows",
+        "hidden 64,32, activation relu, dropout 0.0, batch size 32, label smoothing 0.1, seed 0, "
+        "dtype float32",
+        "",
+    ]
+    header, *rows = [line.split("  ") for line in out.splitlines()[3:-2]]
+    cells = [[cell.strip() for cell in row if cell] for row in rows]
+    assert [cell.strip() for cell in header if cell] == [
+        "parameter", "shape", "elements", "checked", "error/tolerance", "verdict"
+    ]  # fmt: skip
+    assert [(name, shape, size) for name, shape, size, *_ in cells] == [
+        ("0.weight", "(64, 64)", "4,096"),
+        ("0.bias", "(64,)", "64"),
+        ("2.weight", "(32, 64)", "2,048"),
+        ("2.bias", "(32,)", "32"),
+        ("4.weight", "(10, 32)", "320"),
+        ("4.bias", "(10,)", "10"),
+    ]
+    assert [how for *_, how, _, _ in cells] == ["projected", "each"] * 2 + ["projected", "each"]
+    assert {verdict for *_, verdict in cells} <= {"PASS", "KINK"}
+    assert out.endswith("\n\n6 of 6 parameters pass\n")
+
+
+def test_the_options_of_the_network_reach_it(cli):
+    options = "--hidden= --batch-size 7 --dtype float64 --label-smoothing 0.2 --seed 3"
+    ended = cli("gradcheck", "--data", "iris", *options.split(), "--json")
+    network, report, result = ended.events
+    assert ended.code == 0
+    assert network == {
+        "event": "network",
+        "data": "iris",
+        "options": {
+            "hidden": [],
+            "activation": "relu",
+            "dropout": 0.0,
+            "batch_size": 7,
+            "label_smoothing": 0.2,
+            "seed": 3,
+            "dtype": "float64",
+        },
+        "batch": [7, 4],
+    }
+    assert [r["name"] for r in report["results"]] == ["0.weight", "0.bias"]
+    assert report["given"] == ["float64"]
+    assert result == {"event": "result", "ok": True, "parameters": 2, "failed": 0}
+
+
+def test_dropout_can_be_checked(cli):
+    options = ("--hidden", 8, "--dropout", 0.5, "--activation", "tanh")
+    assert cli("gradcheck", "--data", "moons", *options).code == 0
+
+
+def test_a_wrong_network_is_exit_1_with_the_element(cli, monkeypatch):
+    right = Linear.backward
+
+    def wrong(self, gy):
+        gx, gW, gb = right(self, gy)
+        gW[1, 2] *= 1.01
+        return gx, gW, gb
+
+    monkeypatch.setattr(Linear, "backward", wrong)
+    code, out, _ = cli("gradcheck", "--data", "digits", "--activation", "tanh")
+    assert code == 1
+    table, *failures, summary = out.split("\n\n")[1:]
+    assert [line.split()[-1] for line in table.splitlines()[1:]] == ["FAIL", "PASS"] * 2
+    assert failures[0].startswith("FAIL 0.weight: 1 of 255 sampled of 8192 elements fail\n    0.w")
+    assert "\n    2.weight[1, 2]: analytic " in failures[1]
+    assert summary == "2 of 4 parameters pass\n"
+
+
+def test_an_unknown_data_set_is_exit_3(cli):
+    code, out, err = cli("gradcheck", "--data", "irs")
+    assert (code, out) == (3, "")
+    assert err.startswith("Error: load: no built-in set is called 'irs'; ")
+
+
+# ---- nonsense ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "args, line",
+    [
+        ("--data iris softmax", "--data and softmax exclude each other; give one of them"),
+        ("--data iris a.py:f", "--data and a.py:f exclude each other; give one of them"),
+        ("softmax a.py:f", "a.py:f and softmax exclude each other; check one at a time"),
+        ("a.py:f b.py:f", "a.py:f and b.py:f exclude each other; check one at a time"),
+        ("--shape 3", "--shape needs FILE.py:NAME"),
+        ("--shape 3 exp", "--shape and exp exclude each other; --shape needs FILE.py:NAME"),
+        (
+            "--shape 3 --data iris",
+            "--shape and --data exclude each other; --shape needs FILE.py:NAME",
+        ),
+        ("--seed 3", "--seed needs FILE.py:NAME or --data"),
+        ("exp --seed 0", "--seed and exp exclude each other; --seed needs FILE.py:NAME or --data"),
+        ("--hidden 3", "--hidden needs --data"),
+        ("--hidden= exp", "--hidden and exp exclude each other; --hidden needs --data"),
+        ("a.py:f --dropout 0.1", "--dropout and a.py:f exclude each other; --dropout needs --data"),
+        ("--batch-size 3", "--batch-size needs --data"),
+        ("--activation relu", "--activation needs --data"),
+        ("--label-smoothing 0", "--label-smoothing needs --data"),
+        ("--dtype float32", "--dtype needs --data"),
+        *[
+            (
+                target,
+                f"{target!r} names nothing to check; write the file and a name in it, such as "
+                "ops.py:Swish",
+            )
+            for target in ("ops.py", "ops.py:", "C:\\ops.py", "C:\\ops.py:a-b", ":f", "a.py:f.")
+        ],
+        *[
+            (
+                f"a.py:f --shape {text}",
+                f"Invalid value for '--shape': {text!r} is no shape; write whole numbers from 0 "
+                "with commas between them, such as 4,3, or '' for a single number",
+            )
+            for text in ("3x4", "3,", "-1", "2.5", "(3,)")
+        ],
+    ],
+)
+def test_nonsense_is_a_usage_error(cli, args, line):
+    code, out, err = cli("gradcheck", *args.split())
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == f"Error: {line}"
+
+
+def test_a_windows_path_keeps_its_colon(cli):
+    code, _, err = cli("gradcheck", "C:\\ops.py:Swish")
+    assert code == 3 and err.startswith("Error: C:\\ops.py: there is no such file; ")
+
+
+# ---- among other processes ---------------------------------------------------------------------
+
+
+def test_a_reader_that_leaves_gives_no_traceback(no_torch):
+    """As in `minigrad gradcheck | head -1`."""
+    with subprocess.Popen(GRADCHECK, env=no_torch, stdout=-1, stderr=-1) as process:
+        assert process.stdout.readline()
+        process.stdout.close()
+        (remark,) = process.stderr.read().splitlines()
+    assert remark.startswith(b"PyTorch does not work")
+
+
+def test_interrupt(start, tmp_path):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    (tmp_path / "slow.py").write_text(
+        "import sys, time\ndef f(x):\n    time.sleep(60)\nprint('here', flush=True)\n"
+    )
+    try:
+        process = start("slow.py:f", "--shape", "3", command=GRADCHECK, cwd=tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert process.stderr.readline() == b"running slow.py\n"
+    assert process.stderr.readline() == b"here\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, b"", b"Interrupted.\n")
+
+
+def test_inputs_do_not_depend_on_what_ran_before(cli, ops):
+    np.random.seed(0)
+    first = cli("gradcheck", "ops.py:product", "--shape=2,3", "--shape=3").out
+    np.random.seed(1)
+    assert cli("gradcheck", "ops.py:product", "--shape=2,3", "--shape=3").out == first
