@@ -1,5 +1,6 @@
 """The whole table of cases as rows: what passes, what fails, and how the failure reads."""
 
+import math
 import types
 
 import numpy as np
@@ -24,8 +25,9 @@ def test_each_row_passes_and_counts_what_it_checked():
         assert row.ok and row.verdict == "PASS" and row.failures == ()
         assert 0 < row.error < 1
         assert row.deviation is None
-    row = check_row("exp")
-    assert (row.cases, row.elements) == (5, 12 + 1 + 5 + 6 + 0)
+    row = check_row("neg")
+    shapes = [shape for _, (shape,) in EXAMPLES["neg"]]
+    assert (row.cases, row.elements) == (len(shapes), sum(map(math.prod, shapes)))
 
 
 def test_names_are_found_with_and_without_the_prefix_of_modules():
@@ -56,8 +58,8 @@ def test_an_unknown_name_gets_the_nearest(name, remedy):
 def test_a_wrong_backward_fails_its_row_and_is_shown(monkeypatch):
     monkeypatch.setattr(Exp, "backward", lambda self, gy: -gy * self.y)
     row = check_row("exp")
-    assert (row.ok, row.verdict, row.cases) == (False, "FAIL", 5)
-    assert len(row.failures) == 4  # there is nothing wrong with no element at all
+    assert (row.ok, row.verdict) == (False, "FAIL")
+    assert len(row.failures) == row.cases - 1  # there is nothing wrong with no element at all
     assert row.error > 1e5
     first = str(row.failures[0])
     assert first.startswith("exp: inputs (3, 4)\ngradcheck: 1 of 1 gradients are wrong; ")
