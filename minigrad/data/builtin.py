@@ -1,13 +1,11 @@
 """The built-in sets, by name: four CSV files and five generators."""
 
-import difflib
 import os
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError
 from .dataset import Dataset
 from .generators import blobs, circles, moons, spirals, xor
 from .schema import Column, Schema
@@ -57,31 +55,23 @@ IN_WHEEL = os.path.join(HERE, "csv")
 IN_CLONE = os.path.join(os.path.dirname(os.path.dirname(HERE)), "datasets")
 
 
-def load(name: str, dtype=np.float32) -> Dataset:
+def load_builtin(name: str, dtype: np.dtype, missing: str = "error") -> Dataset:
     """Return a built-in set: x (N, F) of `dtype`, y (N,) int64; see BUILTIN for N, F and classes.
 
     A CSV set comes in the order of its file, unscaled, in the units that datasets/README.md gives;
-    a generated one with its generator's defaults and seed 0.
-
-    Raises DataError for a name that is not in BUILTIN.
+    a generated one with its generator's defaults and seed 0. `missing` is for files that are read
+    by its schema: the set itself is complete.
     """
     if name in GENERATORS:
         drawn = GENERATORS[name](dtype=dtype)
         columns = tuple(map(Column, drawn.feature_names))
-        return replace(drawn, schema=Schema(columns, "", drawn.class_names, by_name=False))
-    if name not in BUILTIN:
-        nearest = difflib.get_close_matches(name, BUILTIN, n=1)
-        raise DataError(
-            "load",
-            f"no built-in set is called {name!r}",
-            f"there are {', '.join(BUILTIN)}",
-            f"did you mean {nearest[0]!r}?" if nearest else "choose one of these",
-        )
+        schema = Schema(columns, "", drawn.class_names, missing, by_name=False)
+        return replace(drawn, schema=schema)
     folder = IN_WHEEL if os.path.isdir(IN_WHEEL) else IN_CLONE
-    return _read(name, os.path.join(folder, f"{name}.csv"), dtype)
+    return _read(name, os.path.join(folder, f"{name}.csv"), dtype, missing)
 
 
-def _read(name, path, dtype):
+def _read(name, path, dtype, missing):
     """Read one of our own files: a header, numbers, and the class name in the last column."""
     classes = BUILTIN[name].classes
     index = {name: i for i, name in enumerate(classes)}
@@ -91,6 +81,6 @@ def _read(name, path, dtype):
         table = np.loadtxt(
             file, delimiter=",", converters={len(features): index.__getitem__}, encoding=None
         )
-    schema = Schema(tuple(map(Column, features)), label, classes, delimiter=",")
+    schema = Schema(tuple(map(Column, features)), label, classes, missing, delimiter=",")
     x, y = table[:, :-1].astype(dtype), table[:, -1].astype(np.int64)
     return Dataset(x, y, schema.feature_names, classes, name, schema)

@@ -67,6 +67,8 @@ class Schema:
         names = [schema.label, *(column.name for column in columns)]
         if not all(isinstance(name, str) for name in names) or classes is None:
             raise _damaged("a name is no text")
+        if len(set(names)) < len(names):
+            raise _damaged("two columns have one name")
         if schema.missing not in MISSING_RULES or type(schema.by_name) is not bool:
             raise _damaged(f"missing {schema.missing!r}, by_name {schema.by_name!r}")
         if not isinstance(schema.delimiter, str | None):

@@ -223,15 +223,16 @@ NAMES = "digits, iris, wine, breast_cancer, moons, circles, blobs, spirals, xor"
         ("irsi", "did you mean 'iris'?"),
         ("Digits", "did you mean 'digits'?"),
         ("spiral", "did you mean 'spirals'?"),
-        ("faces", "choose one of these"),
-        ("", "choose one of these"),
+        ("faces", "choose one, or check the path"),
+        ("", "choose one, or check the path"),
     ],
 )
 def test_an_unknown_data_set_is_exit_3(cli, name, remedy):
     assert cli("train", name) == (
         3,
         "",
-        f"Error: load: no built-in set is called {name!r}; there are {NAMES}; {remedy}\n",
+        f"Error: load: no built-in set and no file is called {name!r}; "
+        f"built in are {NAMES}; {remedy}\n",
     )
 
 

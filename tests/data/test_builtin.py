@@ -97,15 +97,15 @@ def test_generated_sets_have_their_generators_defaults():
     [
         ("breast-cancer", "did you mean 'breast_cancer'?"),
         ("spiral", "did you mean 'spirals'?"),
-        ("imagenet", "choose one of these"),
+        ("imagenet.csv", "choose one, or check the path"),
     ],
 )
 def test_unknown_name(name, remedy):
     with pytest.raises(DataError) as error:
         data.load(name)
     assert str(error.value) == (
-        f"load: no built-in set is called '{name}'; there are digits, iris, wine, breast_cancer, "
-        f"moons, circles, blobs, spirals, xor; {remedy}"
+        f"load: no built-in set and no file is called '{name}'; built in are digits, iris, wine, "
+        f"breast_cancer, moons, circles, blobs, spirals, xor; {remedy}"
     )
 
 

@@ -1,0 +1,213 @@
+"""A delimited text as a Dataset: which column is the label, and what becomes of the others."""
+
+import difflib
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..errors import ArgumentError, DataError
+from .cells import Codes
+from .dataset import Dataset
+from .dialect import DELIMITERS, find_header
+from .labels import check_classes, classes_of
+from .schema import Column, Schema
+from .table import Cells, Table, with_one_hot
+from .text import shown
+
+MOST_VALUES = 1000  # of a one-hot column; more are names or numbers, not categories
+
+
+def load_delimited(
+    lines: Iterator[str],
+    where: str,
+    *,
+    name: str,
+    dtype: np.dtype,
+    delimiter: str | None,
+    header: str,
+    label: str | int | None,
+    one_hot: tuple[str | int, ...],
+    drop: tuple[str | int, ...],
+    missing: str,
+) -> Dataset:
+    """Return the Dataset in the lines of a delimited text; see `load` for the options."""
+
+    def has_header(rows):
+        if header == "auto" and len(rows) == 1:
+            raise _no_rows(where)
+        return find_header(rows, where) if header == "auto" else header == "yes"
+
+    table = Table(lines, where, delimiter, has_header)
+    numbers, hot, y_column = _choose(table, label, one_hot, drop)
+    texts = {i: Codes() for i in (*hot, y_column)}
+    cells = Cells(table, numbers, texts, y_column, missing, dtype)
+    # Growing buffers: a list of blocks would need the memory twice when it is joined.
+    buffer, codes = bytearray(), {i: bytearray() for i in texts}
+    for rows, row_numbers in table.blocks():
+        values, block_codes = cells.read(rows, row_numbers)
+        buffer += values.data
+        for i, code in block_codes.items():
+            codes[i] += code.data
+    if cells.rows == 0:
+        raise _no_rows(where)
+    _check_columns(cells)
+    cells.check()
+    if cells.rows == cells.dropped:
+        raise DataError(
+            where,
+            "every row has a missing value",
+            f"{cells.rows} rows: {cells.missing.places()}",
+            "pass --missing mean, or --drop COL for a column without values",
+        )
+    class_names, index = classes_of(texts[y_column].values, where)
+    y = index[np.frombuffer(codes[y_column], np.int64)]
+    check_classes(y, class_names, where)
+    columns = _columns(table, numbers, hot, texts)
+    x = np.frombuffer(buffer, dtype).reshape(len(y), len(numbers))
+    if hot:
+        x = with_one_hot(x, columns, {i: _sorted_codes(codes[i], texts[i]) for i in hot})
+    schema = Schema(
+        tuple(columns.values()),
+        table.names[y_column],
+        class_names,
+        missing,
+        table.has_header,
+        table.delimiter,
+    )
+    notes = [_how_divided(table, delimiter, header), *_what_was_read(cells)]
+    last = ", the last one" if label is None else ""
+    notes.append(f"label: column {shown(schema.label)}{last}; {len(class_names)} classes")
+    return Dataset(x, y, schema.feature_names, class_names, name, schema, notes=tuple(notes))
+
+
+def _no_rows(where):
+    return DataError(
+        where,
+        "has no rows but the first",
+        "row 1 alone, names or values, is nothing to learn from",
+        "give a file with rows below its header",
+    )
+
+
+# ---- the columns -------------------------------------------------------------------------------
+
+
+def _choose(table, label, one_hot, drop):
+    """Return the positions of the columns of numbers, the one-hot ones and the label."""
+    where, names = table.where, table.names
+    dropped = {_position(names, column, "drop") for column in drop}
+    hot = {_position(names, column, "one-hot") for column in one_hot}
+    left = [i for i in range(len(names)) if i not in dropped]
+    if len(left) < 2:
+        raise DataError(
+            where,
+            f"{len(left)} column{' is' if len(left) == 1 else 's are'} left, and a label needs a "
+            "feature",
+            f"{len(names)} columns divided by {shown(table.delimiter)}, {len(dropped)} dropped",
+            "drop fewer columns, or pass --delimiter if another one divides them",
+        )
+    y_column = left[-1] if label is None else _position(names, label, "label")
+    for chosen, other, options in (
+        ({y_column}, dropped, "label and drop"),
+        ({y_column}, hot, "label and one-hot"),
+        (hot, dropped, "one-hot and drop"),
+    ):
+        for i in sorted(chosen & other):
+            raise ArgumentError(
+                "load",
+                f"{options} both name column {shown(names[i])}",
+                f"columns {', '.join(map(shown, names))}",
+                "name it in one of them",
+            )
+    for i in left:
+        if not names[i]:
+            raise DataError(
+                where,
+                f"column {i} has no name",
+                f"columns {', '.join(map(shown, names))}, counted from 0",
+                f"name it in row 1, or pass --drop {i} if it only numbers the rows",
+            )
+    numbers = [i for i in left if i != y_column and i not in hot]
+    return numbers, sorted(hot), y_column
+
+
+def _position(names, column, option):
+    """Return the position of a column given by name or by index, from the end if negative."""
+    if column in names:
+        return names.index(column)
+    try:
+        index = int(column)
+    except ValueError:
+        index = len(names)
+    if -len(names) <= index < len(names):
+        return index % len(names)
+    nearest = difflib.get_close_matches(str(column), names, n=1)
+    raise ArgumentError(
+        "load",
+        f"{option} names no column: {column!r}",
+        f"columns {', '.join(map(shown, names))}, or 0 to {len(names) - 1}",
+        f"did you mean {nearest[0]!r}?" if nearest else "choose one of these",
+    )
+
+
+def _check_columns(cells):
+    """Raise DataError where columns that should be numbers hold words, all of them named."""
+    words = []
+    for column, count in cells.strange.counts.items():
+        if 2 * count > cells.rows - cells.missing.counts.get(column, 0):
+            words.append((column, *cells.strange.first_of(column)))
+    if words:
+        listing = ", ".join(f"{shown(c)} (row {row}: {shown(text)})" for c, row, text in words)
+        raise DataError(
+            cells.table.where,
+            f"{len(words)} column{' holds' if len(words) == 1 else 's hold'} words, not numbers",
+            listing,
+            "pass --one-hot COL for each that is a category, --drop COL for each to be left out",
+        )
+
+
+def _columns(table, numbers, hot, texts):
+    """Return the Column of each position that gives features, in the order of the file."""
+    columns = {}
+    for i in sorted((*numbers, *hot)):
+        values = tuple(sorted(texts[i].values)) if i in hot else None
+        if values is not None and len(values) > MOST_VALUES:
+            raise DataError(
+                table.where,
+                f"column {shown(table.names[i])} has too many values for one-hot",
+                f"{len(values)} different ones, and {MOST_VALUES} at most",
+                f"pass --drop {table.names[i]}",
+            )
+        columns[i] = Column(table.names[i], values)
+    return columns
+
+
+def _sorted_codes(codes, known):
+    """Return the codes as indices into the sorted values, with ABSENT as it is."""
+    place = {value: i for i, value in enumerate(sorted(known.values))}
+    index = np.array([*(place[value] for value in known.values), Codes.ABSENT])
+    return index[np.frombuffer(codes, np.int64)]  # ABSENT is -1, and so finds the last one
+
+
+# ---- what is told ------------------------------------------------------------------------------
+
+
+def _how_divided(table, delimiter, header):
+    found = "found" if delimiter is None else "given"
+    names = "row 1" if table.has_header else "none, the columns are column_0, column_1 …"
+    return (
+        f"delimiter: {DELIMITERS[table.delimiter]} ({found}); "
+        f"header: {names} ({'found' if header == 'auto' else 'given'})"
+    )
+
+
+def _what_was_read(cells):
+    """Return the notes about rows and missing values."""
+    rows = f"rows: {cells.rows} read"
+    if cells.dropped:
+        yield f"{rows}, {cells.dropped} dropped for a missing value"
+    else:
+        yield rows
+    if cells.missing:
+        counts = ", ".join(f"{shown(c)} {count}" for c, count in cells.missing.counts.items())
+        yield f"missing values: {cells.missing.total()} ({counts})"

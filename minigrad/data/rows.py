@@ -1,0 +1,140 @@
+"""The rows of a file block by block, as the features and labels that a schema describes."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import DataError
+from .cells import Codes, is_missing, is_number
+from .dialect import check_delimiter, check_header
+from .schema import Schema
+from .table import Cells, Table, with_one_hot
+from .text import name_of, open_text, shown
+
+
+class Block(NamedTuple):
+    """Some rows of a file.
+
+    x (n, F): the features, NaN where a value is missing and schema.missing is "mean".
+    y (n,) int64: indices into schema.class_names; None where labels were not asked for.
+    first_row: the number of the block's first row in the file, dropped or not.
+    skipped: how many of its rows were left out for a missing value; schema.missing is "drop".
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None
+    first_row: int
+    skipped: int
+
+
+class Rows:
+    """An iterator over the Blocks of a file, once through.
+
+    extra: the names of the columns that are not used.
+    """
+
+    def __init__(self, blocks: Iterator[Block], extra: tuple[str, ...] = ()):
+        self._blocks, self.extra = blocks, extra
+
+    def __iter__(self):
+        return self._blocks
+
+
+def read_rows(
+    source: str | os.PathLike,
+    schema: Schema,
+    *,
+    labels: bool = False,
+    dtype: np.dtype = np.float32,
+    delimiter: str | None = None,
+    header: str = "auto",
+) -> Rows:
+    """Return the Rows of a file of any kind that `load` reads, as features in the schema's order.
+
+    A text is read in constant memory, gzip or not. Its columns are found by name. Where the file
+    that the schema is from had no header they are found by place: a file may have the same
+    columns as that one, or the features alone.
+
+    labels: whether to read the labels too.
+    delimiter, header: as in `load`.
+
+    Raises DataError where columns are missing, and while iterating for a value that cannot be
+    used: the rest of the file is looked through first, so that the error counts all of them.
+    """
+    check_header(header)
+    delimiter = check_delimiter(delimiter)
+    _, lines = open_text(source)
+    return _text_rows(lines, name_of(source), schema, labels, dtype, delimiter, header)
+
+
+def _text_rows(lines, where, schema, labels, dtype, delimiter, header):
+    def has_header(rows):
+        return _is_header(rows[0], schema) if header == "auto" else header == "yes"
+
+    table = Table(lines, where, delimiter, has_header, schema.delimiter)
+    places, y_place = _places(table, schema, labels)
+    columns = dict(zip(places, schema.columns, strict=True))
+    texts = {i: Codes(column.values) for i, column in columns.items() if column.values is not None}
+    numbers = [i for i in places if i not in texts]
+    hot = bool(texts)
+    if y_place is not None:
+        texts[y_place] = Codes(schema.class_names)
+    cells = Cells(table, numbers, texts, y_place, schema.missing, dtype)
+    used = {*places, y_place}
+    extra = [name or f"column_{i}" for i, name in enumerate(table.names) if i not in used]
+
+    def blocks():
+        for rows, row_numbers in table.blocks():
+            dropped = cells.dropped
+            x, codes = cells.read(rows, row_numbers)
+            if not cells.bad():
+                x = with_one_hot(x, columns, codes) if hot else x
+                yield Block(x, codes.get(y_place), row_numbers[0], cells.dropped - dropped)
+        cells.check()
+
+    return Rows(blocks(), tuple(extra))
+
+
+def _is_header(first, schema):
+    """Whether the first row of a file names its columns.
+
+    It does where the training file's did. Else it does where no field of it is a value.
+    """
+    if schema.by_name:
+        return True
+    values = {value for column in schema.columns for value in column.values or ()}
+    values.update(schema.class_names)
+    return not any(is_number(c) or is_missing(c) or c.strip() in values for c in first)
+
+
+def _places(table, schema, labels):
+    """Return the positions of the schema's columns and of the label, None without labels."""
+    names, where = table.names, table.where
+    features = [column.name for column in schema.columns]
+    wanted = [*features, schema.label] if labels and schema.label else features
+    missing = [name for name in wanted if name not in names]
+    if not missing and (schema.label or not labels):
+        places = [names.index(name) for name in wanted]
+        return places[: len(features)], places[-1] if labels else None
+    if table.has_header and schema.by_name and missing:
+        raise DataError(
+            where,
+            f"{len(missing)} of {len(wanted)} columns are missing",
+            f"{', '.join(map(shown, missing))}; row 1 has {', '.join(map(shown, names))}",
+            "name them in row 1, or pass --header no for a file of the features alone, in order",
+        )
+    # By place: the features alone, or where the label had no column of its own, behind them.
+    places = list(range(len(features)))
+    if len(names) == len(features) and not labels:
+        return places, None
+    if len(names) == len(features) + 1 and not schema.label:
+        return places, len(features) if labels else None
+    raise DataError(
+        where,
+        f"has {len(names)} columns{' without names' if not table.has_header else ''}",
+        f"the schema has {len(features)} columns of features"
+        + (f", and the label in {shown(schema.label)}" if schema.label else ""),
+        "give the columns of the training file, or without labels the features alone",
+    )
