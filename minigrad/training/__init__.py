@@ -1,5 +1,6 @@
 """Training: the loop, what it records, and the numbers that judge a classifier."""
 
+from .classifier import Classifier, load
 from .history import Epoch, History
 from .loop import Evaluation, evaluate, train_epoch
 from .metrics import averages, classification_report, confusion_matrix
@@ -8,6 +9,7 @@ from .trainer import Trainer, fit
 
 __all__ = [
     "SCHEDULES",
+    "Classifier",
     "Epoch",
     "Evaluation",
     "History",
@@ -17,6 +19,7 @@ __all__ = [
     "confusion_matrix",
     "evaluate",
     "fit",
+    "load",
     "lr_factor",
     "train_epoch",
 ]
