@@ -183,7 +183,8 @@ class Classifier:
         if isinstance(rows, Dataset):
             if (rows.feature_names, rows.class_names) != (names, self.schema.class_names):
                 pairs = zip_longest(
-                    rows.feature_names + rows.class_names, names + self.schema.class_names
+                    [*rows.feature_names, None, *rows.class_names],
+                    [*names, None, *self.schema.class_names],
                 )
                 theirs, ours = next(pair for pair in pairs if pair[0] != pair[1])
                 raise DataError(
