@@ -10,6 +10,7 @@ import sys
 import warnings
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+COMMANDS = os.path.join(PACKAGE, "cli") + os.sep  # they use the package, as other programs do
 
 
 class MinigradError(Exception):
@@ -74,9 +75,13 @@ def message(where: str, wrong: str, facts: str, remedy: str) -> str:
 def user_frame():
     """Return the innermost frame outside this package, and how many frames lie above it."""
     frame, depth = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
         frame, depth = frame.f_back, depth + 1
     return frame, depth
+
+
+def _is_ours(path: str) -> bool:
+    return path.startswith(PACKAGE) and not path.startswith(COMMANDS)
 
 
 _warned = set()

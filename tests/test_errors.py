@@ -150,3 +150,10 @@ def test_user_frame_is_the_innermost_frame_outside_the_package():
     exec(inside, scope)
     assert scope["frame"] is sys._getframe() and scope["depth"] == 2
     assert from_inside()[0].f_code.co_name == "from_inside"
+
+
+def test_a_command_counts_as_outside():
+    scope = {"call": user_frame}
+    exec(compile("frame, depth = call()", str(PACKAGE / "cli" / "some.py"), "exec"), scope)
+    assert scope["frame"].f_code.co_filename == str(PACKAGE / "cli" / "some.py")
+    assert scope["depth"] == 1

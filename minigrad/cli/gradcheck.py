@@ -7,8 +7,14 @@ from . import options as shared
 from .command import HELP, Command
 
 NETWORK = ("hidden", "activation", "dropout", "batch_size", "label_smoothing", "seed", "dtype")
-FILE, DATA = "FILE.py:NAME", "--data"
-NEEDS = {"shapes": [FILE], **{name: [DATA] for name in NETWORK}, "seed": [FILE, DATA]}
+OWN, FILE, DATA = "minigrad's own functions", "FILE.py:NAME", "--data"
+NEEDS = {
+    "shapes": [FILE],
+    **{name: [DATA] for name in NETWORK},
+    "seed": [FILE, DATA],
+    "bisect": [FILE, DATA],
+    "mutants": [OWN],
+}
 
 
 def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
@@ -46,9 +52,15 @@ def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
 @shared.label_smoothing
 @shared.seed
 @shared.dtype
+@click.option(
+    "--bisect", is_flag=True, help="Check each operation alone, and name the first wrong one."
+)
+@click.option(
+    "--mutants", is_flag=True, help="Plant typical mistakes, all of which the check must reject."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
 @click.pass_context
-def gradcheck(ctx, names, shapes, data, as_json, **options):
+def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
     """Compare backward passes with finite differences, in float64.
 
     \b
@@ -72,16 +84,19 @@ def gradcheck(ctx, names, shapes, data, as_json, **options):
     """
     files = [name for name in names if ":" in name or name.endswith(".py")]
     _refuse_nonsense(ctx, names, files)
-    from . import checks  # NumPy's random numbers, tqdm and the table: not for --help
-
     if data is not None:
+        from .network import check_network  # these three load the table and NumPy's random numbers
+
         chosen, _ = shared.choose(data, options)
-        ok = checks.check_network(data, {key: chosen[key] for key in NETWORK}, as_json)
+        ok = check_network(data, {key: chosen[key] for key in NETWORK}, bisect, as_json)
     elif files:
-        path, name = _split(files[0])
-        ok = checks.check_user_code(path, name, shapes, options["seed"], as_json)
+        from .user_code import check_user_code
+
+        ok = check_user_code(*_split(files[0]), shapes, options["seed"], bisect, as_json)
     else:
-        ok = checks.check_table(names, as_json)
+        from .table import check_mutants, check_table
+
+        ok = (check_mutants if mutants else check_table)(names, as_json)
     if not ok:
         ctx.exit(1)
 
@@ -106,11 +121,11 @@ def _refuse_nonsense(ctx, names: tuple[str, ...], files: list[str]) -> None:
         raise click.UsageError(f"{files[0]} and {other} exclude each other; check one at a time")
     if data is not None and names:
         raise click.UsageError(f"--data and {names[0]} exclude each other; give one of them")
-    kind = DATA if data is not None else FILE if files else None
+    kind = DATA if data is not None else FILE if files else OWN
     for option in ctx.command.params:
         needs = NEEDS.get(option.name)
         typed = ctx.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
         if needs and typed and kind not in needs:
-            flag, other = option.opts[0], "--data" if kind == DATA else " ".join(names[:1])
+            flag, other = option.opts[0], DATA if kind == DATA else " ".join(names[:1])
             why = f"{flag} and {other} exclude each other; " if other else ""
             raise click.UsageError(f"{why}{flag} needs {' or '.join(needs)}")

@@ -1,4 +1,4 @@
-"""A user's file: run it, find a name in it, and make one line of what goes wrong in its code."""
+"""`minigrad gradcheck FILE.py:NAME`: run a user's file, and check what it defines."""
 
 import contextlib
 import difflib
@@ -9,16 +9,53 @@ import traceback
 import types
 from collections.abc import Callable, Iterator
 
+import click
 import numpy as np
 
 from .. import Function, Tensor, nn
+from ..checking import bisect, gradcheck
 from ..errors import ArgumentError, DataError
-from .output import remark
+from .output import event, remark
 
 MODULE = "_minigrad_user_code"  # in sys.modules, where no import can mean it
 
 
-def load(path: str, name: str) -> tuple[Callable, list[list] | None]:
+def check_user_code(
+    path: str, name: str, shapes: list[tuple], seed: int, by_node: bool, as_json: bool
+) -> bool:
+    """Check a name of a user's file on its own cases, or on normal inputs of the shapes.
+
+    Either as a whole or, with `by_node`, each operation in it alone. Return whether all pass.
+    """
+    f, cases = _load(path, name)
+    if shapes:
+        cases = [_normal(shapes, seed)]
+    if cases is None:
+        raise ArgumentError(
+            "gradcheck",
+            f"there are no inputs to check {name} with",
+            f"{path} defines no cases, and no --shape was given",
+            f"write cases = [(x, …), …] or {name}.cases = …, or pass --shape 4,3 for each input",
+        )
+    good = []
+    for i, inputs in enumerate(cases):
+        given = _describe(inputs)
+        remedy = "correct it, or give inputs that it takes"
+        with _in_file(path, f"case {i}, {given}", remedy):
+            report = bisect(f, inputs) if by_node else gradcheck(f, inputs, seed=seed, raises=False)
+        good.append(report.ok)
+        if as_json:
+            event("bisection" if by_node else "report", name=name, case=i, **report.to_dict())
+        else:
+            click.echo(f"{name}, case {i}: {given}\n{report}\n")
+    if as_json:
+        event("result", ok=all(good), cases=len(good), failed=good.count(False))
+    else:
+        click.echo(f"{name}: {good.count(True)} of {len(good)} cases pass")
+    return all(good)
+
+
+def _load(path: str, name: str) -> tuple[Callable, list[list] | None]:
     """Run the file and return the function of Tensors that stands there under the dotted name.
 
     With it comes a list of the inputs of each case; None where the file has none.
@@ -35,7 +72,7 @@ def load(path: str, name: str) -> tuple[Callable, list[list] | None]:
     f = _callable(path, name, found)
     cases = getattr(found, "cases", getattr(module, "cases", None))
     if callable(cases):
-        with in_file(path, "calling cases"):
+        with _in_file(path, "calling cases"):
             cases = cases()
             if isinstance(cases, types.GeneratorType):
                 cases = list(cases)
@@ -43,7 +80,7 @@ def load(path: str, name: str) -> tuple[Callable, list[list] | None]:
 
 
 @contextlib.contextmanager
-def in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None]:
+def _in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None]:
     """Turn what a user's code raises into a DataError that names its line.
 
     What it prints goes to stderr: stdout holds results.
@@ -52,7 +89,7 @@ def in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None]
         with contextlib.redirect_stdout(sys.stderr):
             yield
     except (Exception, SystemExit) as error:
-        if isinstance(error, ArgumentError) and error.args[0] == "gradcheck":
+        if isinstance(error, ArgumentError) and error.args[0] in ("gradcheck", "bisect"):
             raise  # about the inputs or the output, in words of its own
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
         line = lines[-1] if lines else None
@@ -86,7 +123,7 @@ def _run(path: str) -> types.ModuleType:
     module.__file__ = path
     sys.modules[MODULE] = module
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))  # as `python ops.py` does
-    with in_file(path, "running the file"):
+    with _in_file(path, "running the file"):
         exec(compile(source, path, "exec"), vars(module))
     return module
 
@@ -108,7 +145,7 @@ def _callable(path: str, name: str, found) -> Callable:
     if isinstance(found, type) and issubclass(found, Function):
         return found.apply
     if isinstance(found, type) and issubclass(found, nn.Module):
-        with in_file(path, f"calling {name}()", f"name an instance, such as model = {name}(…)"):
+        with _in_file(path, f"calling {name}()", f"name an instance, such as model = {name}(…)"):
             return found()
     if callable(found) and not isinstance(found, type):
         return found
@@ -134,13 +171,13 @@ def _inputs(path: str, cases) -> list[list]:
     return [list(case) if isinstance(case, (list, tuple)) else [case] for case in cases]
 
 
-def normal_inputs(shapes, seed: int) -> list[np.ndarray]:
+def _normal(shapes, seed: int) -> list[np.ndarray]:
     """Return standard normal float64 arrays of these shapes."""
     rng = np.random.default_rng(seed)
     return [rng.standard_normal(shape) for shape in shapes]
 
 
-def describe(inputs: list) -> str:
+def _describe(inputs: list) -> str:
     """Return "inputs (4, 3), (3,)"."""
     shapes = [x.shape if isinstance(x, Tensor) else np.shape(x) for x in inputs]
     return f"inputs {', '.join(map(str, shapes))}" if shapes else "no inputs"
