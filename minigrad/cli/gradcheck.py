@@ -52,12 +52,8 @@ def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
 @shared.label_smoothing
 @shared.seed
 @shared.dtype
-@click.option(
-    "--bisect", is_flag=True, help="Check each operation alone, and name the first wrong one."
-)
-@click.option(
-    "--mutants", is_flag=True, help="Plant typical mistakes, all of which the check must reject."
-)
+@click.option("--bisect", is_flag=True, help="Name the first wrong operation.")
+@click.option("--mutants", is_flag=True, help="Check that typical mistakes are found.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
 @click.pass_context
 def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
@@ -73,7 +69,11 @@ def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
     function that returns one) with the inputs of one case in each place; or --shape does.
 
     With --data, the network and its loss are checked on the first batch that `train` would take,
-    parameter by parameter.
+    parameter by parameter. --bisect checks each operation of that step alone instead, on the
+    arrays that flow through it, and names the first wrong one, its layer and its line.
+
+    --mutants plants typical wrong backward passes into minigrad's own functions. The check has to
+    reject each of them but those that give the same gradients; the score is the share it rejects.
 
     An element passes where |analytic - numeric| <= 1e-8 + 1e-6 |numeric| + error, and the error
     of the numeric side is estimated. Where PyTorch is installed, values and gradients of minigrad's

@@ -1,5 +1,6 @@
 """`minigrad gradcheck`: the table, a user's file, a network, and every way to ask for nonsense."""
 
+import inspect
 import re
 import signal
 import subprocess
@@ -9,7 +10,10 @@ import time
 import numpy as np
 import pytest
 
+from minigrad.checking.mutants import Outcome
 from minigrad.checking.table import EXAMPLES
+from minigrad.cli import network
+from minigrad.functions.activations import ReLU
 from minigrad.functions.elementwise import Exp
 from minigrad.functions.linear import Linear
 from tests.cli.program import ENVIRONMENT, MODULE, ROOT
@@ -261,6 +265,22 @@ def test_the_other_bad_verdicts_are_exit_1_too(cli, ops, verdict):
     (ops / "bad.py").write_text(code)
     code, out, _ = cli("gradcheck", "bad.py:f", "--shape", "3")
     assert code == 1 and f"\n{verdict} input 0: " in out
+
+
+def test_bisect_of_a_function_of_ones_own(cli, ops):
+    (ops / "chain.py").write_text(
+        "import ops\ndef f(x):\n    y = ops.Swish.apply(x)\n    return ops.Wrong.apply(y).sum()\n"
+    )
+    ended = cli("gradcheck", "chain.py:f", "--shape", "4", "--bisect")
+    assert ended.code == 1
+    first, *lines = ended.out.splitlines()
+    assert first == "f, case 0: inputs (4,)"
+    assert lines[0] == "bisect: operation 1 of 3 is wrong: Wrong"
+    assert lines[5:7] == ["made at chain.py:4", f"backward at {ops / 'ops.py'}:23"]
+    assert lines[-1] == "f: 0 of 1 cases pass"
+    bisection, result = cli("gradcheck", "chain.py:f", "--shape=4", "--bisect", "--json").events
+    assert (bisection["event"], bisection["case"], bisection["found"]) == ("bisection", 0, 1)
+    assert result == {"event": "result", "ok": False, "cases": 1, "failed": 1}
 
 
 @pytest.mark.parametrize(
@@ -546,6 +566,82 @@ def test_an_unknown_data_set_is_exit_3(cli):
     assert err.startswith("Error: load: no built-in set is called 'irs'; ")
 
 
+def test_bisect_names_the_layer(cli, monkeypatch):
+    monkeypatch.setattr(ReLU, "backward", lambda self, gy: gy)
+    code, out, err = cli("gradcheck", "--data", "digits", "--hidden", "16,8", "--bisect")
+    assert (code, err) == (1, "")
+    head, found = out.split("\n\n", 1)
+    assert head.startswith("digits: a batch of 32 of 1258 training rows\n")
+    lines = found.splitlines()
+    assert lines[0] == "bisect: operation 1 of 6 is wrong: ReLU in layer 1 ReLU"
+    assert lines[1].split() == ["op", "layer", "shapes", "verdict"]
+    assert [line.split()[-1] for line in lines[2:8]] == ["PASS", "FAIL", "-", "-", "-", "-"]
+    line = inspect.getsourcelines(network.check_network)[1]
+    path, _, at = lines[8].removeprefix("made at ").rpartition(":")
+    assert path == network.__file__ and line < int(at) < line + 30
+    assert lines[9].startswith(f"backward at {__file__}:")
+    assert lines[11].startswith("FAIL input 0: ")
+
+
+def test_bisect_of_a_right_network(cli):
+    ended = cli("gradcheck", "--data", "iris", "--hidden=", "--bisect", "--json")
+    network, bisection, result = ended.events
+    assert ended.code == 0
+    assert (network["event"], result) == ("network", {"event": "result", "ok": True})
+    assert [step["op"] for step in bisection["steps"]] == ["Linear", "CrossEntropy"]
+
+
+# ---- mutants -----------------------------------------------------------------------------------
+
+
+def test_mutants_of_some_functions(cli):
+    code, out, err = cli("gradcheck", "--mutants", "exp", "Linear")
+    assert (code, err) == (0, "")
+    header, *rows, blank, score = out.splitlines()
+    assert header.split() == ["class", "mutants", "killed", "equivalent", "survived"]
+    assert [row.split()[0] for row in rows] == ["Exp", "Linear"]
+    counts = [[int(n) for n in row.split()[1:]] for row in rows]
+    assert all(n == killed + same > killed > 0 == left for n, killed, same, left in counts)
+    n, killed, same, _ = map(sum, zip(*counts, strict=True))
+    assert score == f"{n} mutants: {killed} killed, {same} equivalent, 0 survived; score 100.0%"
+    assert cli("gradcheck", "--mutants", "exp", "Linear").out == out
+
+
+OUTCOMES = [
+    Outcome("Exp", "gx: it is zero", "killed", "exp: (3, 4)"),
+    Outcome("Exp", "gx: it is doubled", "survived"),
+    Outcome("Log", "gx: it is transposed", "equivalent"),
+]
+
+
+def test_a_survivor_is_listed_and_exit_1(cli, monkeypatch):
+    monkeypatch.setattr("minigrad.cli.table.run_mutants", lambda names: iter(OUTCOMES))
+    code, out, _ = cli("gradcheck", "--mutants")
+    assert code == 1
+    assert out.splitlines()[-2:] == [
+        "3 mutants: 1 killed, 1 equivalent, 1 survived; score 50.0%",
+        "survived: Exp, gx: it is doubled",
+    ]
+    ended = cli("gradcheck", "--mutants", "--json")
+    *mutants, result = ended.events
+    assert mutants == [{"event": "mutant", **outcome._asdict()} for outcome in OUTCOMES]
+    assert result == {
+        "event": "result",
+        "ok": False,
+        "mutants": 3,
+        "killed": 1,
+        "equivalent": 1,
+        "survived": 1,
+    }
+
+
+def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
+    monkeypatch.setattr("minigrad.cli.table.run_mutants", lambda names: iter(OUTCOMES[2:]))
+    code, out, _ = cli("gradcheck", "--mutants")
+    assert code == 0
+    assert out.endswith("\n1 mutants: 0 killed, 1 equivalent, 0 survived; no score\n")
+
+
 # ---- nonsense ----------------------------------------------------------------------------------
 
 
@@ -571,6 +667,20 @@ def test_an_unknown_data_set_is_exit_3(cli):
         ("--activation relu", "--activation needs --data"),
         ("--label-smoothing 0", "--label-smoothing needs --data"),
         ("--dtype float32", "--dtype needs --data"),
+        ("--bisect", "--bisect needs FILE.py:NAME or --data"),
+        (
+            "--bisect exp",
+            "--bisect and exp exclude each other; --bisect needs FILE.py:NAME or --data",
+        ),
+        ("--bisect --mutants", "--bisect needs FILE.py:NAME or --data"),
+        (
+            "--mutants a.py:f",
+            "--mutants and a.py:f exclude each other; --mutants needs minigrad's own functions",
+        ),
+        (
+            "--mutants --data iris",
+            "--mutants and --data exclude each other; --mutants needs minigrad's own functions",
+        ),
         *[
             (
                 target,
