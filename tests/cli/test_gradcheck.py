@@ -563,7 +563,7 @@ def test_a_wrong_network_is_exit_1_with_the_element(cli, monkeypatch):
 def test_an_unknown_data_set_is_exit_3(cli):
     code, out, err = cli("gradcheck", "--data", "irs")
     assert (code, out) == (3, "")
-    assert err.startswith("Error: load: no built-in set is called 'irs'; ")
+    assert err.startswith("Error: load: ") and err.endswith("; did you mean 'iris'?\n")
 
 
 def test_bisect_names_the_layer(cli, monkeypatch):
