@@ -9,6 +9,7 @@ from ..errors import ArgumentError, DataError
 from .cells import Codes
 from .dataset import Dataset
 from .dialect import DELIMITERS, find_header
+from .findings import Problems
 from .labels import check_classes, classes_of
 from .schema import Column, Schema
 from .table import Cells, Table, with_one_hot
@@ -40,7 +41,8 @@ def load_delimited(
     table = Table(lines, where, delimiter, has_header)
     numbers, hot, y_column = _choose(table, label, one_hot, drop)
     texts = {i: Codes() for i in (*hot, y_column)}
-    cells = Cells(table, numbers, texts, y_column, missing, dtype)
+    problems = Problems(missing, dtype)
+    cells = Cells(table, numbers, texts, y_column, problems)
     # Growing buffers: a list of blocks would need the memory twice when it is joined.
     buffer, codes = bytearray(), {i: bytearray() for i in texts}
     for rows, row_numbers in table.blocks():
@@ -51,12 +53,12 @@ def load_delimited(
     if cells.rows == 0:
         raise _no_rows(where)
     _check_columns(cells)
-    cells.check()
+    problems.check(where)
     if cells.rows == cells.dropped:
         raise DataError(
             where,
             "every row has a missing value",
-            f"{cells.rows} rows: {cells.missing.places()}",
+            f"{cells.rows} rows: {problems.places()}",
             "pass --missing mean, or --drop COL for a column without values",
         )
     class_names, index = classes_of(texts[y_column].values, where)
@@ -74,7 +76,7 @@ def load_delimited(
         table.has_header,
         table.delimiter,
     )
-    notes = [_how_divided(table, delimiter, header), *_what_was_read(cells)]
+    notes = [_how_divided(table, delimiter, header), *problems.notes(cells.rows, cells.dropped)]
     last = ", the last one" if label is None else ""
     notes.append(f"label: column {shown(schema.label)}{last}; {len(class_names)} classes")
     return Dataset(x, y, schema.feature_names, class_names, name, schema, notes=tuple(notes))
@@ -153,9 +155,9 @@ def _position(names, column, option):
 def _check_columns(cells):
     """Raise DataError where columns that should be numbers hold words, all of them named."""
     words = []
-    for column, count in cells.strange.counts.items():
-        if 2 * count > cells.rows - cells.missing.counts.get(column, 0):
-            words.append((column, *cells.strange.first_of(column)))
+    for column, count in cells.problems.not_numbers.counts.items():
+        if 2 * count > cells.rows - cells.problems.missing.counts.get(column, 0):
+            words.append((column, *cells.problems.not_numbers.first_of(column)))
     if words:
         listing = ", ".join(f"{shown(c)} (row {row}: {shown(text)})" for c, row, text in words)
         raise DataError(
@@ -199,15 +201,3 @@ def _how_divided(table, delimiter, header):
         f"delimiter: {DELIMITERS[table.delimiter]} ({found}); "
         f"header: {names} ({'found' if header == 'auto' else 'given'})"
     )
-
-
-def _what_was_read(cells):
-    """Return the notes about rows and missing values."""
-    rows = f"rows: {cells.rows} read"
-    if cells.dropped:
-        yield f"{rows}, {cells.dropped} dropped for a missing value"
-    else:
-        yield rows
-    if cells.missing:
-        counts = ", ".join(f"{shown(c)} {count}" for c, count in cells.missing.counts.items())
-        yield f"missing values: {cells.missing.total()} ({counts})"

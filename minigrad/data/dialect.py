@@ -4,17 +4,16 @@ Both are found in the first lines. Where they cannot be told there is an error, 
 """
 
 import csv
-import re
 from collections.abc import Iterator
 from itertools import chain
 
 from ..errors import ArgumentError, DataError
 from .cells import is_missing, is_number, whole
+from .findings import DECIMAL_COMMA
 from .text import shown
 
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 SAMPLE_LINES, SAMPLE_CHARACTERS = 200, 1 << 20
-DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 
 
 def take_sample(lines: Iterator[str]) -> tuple[list[str], Iterator[str]]:

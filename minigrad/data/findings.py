@@ -1,30 +1,37 @@
 """What is wrong with the cells of a file: collected over the whole file, then one error."""
 
+import re
+
+import numpy as np
+
 from ..errors import DataError
 from .text import shown
 
 SHOWN = 5
+MOST_TEXTS = 1000  # that are told from each other, where only different ones count
 
 
 class Findings:
     """Cells that cannot be used: how many there are in each column, and the first ones.
 
-    distinct: whether a text counts once in each column.
+    distinct: whether a text counts once in each column, and only the first 1000 count.
     """
 
     def __init__(self, distinct: bool = False):
         self.counts = {}
         self._first = {}
-        self._distinct = distinct
+        self._texts = set() if distinct else None
 
     def __bool__(self):
         return bool(self.counts)
 
     def add(self, row: int, column: str, text: str) -> None:
         """Take note of a cell; the rows of one column come in order."""
+        if self._texts is not None:
+            if (column, text) in self._texts or len(self._texts) == MOST_TEXTS:
+                return
+            self._texts.add((column, text))
         first = self._first.setdefault(column, [])
-        if self._distinct and any(text == other for _, other in first):
-            return
         self.counts[column] = self.counts.get(column, 0) + 1
         if len(first) < SHOWN:
             first.append((row, text))
@@ -51,10 +58,67 @@ class Findings:
     def error(self, where: str, what: str, remedy: str) -> DataError:
         """Return the error about the first one, with the first five and the total as facts."""
         row, column, text = self.first()[0]
-        cells = "cell" if self.total() == 1 else "cells"
+        noun = "cell" if self._texts is None else "value"
+        cells = noun if self.total() == 1 else f"{noun}s"
         return DataError(
             where,
             f"row {row}, column {shown(column)}: {shown(text)} {what}",
             f"{self.total()} such {cells}: {self.places()}",
             remedy,
         )
+
+
+DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
+
+
+class Problems:
+    """The Findings of each kind; which of them are errors depends on Schema.missing."""
+
+    def __init__(self, missing_rule: str, dtype: np.dtype):
+        self.missing_rule, self.dtype = missing_rule, np.dtype(dtype)
+        self.not_numbers, self.too_large = Findings(), Findings()
+        self.missing, self.unlabelled = Findings(), Findings()
+        self.unknown = Findings(distinct=True)
+
+    def __bool__(self):
+        missing = self.missing and self.missing_rule == "error"
+        unlabelled = self.unlabelled and self.missing_rule != "drop"
+        return bool(self.not_numbers or self.too_large or self.unknown or missing or unlabelled)
+
+    def check(self, where: str) -> None:
+        """Raise DataError where there is a problem that is an error, about the gravest kind."""
+        if self.not_numbers:
+            comma = any(DECIMAL_COMMA.fullmatch(text) for _, _, text in self.not_numbers.first())
+            remedy = "correct it, or leave the field empty where the value is missing"
+            raise self.not_numbers.error(
+                where, "is not a number", "write 1.5 for 1,5" if comma else remedy
+            )
+        if self.too_large:
+            raise self.too_large.error(
+                where, f"is too large for {self.dtype}", "pass --dtype float64, or change the unit"
+            )
+        if self.unknown:
+            raise self.unknown.error(
+                where, "did not stand in the training data", "leave its rows out, or train anew"
+            )
+        if self.missing and self.missing_rule == "error":
+            raise self.missing.error(
+                where, "is a missing value", "pass --missing drop or --missing mean"
+            )
+        if self.unlabelled and self.missing_rule != "drop":
+            raise self.unlabelled.error(
+                where, "is a missing label", "write the label, or pass --missing drop"
+            )
+
+    def places(self) -> str:
+        """Return where the first missing values or labels are."""
+        return self.missing.places() or self.unlabelled.places()
+
+    def notes(self, rows: int, dropped: int) -> list[str]:
+        """Return what to tell about the number of rows and of missing values."""
+        out = f", {dropped} of them left out for a missing value" if dropped else ""
+        notes = [f"rows: {rows}{out}"]
+        if self.missing:
+            counts = ", ".join(f"{shown(c)} {count}" for c, count in self.missing.counts.items())
+            notes.append(f"missing values: {self.missing.total()} ({counts})")
+        return notes

@@ -6,10 +6,12 @@ import os
 import numpy as np
 
 from ..errors import ArgumentError, DataError
+from .arrays import to_dataset
 from .builtin import BUILTIN, load_builtin
 from .dataset import Dataset
 from .delimited import load_delimited
 from .dialect import check_delimiter, check_header
+from .kinds import read_arrays
 from .schema import MISSING_RULES
 from .text import name_of, open_text
 
@@ -63,11 +65,14 @@ def load(
     where = name_of(source)
     if source != "-" and not os.path.lexists(source):
         raise _not_found(where)
-    _, lines = open_text(source)
+    name = _stem(where)
+    if (arrays := read_arrays(source, where, True)) is not None:
+        _refuse("a file of arrays", of_text, header)
+        return to_dataset(arrays[0], name, dtype, missing, *arrays[1:])
     return load_delimited(
-        lines,
+        open_text(source),
         where,
-        name=_stem(where),
+        name=name,
         dtype=dtype,
         delimiter=delimiter,
         header=header,
@@ -103,5 +108,7 @@ def _not_found(where):
 
 def _stem(where):
     """Return what a set is called: its file's name without folder and ending."""
-    name = os.path.basename(os.path.normpath(where))
-    return "stdin" if where == "standard input" else name.removesuffix(".gz").rsplit(".", 1)[0]
+    if where == "standard input":
+        return "stdin"
+    name = os.path.basename(os.path.abspath(where))
+    return name if os.path.isdir(where) else os.path.splitext(name.removesuffix(".gz"))[0]

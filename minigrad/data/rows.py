@@ -2,13 +2,17 @@
 
 import os
 from collections.abc import Iterator
+from itertools import starmap
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import DataError
+from .arrays import array_blocks
 from .cells import Codes, is_missing, is_number
 from .dialect import check_delimiter, check_header
+from .findings import Problems
+from .kinds import read_arrays
 from .schema import Schema
 from .table import Cells, Table, with_one_hot
 from .text import name_of, open_text, shown
@@ -55,7 +59,7 @@ def read_rows(
 
     A text is read in constant memory, gzip or not. Its columns are found by name. Where the file
     that the schema is from had no header they are found by place: a file may have the same
-    columns as that one, or the features alone.
+    columns as that one, or the features alone. Of a folder with a test set that one is read.
 
     labels: whether to read the labels too.
     delimiter, header: as in `load`.
@@ -65,8 +69,10 @@ def read_rows(
     """
     check_header(header)
     delimiter = check_delimiter(delimiter)
-    _, lines = open_text(source)
-    return _text_rows(lines, name_of(source), schema, labels, dtype, delimiter, header)
+    where = name_of(source)
+    if (arrays := read_arrays(source, where, labels)) is not None:
+        return Rows(starmap(Block, array_blocks(arrays[-1], schema, labels, dtype)))
+    return _text_rows(open_text(source), where, schema, labels, dtype, delimiter, header)
 
 
 def _text_rows(lines, where, schema, labels, dtype, delimiter, header):
@@ -81,7 +87,8 @@ def _text_rows(lines, where, schema, labels, dtype, delimiter, header):
     hot = bool(texts)
     if y_place is not None:
         texts[y_place] = Codes(schema.class_names)
-    cells = Cells(table, numbers, texts, y_place, schema.missing, dtype)
+    problems = Problems(schema.missing, dtype)
+    cells = Cells(table, numbers, texts, y_place, problems)
     used = {*places, y_place}
     extra = [name or f"column_{i}" for i, name in enumerate(table.names) if i not in used]
 
@@ -89,10 +96,10 @@ def _text_rows(lines, where, schema, labels, dtype, delimiter, header):
         for rows, row_numbers in table.blocks():
             dropped = cells.dropped
             x, codes = cells.read(rows, row_numbers)
-            if not cells.bad():
+            if not problems:
                 x = with_one_hot(x, columns, codes) if hot else x
                 yield Block(x, codes.get(y_place), row_numbers[0], cells.dropped - dropped)
-        cells.check()
+        problems.check(where)
 
     return Rows(blocks(), tuple(extra))
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from ..errors import DataError
 from .cells import Codes, is_missing, parse_rows
-from .dialect import DECIMAL_COMMA, find_delimiter, rows_of, take_sample
-from .findings import Findings
+from .dialect import find_delimiter, rows_of, take_sample
+from .findings import Problems
 from .schema import Column
 from .text import shown
 
@@ -119,9 +119,8 @@ class Cells:
     """Turns the cells of a table's blocks into values, and collects those that it cannot use.
 
     numbers: the positions of the columns of numbers, in the order of the features.
-    texts: the positions of the columns of words, and the codes of each.
-    label: which of `texts` is the label, None without one: a missing label has no mean.
-    missing: Schema.missing.
+    texts: the codes of each column of words, by its position.
+    label: which of `texts` is the label, None without one.
     """
 
     def __init__(
@@ -130,83 +129,49 @@ class Cells:
         numbers: list[int],
         texts: dict[int, Codes],
         label: int | None,
-        missing: str,
-        dtype: np.dtype,
+        problems: Problems,
     ):
         self.table, self.numbers, self.texts, self.label = table, numbers, texts, label
-        self.missing_rule, self.dtype = missing, np.dtype(dtype)
+        self.problems = problems
         self.rows = self.dropped = 0
-        self.missing, self.unlabelled = Findings(), Findings()
-        self.strange, self.large, self.unknown = Findings(), Findings(), Findings(distinct=True)
 
     def read(
-        self, rows: list[list[str]], numbers: list[int]
+        self, rows: list[list[str]], row_numbers: list[int]
     ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-        """Return values (N, F) of dtype, and the codes (N,) int64 of each column of words.
+        """Return values (N, F), and the codes (N,) int64 of each column of words.
 
         A missing value is NaN and Codes.ABSENT; where they are dropped, its row is left out.
         """
-        names, positions = self.table.names, self.numbers
-        wide = parse_rows([[row[i] for i in positions] for row in rows], len(positions))
+        names, problems = self.table.names, self.problems
+        wide = parse_rows([[row[i] for i in self.numbers] for row in rows], len(self.numbers))
         with np.errstate(over="ignore"):
-            values = wide.astype(self.dtype)
-        whole = np.ones(len(rows), dtype=bool)
+            values = wide.astype(problems.dtype)
+        complete = np.ones(len(rows), dtype=bool)
         for r, f in np.argwhere(~np.isfinite(values)):
-            text, column = rows[r][positions[f]], names[positions[f]]
+            i = self.numbers[f]
+            text = rows[r][i]
             if is_missing(text):
-                self.missing.add(numbers[r], column, text)
+                problems.missing.add(row_numbers[r], names[i], text)
                 values[r, f] = np.nan
-                whole[r] = False
+                complete[r] = False
             else:
-                kind = self.strange if np.isnan(wide[r, f]) else self.large
-                kind.add(numbers[r], column, text)
+                kind = problems.not_numbers if np.isnan(wide[r, f]) else problems.too_large
+                kind.add(row_numbers[r], names[i], text)
         codes = {}
         for i, known in self.texts.items():
             code = codes[i] = np.array([known[row[i]] for row in rows], dtype=np.int64)
             for r in np.flatnonzero(code == Codes.UNKNOWN):
-                self.unknown.add(numbers[r], names[i], rows[r][i].strip())
+                problems.unknown.add(row_numbers[r], names[i], rows[r][i].strip())
             for r in np.flatnonzero(code == Codes.ABSENT):
-                kind = self.unlabelled if i == self.label else self.missing
-                kind.add(numbers[r], names[i], rows[r][i])
-                whole[r] = False
+                kind = problems.unlabelled if i == self.label else problems.missing
+                kind.add(row_numbers[r], names[i], rows[r][i])
+                complete[r] = False
         self.rows += len(rows)
-        if self.missing_rule == "drop" and not whole.all():
-            self.dropped += len(rows) - int(whole.sum())
-            values = values[whole]
-            codes = {i: code[whole] for i, code in codes.items()}
+        if problems.missing_rule == "drop" and not complete.all():
+            self.dropped += int(np.sum(~complete))
+            values = values[complete]
+            codes = {i: code[complete] for i, code in codes.items()}
         return values, codes
-
-    def bad(self) -> bool:
-        """Return whether a cell was found that is an error."""
-        missing = self.missing and self.missing_rule == "error"
-        unlabelled = self.unlabelled and self.missing_rule != "drop"
-        return bool(self.strange or self.large or self.unknown or missing or unlabelled)
-
-    def check(self) -> None:
-        """Raise DataError where a cell was found that is an error."""
-        where = self.table.where
-        if self.strange:
-            comma = any(DECIMAL_COMMA.fullmatch(text) for _, _, text in self.strange.first())
-            remedy = "correct it, or leave the field empty where the value is missing"
-            raise self.strange.error(
-                where, "is not a number", "write 1.5 for 1,5" if comma else remedy
-            )
-        if self.large:
-            raise self.large.error(
-                where, f"is too large for {self.dtype}", "pass --dtype float64, or change the unit"
-            )
-        if self.unknown:
-            raise self.unknown.error(
-                where, "did not stand in the training data", "leave its rows out, or train anew"
-            )
-        if self.missing and self.missing_rule == "error":
-            raise self.missing.error(
-                where, "is a missing value", "pass --missing drop or --missing mean"
-            )
-        if self.unlabelled and self.missing_rule != "drop":
-            raise self.unlabelled.error(
-                where, "is a missing label", "write the label, or pass --missing drop"
-            )
 
 
 def with_one_hot(

@@ -34,23 +34,21 @@ def opened(source: str | os.PathLike) -> Iterator[BinaryIO]:
             with open(source, "rb") as file:
                 yield file
     except OSError as error:
-        raise DataError(
-            where, "cannot be read", error.strerror or str(error), "check the path and its rights"
-        ) from error
+        raise unreadable(where, error) from error
 
 
-def open_text(source: str | os.PathLike) -> tuple[bytes, Iterator[str]]:
-    """Return the first four bytes of a file, and its lines, see read_lines; it closes by itself.
+def unreadable(where: str, error: OSError) -> DataError:
+    """Return the error about a file or folder that the system does not give."""
+    facts = error.strerror or str(error)
+    return DataError(where, "cannot be read", facts, "check the path and its rights")
+
+
+def open_text(source: str | os.PathLike) -> Iterator[str]:
+    """Yield the lines of a file, see read_lines; it is closed after the last one.
 
     Raises DataError where the file cannot be opened or read.
     """
-    lines = _first_bytes_then_lines(source)
-    return next(lines), lines
-
-
-def _first_bytes_then_lines(source):
     with opened(source) as file:
-        yield file.peek(4)[:4]
         yield from read_lines(file, name_of(source))
 
 
@@ -65,6 +63,27 @@ def shown(text: str, longest: int = 40) -> str:
     return json.dumps(short, ensure_ascii=not short.isprintable())
 
 
+@contextlib.contextmanager
+def unzipped(file: BinaryIO, where: str) -> Iterator[BinaryIO]:
+    """Read from `file`, through gzip where it starts as gzip data does; leaves `file` open.
+
+    Raises DataError for damaged gzip data.
+    """
+    if file.peek(2)[:2] != b"\x1f\x8b":
+        yield file
+        return
+    try:
+        with io.BufferedReader(gzip.GzipFile(fileobj=file)) as inner:
+            yield inner
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(
+            where,
+            "its gzip data is damaged or cut off",
+            f"{type(error).__name__}: {error}",
+            "copy or download it again",
+        ) from error
+
+
 def read_lines(file: BinaryIO, where: str) -> Iterator[str]:
     r"""Yield the lines of a UTF-8 text, gzip or not, with their ends: \n, \r\n or \r.
 
@@ -72,18 +91,16 @@ def read_lines(file: BinaryIO, where: str) -> Iterator[str]:
 
     Raises DataError for damaged gzip data, another encoding, a NUL byte, an absurdly long line.
     """
-    if file.peek(2)[:2] == b"\x1f\x8b":
-        file = io.BufferedReader(gzip.GzipFile(fileobj=file))
-    try:
-        start = file.peek(3)[:3]
+    with unzipped(file, where) as plain:
+        start = plain.peek(3)[:3]
         if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise DataError(
                 where, "is UTF-16 text", "it starts with a UTF-16 mark", "save it as UTF-8"
             )
         if start == UTF8_BOM:
-            file.read(3)
+            plain.read(3)
         # An undecodable byte becomes a surrogate, which tells its line; "strict" would not.
-        text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
+        text = io.TextIOWrapper(plain, "utf-8", errors="surrogateescape", newline="")
         try:
             number = 0
             while line := text.readline(LONGEST_LINE):
@@ -92,14 +109,7 @@ def read_lines(file: BinaryIO, where: str) -> Iterator[str]:
                     _check_line(line, number, where)
                 yield line
         finally:
-            text.detach()  # whoever opened the file closes it
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(
-            where,
-            "its gzip data is damaged or cut off",
-            f"{type(error).__name__}: {error}",
-            "copy or download it again",
-        ) from error
+            text.detach()  # else it would close what others opened
 
 
 def _check_line(line, number, where):

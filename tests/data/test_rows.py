@@ -49,7 +49,7 @@ def test_unknown_values_and_labels_are_listed_once_each(flowers, tmp_path):
         list(data.read_rows(write(tmp_path / "new.csv", text), flowers.schema, labels=True))
     assert str(error.value) == (
         f'{tmp_path}/new.csv: row 2, column "colour": "pink" did not stand in the training data; '
-        '3 such cells: row 2 "colour" "pink", row 3 "kind" "c", row 5 "colour" "grey"; '
+        '3 such values: row 2 "colour" "pink", row 3 "kind" "c", row 5 "colour" "grey"; '
         "leave its rows out, or train anew"
     )
 
