@@ -37,6 +37,7 @@ ORDER = [
     {"nn"},
     {"checking", "data", "optim"},
     {"study", "training"},
+    {"plotting"},
     {"cli"},
     {"", "__main__"},
 ]
@@ -101,6 +102,8 @@ def test_only_the_command_line_imports_more_than_numpy_and_the_standard_library(
     allowed = {"numpy", *sys.stdlib_module_names}
     if room_of(name) == "cli":
         allowed |= {"click", "tqdm", "torch"}  # torch: the witness of `minigrad gradcheck`
+    if name == "plotting.figure":
+        allowed |= {"matplotlib"}
     assert outside <= allowed
 
 

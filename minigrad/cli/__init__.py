@@ -6,6 +6,7 @@ from .. import __version__
 from .command import HELP
 from .datasets import datasets
 from .gradcheck import gradcheck
+from .plot import plot
 from .train import train
 
 
@@ -18,3 +19,4 @@ def main():
 main.add_command(train)
 main.add_command(datasets)
 main.add_command(gradcheck)
+main.add_command(plot)

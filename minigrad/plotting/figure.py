@@ -1,0 +1,193 @@
+"""Runs as a picture file, by matplotlib: the only module that imports it (extra `plot`)."""
+
+import warnings
+from typing import BinaryIO
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from .panels import PANELS, Panel
+from .plane import Plane
+from .run import Run
+
+# Told apart by every kind of colour vision: Okabe and Ito 2008, Color Universal Design.
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f")
+LINES = ("#0072b2", "#d55e00")
+MARKERS = "os^Dv*P"  # 7 of them and 8 colours: 56 classes before two look the same
+SIZE = 4.4  # inches of a picture's side
+CELL = 0.36  # inches of a confusion matrix's cell, where its number can be read
+MOST_CELLS = 100  # a side; beyond, colours only
+LONGEST = 20  # characters of a name
+GRID = 300  # cells of the decision regions, a side
+DPI = 150
+MOST_PIXELS = 20_000  # a side
+
+
+def save(file: BinaryIO, picture_format: str, runs: list[Run], planes: list[Plane | None]) -> None:
+    """Write the curves, confusion matrices and decision regions of the runs, side by side.
+
+    The same runs give the same bytes with the same matplotlib, whatever its settings are here.
+
+    Args:
+        file: open for writing.
+        picture_format: png or svg.
+        runs: one column each.
+        planes: of each run, or None.
+    """
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # names that the font cannot write
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(
+            {
+                "axes.spines.right": False,
+                "axes.spines.top": False,
+                "axes.titlelocation": "left",
+                "axes.titlesize": "medium",
+                "svg.hashsalt": "minigrad",
+                "text.parse_math": False,  # a class may be called $x$
+            }
+        )
+        figure = _figure(runs, planes)
+        dpi = min(DPI, MOST_PIXELS / max(figure.get_size_inches()))
+        metadata = {"Date": None} if picture_format == "svg" else None
+        figure.savefig(file, format=picture_format, dpi=dpi, metadata=metadata)
+
+
+def _figure(runs, planes):
+    """Return the picture: a column for each run, or two rows for a single one."""
+    kinds = [panel.title for panel in PANELS]
+    kinds += ["confusion"] if any(run.confusion is not None for run in runs) else []
+    kinds += ["regions"] if any(planes) else []
+    side = max(SIZE, *map(_side, runs))
+    rows = [[kind] for kind in kinds]
+    if len(runs) == 1:
+        top = 2 if len(kinds) == 4 and side < 1.5 * SIZE else 3
+        rows = [kinds[:top], kinds[top:]] if kinds[top:] else [kinds]
+    heights = [side if {"confusion", "regions"} & {*row} else 0.75 * SIZE for row in rows]
+    width = max(len(row) * (side if "confusion" in row else SIZE) for row in rows)
+    figure = Figure((width * len(runs), sum(heights) + 0.7), layout="constrained")
+    shared = {}
+    for run, plane, part in zip(
+        runs, planes, np.ravel(figure.subfigures(1, len(runs))), strict=True
+    ):
+        part.suptitle(_heading(run), fontsize="medium")
+        bands = part.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)[:, 0]
+        axes = {}
+        for row, band in zip(rows, bands, strict=True):
+            axes |= zip(row, band.subplots(1, len(row), squeeze=False)[0], strict=True)
+        for panel in PANELS:
+            if panel.title in shared:
+                axes[panel.title].sharey(shared[panel.title])
+            shared[panel.title] = axes[panel.title]
+            _draw_panel(axes[panel.title], panel, run, runs)
+        if "confusion" in kinds:
+            _draw_confusion(axes["confusion"], run)
+        if "regions" in kinds:
+            _draw_regions(axes["regions"], plane, run.classes)
+    return figure
+
+
+def _side(run):
+    """Return how many inches a confusion matrix takes with its names."""
+    cells = min(len(run.classes), MOST_CELLS)
+    return 1.3 + CELL * cells + 0.08 * max(len(_short(name)) for name in run.classes)
+
+
+def _heading(run):
+    text = f"{run.name[-48:]}\n{run.state}"
+    return text if run.test_accuracy is None else f"{text}, test accuracy {run.test_accuracy:.2%}"
+
+
+def _draw_panel(axes: Axes, panel: Panel, run: Run, runs: list[Run]) -> None:
+    """Draw the curves of a panel over the epochs; of two, the second one dashed."""
+    epochs = run.history["epoch"]
+    marker = "o" if len(epochs) <= 40 else None
+    looks = {"marker": marker, "markersize": 3}
+    for curve, colour, style in zip(panel.curves, LINES, ("-", "--"), strict=False):
+        values = curve.of(run)
+        if np.isfinite(values).any():
+            label = curve.note(run) or curve.label
+            axes.plot(epochs, values, style, color=colour, label=label, **looks)
+    if run.best_epoch is not None:
+        label = f"best epoch, {run.best_epoch}"
+        axes.axvline(run.best_epoch, color="grey", linewidth=0.8, zorder=0, label=label)
+    if panel.needs_log(runs):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    every_epoch = np.concatenate([other.history["epoch"] for other in runs])
+    axes.set_xlim(every_epoch.min() - 0.5, every_epoch.max() + 0.5)
+    axes.set_ylabel(panel.title)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    axes.grid(alpha=0.3)
+    if len(panel.curves) > 1:
+        axes.legend(frameon=False, fontsize="small")
+
+
+def _draw_confusion(axes: Axes, run: Run) -> None:
+    """Draw counts, on a colour that is their share of the true class."""
+    if run.confusion is None:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "no test results", ha="center", color="grey")
+        return
+    counts = run.confusion
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    beside = axes.inset_axes([1.03, 0, 0.04, 1])
+    axes.figure.colorbar(image, cax=beside, label="share of the true class")
+    axes.set(title="confusion matrix, test rows", xlabel="predicted class", ylabel="true class")
+    axes.spines[:].set_visible(False)
+    if len(counts) > MOST_CELLS:
+        return
+    names = [_short(name) for name in run.classes]
+    turned = 90 if len(names) * max(map(len, names)) > 40 else 0
+    axes.set_xticks(range(len(names)), names, rotation=turned)
+    axes.set_yticks(range(len(names)), names)
+    size = min(8, 32 / len(str(counts.max())))  # points; four digits fill a cell at 8
+    for (row, column), number in np.ndenumerate(counts):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        place = {"ha": "center", "va": "center", "fontsize": size}
+        axes.text(column, row, number, color=colour, **place)
+
+
+def _draw_regions(axes: Axes, plane: Plane | None, classes: tuple[str, ...]) -> None:
+    """Draw what is predicted everywhere as a pale colour, and the rows as points."""
+    if plane is None:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "no decision regions", ha="center", color="grey")
+        return
+    colours = [COLOURS[i % len(COLOURS)] for i in range(len(classes))]
+    pale = ListedColormap([1 - 0.35 * (1 - np.array(matplotlib.colors.to_rgb(c))) for c in colours])
+    (left, low), (right, high) = plane.low, plane.high
+    axes.imshow(
+        plane.regions(GRID, GRID),
+        cmap=pale,
+        vmin=-0.5,
+        vmax=len(classes) - 0.5,
+        extent=(left, right, low, high),
+        aspect="auto",
+        interpolation="nearest",
+    )
+    for i, name in enumerate(classes):
+        own = plane.points[plane.labels == i]
+        axes.scatter(
+            *own.T,
+            s=14,
+            color=colours[i],
+            marker=MARKERS[i % len(MARKERS)],
+            edgecolors="black",
+            linewidths=0.3,
+            label=f" {_short(name)}",  # a label that begins with _ is left out
+            rasterized=True,  # a million of them would make a huge .svg
+        )
+    axes.set(title="decision regions", xlabel=_short(plane.names[0]), ylabel=_short(plane.names[1]))
+    place = {"loc": "upper left", "bbox_to_anchor": (1, 1), "ncols": 1 + (len(classes) - 1) // 20}
+    axes.legend(frameon=False, fontsize="small", **place)
+
+
+def _short(name):
+    return name if len(name) <= LONGEST else f"{name[:10]}…{name[-9:]}"

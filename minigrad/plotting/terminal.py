@@ -1,0 +1,259 @@
+"""Training curves and decision regions in characters; the same input draws the same characters."""
+
+import itertools
+import math
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from .panels import PANELS
+from .plane import Plane
+from .run import Run
+
+HEIGHT = 12  # lines of a chart
+NARROWEST = 39  # columns of a picture: two stand side by side in 80
+WIDEST_PLANE = 78
+GAP = "  "
+POINT = "o"
+REGIONS = ".+-:=~%*,^"
+CLASSES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class Style(NamedTuple):
+    """The characters of a drawing.
+
+    A character of a line stands for `dots` (down, across), each worth its number; the sum over
+    those that are set is the character's place in `glyphs`.
+    """
+
+    dots: np.ndarray
+    glyphs: str
+    line: str
+    upright: str
+    tick: str
+    corner: str
+    level: str
+    tick_below: str
+
+
+BRAILLE = Style(
+    np.array([[1, 8], [2, 16], [4, 32], [64, 128]]),
+    " " + "".join(chr(0x2800 + dots) for dots in range(1, 256)),
+    "⠤⠤",
+    *"│┤└─┬",
+)
+ASCII = Style(np.array([[1]]), " .", "..", *"|-+-+")
+
+
+def style_for(encoding: str) -> Style:
+    """Return BRAILLE where the encoding of the terminal or file has its characters, else ASCII."""
+    try:
+        "".join(BRAILLE[1:]).encode(encoding)
+    except UnicodeEncodeError:
+        return ASCII
+    return BRAILLE
+
+
+class Axis(NamedTuple):
+    """A range with a round number at every `step`; `log` counts in powers of ten."""
+
+    low: float
+    high: float
+    step: float
+    log: bool = False
+
+    @classmethod
+    def around(cls, numbers: np.ndarray, steps: int, log: bool = False) -> Self:
+        """Cover the numbers with about `steps` steps, from a round number to a round one."""
+        numbers = np.log10(numbers) if log else numbers
+        low, high = (float(numbers.min()), float(numbers.max())) if len(numbers) else (0.0, 1.0)
+        step = _step((high - low) / steps or abs(high) / steps, whole=log)
+        low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+        return cls(low, high, step, log) if low < high else cls(low - step, high + step, step, log)
+
+    @classmethod
+    def between(cls, low: float, high: float, steps: int, whole: bool = False) -> Self:
+        """Cover what lies between two numbers, which need not be round; steps >= 1 if `whole`."""
+        if low == high:
+            low, high = low - 0.5, high + 0.5
+        return cls(low, high, _step((high - low) / steps, whole))
+
+    def cells(self, values: np.ndarray, count: int) -> np.ndarray:
+        """Return in which of `count` equal parts of the range each value lies, 0 the lowest."""
+        values = np.log10(values) if self.log else values
+        share = (values - self.low) / (self.high - self.low)
+        return np.clip((share * count).astype(int), 0, count - 1)
+
+    def ticks(self) -> tuple[np.ndarray, list[str]]:
+        """Return the round numbers of the range, and how they are written."""
+        first = math.ceil(self.low / self.step - 1e-9)
+        last = math.floor(self.high / self.step + 1e-9)
+        numbers = np.arange(first, last + 1) * self.step
+        if self.log:
+            return 10**numbers, [f"{number:g}" for number in 10**numbers]
+        digits = max(0, -math.floor(math.log10(self.step)))
+        form = f".{digits}f" if digits <= 5 and self.high < 1e6 else ".3g"
+        return numbers, [f"{number:{form}}" for number in numbers]
+
+
+def _step(span, whole):
+    """Return the first of …, 0.5, 1, 2, 5, 10, … that is at least `span`."""
+    if span == 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(span))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power * (1 + 1e-9) >= span)
+    return max(step, 1.0) if whole else step
+
+
+def draw(runs: list[Run], planes: list[Plane | None], width: int, style: Style) -> str:
+    """Return the curves of the runs, and the decision regions of those that have a plane.
+
+    Pictures stand side by side as far as `width` columns reach: those of one run, or the same
+    picture of several runs, with the same axes.
+    """
+    abreast = max(1, (width + len(GAP)) // (NARROWEST + len(GAP)))
+    abreast = min(abreast, max(2, len(runs)))
+    wide = (width - len(GAP) * (abreast - 1)) // abreast
+    pictures = [
+        [_heading(run, wide), *_charts(run, runs, wide, style)]
+        + ([] if plane is None else [_regions(plane, run.classes, wide, style)])
+        for run, plane in zip(runs, planes, strict=True)
+    ]
+    if len(runs) == 1:
+        heading, *rest = pictures[0]
+        rows = [[heading], *(rest[i : i + abreast] for i in range(0, len(rest), abreast))]
+    else:
+        groups = (pictures[i : i + abreast] for i in range(0, len(runs), abreast))
+        rows = [row for group in groups for row in itertools.zip_longest(*group, fillvalue=[])]
+    return "\n\n".join(_beside(row, wide) for row in rows)
+
+
+def _beside(blocks, width):
+    """Return blocks of lines as one text, each block `width` columns wide."""
+    return "\n".join(
+        GAP.join(f"{line[:width]:<{width}}" for line in lines).rstrip()
+        for lines in itertools.zip_longest(*blocks, fillvalue="")
+    )
+
+
+def _heading(run, width):
+    lines = [run.name[-width:], run.state]
+    if run.test_accuracy is not None:
+        lines.append(f"test accuracy {run.test_accuracy:.2%}")
+    return lines
+
+
+def _charts(run, runs, width, style):
+    """Yield the curves of a run, a block of lines for each panel, on axes that fit all runs."""
+    every_epoch = np.concatenate([other.history["epoch"] for other in runs])
+    epochs = Axis.between(every_epoch.min(), every_epoch.max(), 6, whole=True)
+    for panel in PANELS:
+        upright = Axis.around(panel.numbers(runs), 5, panel.needs_log(runs))
+        canvas = _Canvas(width, HEIGHT, epochs, upright, style)
+        legend = []
+        drawings = zip(
+            panel.curves, (style.line, POINT), (canvas.line, canvas.points), strict=False
+        )
+        for curve, sign, drawn in drawings:
+            values = curve.of(run)
+            drawn(run.history["epoch"], values)
+            if np.isfinite(values).any() and len(panel.curves) > 1:
+                legend.append(f"{sign} {curve.label}")
+        notes = [note for curve in panel.curves if (note := curve.note(run))]
+        yield ["  ".join([panel.title, *legend]), *canvas.framed("epoch"), *notes]
+
+
+def _regions(plane, classes, width, style):
+    """Return the decision regions in characters, and over them the rows as capital letters."""
+    width = min(width, WIDEST_PLANE)
+    (left, low), (right, high) = plane.low, plane.high
+    axes = Axis.between(left, right, 5), Axis.between(low, high, 5)
+    canvas = _Canvas(width, width // 3, *axes, style)
+    for (row, column), label in np.ndenumerate(plane.regions(canvas.rows, canvas.columns)):
+        canvas.signs[row, column] = REGIONS[label % len(REGIONS)]
+    counts = np.zeros((canvas.rows, canvas.columns, len(classes)), dtype=int)
+    np.add.at(counts, (*canvas.place(*plane.points.T), plane.labels), 1)
+    for row, column in np.argwhere(counts.any(axis=2)):
+        label = counts[row, column].argmax()  # of the rows in one place, the most frequent class
+        canvas.signs[row, column] = CLASSES[label % len(CLASSES)]
+    entries = [
+        f"{REGIONS[i % len(REGIONS)]} {CLASSES[i % len(CLASSES)]} {name}"[:width]
+        for i, name in enumerate(classes)
+    ]
+    longest = max(map(len, entries))
+    on_a_line = max(1, (width + len(GAP)) // (longest + len(GAP)))
+    legend = [
+        GAP.join(f"{entry:<{longest}}" for entry in entries[i : i + on_a_line])
+        for i in range(0, len(entries), on_a_line)
+    ]
+    return [*legend, plane.names[1][:width], *canvas.framed(plane.names[0])]
+
+
+class _Canvas:
+    """Characters between two axes; the places are (row, column), counted from the upper left."""
+
+    def __init__(self, width: int, rows: int, across: Axis, upright: Axis, style: Style):
+        self.margin = 1 + max(map(len, upright.ticks()[1]))
+        self.columns, self.rows = max(8, width - self.margin - 1), rows
+        self.across, self.upright, self.style = across, upright, style
+        down, wide = style.dots.shape
+        self.dots = np.zeros((rows * down, self.columns * wide), dtype=bool)
+        self.signs = {}
+
+    def place(self, x: np.ndarray, y: np.ndarray, down: int = 1, wide: int = 1) -> tuple:
+        """Return the rows and columns of points, or those of the dots, `down` by `wide` to each."""
+        rows = self.rows * down
+        return rows - 1 - self.upright.cells(y, rows), self.across.cells(x, self.columns * wide)
+
+    def line(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Draw a line through points, with a gap where y is NaN."""
+        finite = np.flatnonzero(np.isfinite(y))
+        rows, columns = self.place(x[finite], y[finite], *self.style.dots.shape)
+        self.dots[rows, columns] = True
+        for i in np.flatnonzero(np.diff(finite) == 1):
+            (r0, r1), (c0, c1) = rows[i : i + 2], columns[i : i + 2]
+            steps = max(abs(r1 - r0), abs(c1 - c0)) + 1
+            between = np.linspace((r0, c0), (r1, c1), steps).round().astype(int)
+            self.dots[*between.T] = True
+
+    def points(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Draw points; where they stand close, only in every other column: a line shows through."""
+        finite = np.isfinite(y)
+        rows, columns = self.place(x[finite], y[finite])
+        if 2 * len(x) > self.columns:
+            columns -= columns % 2
+        self.signs.update(dict.fromkeys(zip(rows, columns, strict=True), POINT))
+
+    def framed(self, title: str) -> list[str]:
+        """Return the lines of the drawing with its axes, and the title of the one across."""
+        style, (down, wide) = self.style, self.style.dots.shape
+        parts = self.dots.reshape(self.rows, down, self.columns, wide)
+        glyphs = np.einsum("rdcw,dw->rc", parts, style.dots)
+        values, labels = self.upright.ticks()
+        rows = self.rows - 1 - self.upright.cells(values, self.rows)
+        levels = dict(zip(rows, labels, strict=True))
+        lines = []
+        for row in range(self.rows):
+            signs = (
+                self.signs.get((row, column), style.glyphs[glyph])
+                for column, glyph in enumerate(glyphs[row])
+            )
+            edge = style.tick if row in levels else style.upright
+            lines.append(f"{levels.get(row, ''):>{self.margin - 1}} {edge}{''.join(signs)}")
+        values, labels = self.across.ticks()
+        ticks = self.across.cells(values, self.columns)
+        level = "".join(
+            style.tick_below if column in ticks else style.level for column in range(self.columns)
+        )
+        below = ""
+        for column, label in zip(ticks, labels, strict=True):
+            start = max(0, min(column - (len(label) - 1) // 2, self.columns - len(label)))
+            if start > len(below) or not below:
+                below = f"{below:<{start}}{label}"
+        indent = " " * (self.margin + 1)
+        return [
+            *lines,
+            f"{indent[1:]}{style.corner}{level}",
+            f"{indent}{below}",
+            f"{indent}{title[: self.columns]:^{self.columns}}".rstrip(),
+        ]

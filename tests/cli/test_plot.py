@@ -1,0 +1,182 @@
+"""`minigrad plot`: what it prints and writes, and what it refuses."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.program import ENVIRONMENT, MODULE
+from tests.plotting.folders import history, write_run
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """Run in an empty folder, 80 columns wide."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def plot(*args, **environment):
+    """Run the command as a process: (exit code, stdout, stderr), both as bytes."""
+    ended = subprocess.run(
+        [*MODULE, "plot", *args], env={**ENVIRONMENT, **environment}, capture_output=True
+    )
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+# ---- in the terminal ---------------------------------------------------------------------------
+
+
+def test_curves_in_a_pipe():
+    write_run("runs/some-1")
+    code, out, err = plot("runs/some-1", PYTHONIOENCODING="utf-8")
+    assert (code, err) == (0, b"")
+    text = out.decode()
+    assert text.startswith(f"runs{os.sep}some-1\nfinished, 30 epochs, best 12\n")
+    assert "loss (nats)  ⠤⠤ training  o validation   accuracy (%)  ⠤⠤ training" in text
+    assert "learning rate" in text and "\x1b" not in text and "\r" not in text
+    assert plot("runs/some-1", PYTHONIOENCODING="utf-8")[1] == out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_where_stdout_is_not_utf8_it_is_ascii(encoding):
+    write_run("run", classes=("läßt", "山"))
+    code, out, err = plot("run", PYTHONIOENCODING=encoding)
+    assert (code, err) == (0, b"")
+    assert out.isascii() and b".. training" in out
+
+
+def test_ascii_on_demand(cli):
+    write_run("run")
+    ended = cli("plot", "run", "--ascii")
+    assert ended.code == 0 and ended.out.isascii()
+    assert "⠤⠤" in cli("plot", "run").out
+
+
+@pytest.mark.parametrize("columns", [60, 140])
+def test_the_width_is_that_of_the_terminal(cli, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    write_run("run")
+    widest = max(map(len, cli("plot", "run").out.splitlines()))
+    assert columns - 3 <= widest <= columns
+
+
+def test_several_runs(cli):
+    write_run("one")
+    write_run("other", history(12))
+    lines = cli("plot", "one", "other").out.splitlines()
+    assert lines[0].split() == ["one", "other"]
+    assert lines[1].split("  ")[0] == "finished, 30 epochs, best 12"
+    assert lines[1].rstrip().endswith("finished, 12 epochs, best 12")
+
+
+def test_a_history_that_was_cut_off_is_drawn_as_far_as_it_goes(cli):
+    path = write_run("run") / "history.csv"
+    path.write_bytes(path.read_bytes()[:-4])
+    ended = cli("plot", "run")
+    assert ended.code == 0 and "finished, 29 epochs, best 12" in ended.out
+    assert ended.err == f"{os.path.join('run', 'history.csv')}: line 31 is cut off and left out\n"
+
+
+# ---- into a file -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["curves.png", "curves.SVG"])
+def test_a_picture(cli, tmp_path, name):
+    pytest.importorskip("matplotlib", reason="the extra plot is not installed")
+    write_run("one")
+    write_run("other", history(3))
+    assert cli("plot", "one", "other", "--output", name) == (0, f"wrote {name}\n", "")
+    start = (tmp_path / name).read_bytes()[:4]
+    assert start == (b"\x89PNG" if name.endswith("png") else b"<?xm")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "one", "other"])
+
+
+def test_nothing_is_overwritten_unless_asked(cli, tmp_path):
+    pytest.importorskip("matplotlib", reason="the extra plot is not installed")
+    write_run("run")
+    (tmp_path / "a.png").write_text("mine")
+    assert cli("plot", "run", "-o", "a.png") == (
+        3,
+        "",
+        "Error: a.png: it exists; nothing is overwritten; choose another name, or pass "
+        "--overwrite\n",
+    )
+    assert (tmp_path / "a.png").read_text() == "mine"
+    assert cli("plot", "run", "-o", "a.png", "--overwrite").code == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_another_kind_of_file(cli):
+    write_run("run")
+    for name in ("curves.pdf", "curves", "png"):
+        assert cli("plot", "run", "--output", name) == (
+            2,
+            "",
+            f"Error: --output: only .png and .svg pictures can be drawn; FILE {name}; end its name "
+            "in one of them\n",
+        )
+
+
+def test_a_folder_that_is_not_there(cli):
+    pytest.importorskip("matplotlib", reason="the extra plot is not installed")
+    write_run("run")
+    name = os.path.join("nowhere", "a.png")
+    assert cli("plot", "run", "-o", name) == (
+        3,
+        "",
+        f"Error: {name}: it cannot be written; No such file or directory; choose a folder that "
+        "exists and that you can write to\n",
+    )
+
+
+def test_without_matplotlib(cli, monkeypatch):
+    write_run("run")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "minigrad.plotting.figure", raising=False)
+    monkeypatch.delattr("minigrad.plotting.figure", raising=False)
+    code, out, err = cli("plot", "run", "--output", "a.png")
+    assert (code, out) == (2, "")
+    assert err == (
+        "Error: --output: a picture needs matplotlib; import of matplotlib halted; None in "
+        "sys.modules; pip install 'minigrad[plot]', or leave --output out to draw in the terminal\n"
+    )
+    assert cli("plot", "run").code == 0
+
+
+# ---- what is refused ---------------------------------------------------------------------------
+
+
+def test_no_run_at_all(cli):
+    code, out, err = cli("plot")
+    assert (code, out) == (2, "") and "Missing argument 'RUN...'" in err
+
+
+def test_what_is_no_run_folder(cli):
+    write_run("run")
+    assert cli("plot", "run", "runs/nothing-1") == (
+        3,
+        "",
+        "Error: runs/nothing-1: it is not a run folder; there is no such folder; give a folder "
+        "that minigrad train wrote, such as runs/digits-1\n",
+    )
+
+
+def test_a_run_without_a_history(cli):
+    write_run("run", "")
+    assert cli("plot", "run") == (
+        3,
+        "",
+        f"Error: {os.path.join('run', 'history.csv')}: there is nothing to plot yet; no epoch has "
+        "ended; wait for the first epoch\n",
+    )
+
+
+def test_help_and_curves_do_not_import_matplotlib():
+    write_run("run")
+    for args in (["plot", "--help"], ["plot", "run"]):
+        code = f"import sys; from minigrad.cli import main\ntry: main({args})\nexcept SystemExit: "
+        code += "print('matplotlib' in sys.modules)"
+        out = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
+        assert out.stdout.decode(errors="replace").splitlines()[-1] == "False"

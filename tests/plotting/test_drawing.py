@@ -1,0 +1,287 @@
+"""Pictures in characters."""
+
+import re
+
+import numpy as np
+import pytest
+
+from minigrad.plotting import ASCII, BRAILLE, Plane, draw, read_run, style_for
+from minigrad.plotting.terminal import Axis
+from tests.plotting.folders import history, write_run
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Read a run that is written with other arguments each time."""
+
+    def make(*args, **facts):
+        return read_run(str(write_run(tmp_path / str(len([*tmp_path.iterdir()])), *args, **facts)))
+
+    return make
+
+
+class Diagonal:
+    """Class 1 where the second feature is larger than the first, else class 0."""
+
+    def predict_proba(self, x):
+        return np.stack([x[:, 0], x[:, 1]], axis=1)
+
+
+def plane(points=((0.1, 0.9), (0.9, 0.1)), labels=(1, 1)):
+    points, labels = np.array(points).reshape(-1, 2), np.array(labels, dtype=int)
+    return Plane(Diagonal(), ("width", "height"), np.zeros(2), np.ones(2), points, labels)
+
+
+def block(text, start, lines):
+    """The lines of a drawing from the one that begins with `start`."""
+    rows = text.splitlines()
+    at = next(i for i, row in enumerate(rows) if row.startswith(start))
+    return rows[at : at + lines]
+
+
+# ---- curves ------------------------------------------------------------------------------------
+
+SNAPSHOT = """\
+loss (nats)  ⠤⠤ training  o validation
+0.8 ┤o
+    │⢄
+0.6 ┤ ⠱⡀  o
+    │  ⠈⠢⡀
+    │    ⠑⢄     o
+0.4 ┤      ⠑⠢⡀
+    │        ⠈⠢⢄     o
+    │           ⠑⠢⢄⡀       o
+0.2 ┤              ⠈⠑⠢⢄⣀        o
+    │                   ⠉⠒⠢⠤⣀⣀        o    o
+    │                         ⠉⠉⠒⠒⠤⠤⠤⣀⣀⡀
+0.0 ┤                                  ⠈⠉⠉⠑⠒
+    └─────┬──────────┬──────────┬──────────┬
+          2          4          6          8
+                      epoch
+"""
+SNAPSHOT_ASCII = """\
+loss (nats)  .. training  o validation
+0.8 -o
+    |.
+0.6 - ..  o
+    |   ..
+    |     ..    o
+0.4 -       .
+    |        ...     o
+    |           ...        o
+0.2 -              ......       o
+    |                    .....        o    o
+    |                         ...........
+0.0 -                                    ...
+    +-----+----------+----------+----------+
+          2          4          6          8
+                      epoch
+"""
+
+
+@pytest.mark.parametrize("style, expected", [(BRAILLE, SNAPSHOT), (ASCII, SNAPSHOT_ASCII)])
+def test_the_drawing_of_a_loss(run, style, expected):
+    text = draw([run(history(8))], [None], 44, style)
+    assert "\n".join(block(text, "loss", 16)) + "\n" == expected
+
+
+def test_the_heading(run):
+    one = run()
+    assert draw([one], [None], 60, ASCII).splitlines()[:4] == [
+        one.name[-60:],
+        "finished, 30 epochs, best 12",
+        "test accuracy 90.00%",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 140, 200])
+@pytest.mark.parametrize("epochs", [1, 2, 30, 1000])
+@pytest.mark.parametrize("style", [BRAILLE, ASCII], ids=["braille", "ascii"])
+def test_no_line_is_wider_than_the_terminal(run, width, epochs, style):
+    names = ["x" * 70, "y" * 10]
+    runs = [run(history(epochs), features=names), run(features=names)]
+    for count in (1, 2):
+        text = draw(runs[:count], [plane()] * count, width, style)
+        assert max(map(len, text.splitlines())) <= width
+        for title in ("loss (nats)", "accuracy (%)", "learning rate"):
+            assert text.count(title) == count
+
+
+def test_pictures_stand_side_by_side_where_there_is_room(run):
+    one, other = run(), run(history(5))
+    wide, narrow = (draw([one, other], [None, None], width, ASCII) for width in (80, 79))
+    assert sum("loss" in line for line in wide.splitlines()) == 1
+    assert sum("loss" in line for line in narrow.splitlines()) == 2
+    alone = draw([one], [None], 80, ASCII)
+    assert [line for line in alone.splitlines() if "loss" in line and "accuracy (%)" in line]
+
+
+def test_several_runs_have_the_same_axes(run):
+    """The second run is shorter and its loss is 0.1."""
+    small = history(5, val=False, changes=[(i, "train_loss", "0.1") for i in range(1, 6)])
+    text = draw([run(), run(small)], [None, None], 100, ASCII)
+    loss = block(text, "loss", 16)
+    left, right = ([line[i : i + 49] for line in loss] for i in (0, 51))
+    assert [line[:5] for line in left[1:13]] == [line[:5] for line in right[1:13]]
+    assert left[14].split() == right[14].split() == ["5", "10", "15", "20", "25", "30"]
+    assert [i for i, line in enumerate(right[1:13]) if "." in line[5:]] == [10]
+
+
+def test_training_is_a_line_and_validation_points(run):
+    text = draw([run()], [None], 60, ASCII)
+    title, *loss = block(text, "loss", 13)
+    assert title == "loss (nats)  .. training  o validation"
+    assert "." in loss[-1][5:] and "o" not in loss[-1]  # the training loss ends lower
+    text = draw([run(history(30, val=False))], [None], 60, ASCII)
+    title, *loss = block(text, "loss", 13)
+    assert title == "loss (nats)  .. training"
+    assert not any("o" in line for line in loss)
+
+
+def test_of_many_epochs_the_points_leave_the_line_visible(run):
+    text = draw([run(history(1000))], [None], 60, ASCII)
+    columns = {i for line in block(text, "loss", 13)[1:] for i, c in enumerate(line) if c == "o"}
+    assert len({column % 2 for column in columns}) == 1 and len(columns) > 20
+
+
+def test_a_spike_of_one_epoch_in_many_is_seen(run):
+    spikes = [(501, "train_loss", "4"), (730, "val_loss", "4")]
+    text = draw([run(history(1000, changes=spikes))], [None], 60, ASCII)
+    top = block(text, "loss", 2)[1]
+    assert top.split()[0] == "4" and "." in top and "o" in top
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf", "-inf", "1e999"])
+def test_what_is_not_finite_leaves_a_gap_and_a_note(run, bad):
+    changes = [(i, "train_loss", bad) for i in (15, 16)] + [(3, "val_loss", bad)]
+    text = draw([run(history(30, changes=changes))], [None], 60, ASCII)
+    lines = block(text, "loss", 18)
+    assert lines[-2:] == ["training: not finite in 2 epochs", "validation: not finite in epoch 3"]
+    drawn = {i for line in lines[1:13] for i, c in enumerate(line) if c in ".o" and i > 4}
+    whole = {*range(5, 60)}
+    text = draw([run(history(30, val=False, changes=changes[:2]))], [None], 60, ASCII)
+    drawn = {i for line in block(text, "loss", 13)[1:] for i, c in enumerate(line) if c == "."}
+    gap = sorted(whole - drawn)
+    assert gap == [*range(gap[0], gap[-1] + 1)] and 4 <= len(gap) <= 6
+
+
+def test_a_run_of_which_nothing_is_finite(run):
+    changes = [(1, name, "nan") for name in ("train_loss", "val_loss", "lr")]
+    text = draw([run(history(1, changes=changes))], [None], 60, BRAILLE)
+    assert not set("".join(block(text, "loss", 13)[1:])) & set(BRAILLE.glyphs[1:] + "o")
+
+
+def test_a_loss_over_several_powers_of_ten_gets_a_logarithmic_axis(run):
+    falling = [(i, "train_loss", f"{10.0**-i}") for i in range(1, 6)]
+    text = draw([run(history(5, val=False, changes=falling))], [None], 60, ASCII)
+    labels = re.findall(r"(\S+) -", "\n".join(block(text, "loss", 13)[1:]))
+    assert labels == ["0.1", "0.01", "0.001", "0.0001", "1e-05"]
+
+
+# ---- axes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "numbers, labels",
+    [
+        ([0.03, 0.74], "0.0 0.2 0.4 0.6 0.8"),
+        ([88.1, 99.9], "85 90 95 100"),
+        ([3, 3], "2 3 4"),
+        ([0, 0], "-1 0 1"),
+        ([], "0.0 0.2 0.4 0.6 0.8 1.0"),
+        ([0.001, 0.0049], "0.001 0.002 0.003 0.004 0.005"),
+        ([1e-9, 9e-9], "0 2e-09 4e-09 6e-09 8e-09 1e-08"),
+        ([1e30, 2e30], "1e+30 1.2e+30 1.4e+30 1.6e+30 1.8e+30 2e+30"),
+    ],
+)
+def test_an_axis_ends_on_round_numbers(numbers, labels):
+    axis = Axis.around(np.array(numbers, dtype=float), 5)
+    assert " ".join(axis.ticks()[1]) == labels
+    for number in numbers:
+        assert axis.low <= number * (1 + 1e-12) and number * (1 - 1e-12) <= axis.high
+
+
+def test_the_axis_of_epochs_has_whole_numbers():
+    for last in range(1, 300):
+        values, labels = Axis.between(1, last, 6, whole=True).ticks()
+        assert 1 <= len(values) <= 8 and values.min() >= 1 and values.max() <= last
+        assert [int(label) for label in labels] == values.tolist()
+
+
+def test_cells_of_an_axis():
+    axis = Axis(0, 10, 5)
+    values = np.array([-1, 0, 2.4, 2.5, 9.9, 10, 11])
+    assert axis.cells(values, 4).tolist() == [0, 0, 0, 1, 3, 3, 3]
+    log = Axis(-3, 1, 1, log=True)
+    assert log.cells(np.array([0.001, 0.0101, 9.9]), 4).tolist() == [0, 1, 3]
+
+
+# ---- decision regions --------------------------------------------------------------------------
+
+REGIONS = """\
+. A no   + B yes
+height
+1.0 -+++++++++++++++++++++++++++++++++.
+    |+++B++++++++++++++++++++++++++....
+0.8 -+++++++++++++++++++++++++++.......
+    |+++++++++++++++++++++++++.........
+    |++++++++++++++++++++++............
+0.6 -++++++++++++++++++++..............
+    |+++++++++++++++++.................
+0.4 -++++++++++++++....................
+    |++++++++++++......................
+    |+++++++++.........................
+0.2 -+++++++...........................
+    |++++..........................B...
+0.0 -+.................................
+    ++-----+------+------+------+-----+
+     0.0  0.2    0.4    0.6    0.8  1.0
+                   width
+"""
+
+
+def test_regions_are_marks_and_rows_are_letters(run):
+    text = draw([run(features=("width", "height"))], [plane()], 39, ASCII)
+    assert "\n".join(block(text, ". A no", 18)) + "\n" == REGIONS
+
+
+def test_of_rows_in_one_place_the_most_frequent_class_is_shown(run):
+    points, labels = [(0.2, 0.8)] * 5 + [(0.8, 0.2)], [1, 0, 1, 0, 0, 1]
+    lines = block(draw([run()], [plane(points, labels)], 39, ASCII), "height", 17)
+    letters = [character for line in lines[1:14] for character in line if character in "AB"]
+    assert letters == ["A", "B"]
+
+
+def test_regions_without_rows(run):
+    lines = block(draw([run()], [plane((), ())], 60, ASCII), "height", 20)
+    assert not {"A", "B"} & set("".join(lines[1:])) and "+" in lines[3] and "." in lines[3]
+
+
+def test_forty_classes(run):
+    one = run(classes=[f"class {i}" for i in range(40)])
+    text = draw([one], [plane((), ())], 60, ASCII)
+    entries = re.findall(r"(\S [A-Z]) class (\d+)\b", text)
+    assert [number for _, number in entries] == [*map(str, range(40))]
+    assert len({look for look, _ in entries}) == 40
+
+
+# ---- where Unicode does not go -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "encoding, style",
+    [
+        ("utf-8", BRAILLE),
+        ("utf-16", BRAILLE),
+        ("ascii", ASCII),
+        ("cp437", ASCII),
+        ("cp1252", ASCII),
+    ],
+)
+def test_the_style_for_an_encoding(encoding, style):
+    assert style_for(encoding) is style
+
+
+def test_ascii_is_ascii(run):
+    assert draw([run()], [plane()], 80, ASCII).isascii()

@@ -1,0 +1,150 @@
+"""Pictures drawn by matplotlib."""
+
+import io
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+matplotlib = pytest.importorskip("matplotlib", reason="the extra plot is not installed")
+
+from minigrad.plotting import figure, read_run  # noqa: E402
+from tests.plotting.folders import history, write_run  # noqa: E402
+from tests.plotting.test_drawing import plane  # noqa: E402
+
+
+@pytest.fixture
+def run(tmp_path):
+    def make(*args, **facts):
+        return read_run(str(write_run(tmp_path / str(len([*tmp_path.iterdir()])), *args, **facts)))
+
+    return make
+
+
+def saved(picture_format, *args):
+    file = io.BytesIO()
+    figure.save(file, picture_format, *args)
+    return file.getvalue()
+
+
+def axes_of(picture):
+    """The axes by the label of their y; the colour bar is among them."""
+    return [(axes.get_ylabel(), axes) for axes in picture.axes]
+
+
+def curves(axes):
+    return {line.get_label(): line.get_ydata() for line in axes.get_lines()}
+
+
+def test_a_png_and_an_svg(run):
+    png = saved("png", [run()], [plane()])
+    assert png.startswith(b"\x89PNG\r\n")
+    root = ElementTree.fromstring(saved("svg", [run()], [plane()]))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+@pytest.mark.parametrize("picture_format", ["png", "svg"])
+def test_the_same_runs_give_the_same_bytes_whatever_the_settings(run, picture_format):
+    one = run(history(3))
+    first = saved(picture_format, [one], [None])
+    with matplotlib.rc_context({"lines.linewidth": 9, "font.size": 20, "axes.facecolor": "black"}):
+        assert saved(picture_format, [one], [None]) == first
+        assert matplotlib.rcParams["font.size"] == 20
+
+
+def test_the_curves_are_those_of_the_history(run):
+    one = run(history(30, changes=[(5, "train_loss", "inf")]))
+    panels = dict(axes_of(figure._figure([one], [None])))
+    loss, accuracy = curves(panels["loss (nats)"]), curves(panels["accuracy (%)"])
+    assert [*loss] == ["training: not finite in epoch 5", "validation", "best epoch, 12"]
+    expected = np.where(np.arange(30) == 4, np.nan, one.history["train_loss"])
+    np.testing.assert_array_equal(loss["training: not finite in epoch 5"], expected)
+    np.testing.assert_array_equal(loss["validation"], one.history["val_loss"])
+    np.testing.assert_array_equal(accuracy["training"], 100 * one.history["train_accuracy"])
+    np.testing.assert_array_equal(accuracy["validation"], 100 * one.history["val_accuracy"])
+    rate = curves(panels["learning rate"])["learning rate"]
+    np.testing.assert_array_equal(rate, one.history["lr"])
+    assert {panel.get_xlabel() for panel in panels.values()} > {"epoch"}
+
+
+def test_without_validation_there_is_no_such_curve(run):
+    one = run(history(30, val=False), best_epoch=None)
+    loss = dict(axes_of(figure._figure([one], [None])))["loss (nats)"]
+    assert [*curves(loss)] == ["training"]
+
+
+def test_the_confusion_matrix(run):
+    one = run(classes=["setosa", "a class with a very long name: 1", "$x$"])
+    matrix = dict(axes_of(figure._figure([one], [None])))["true class"]
+    assert matrix.get_xlabel() == "predicted class"
+    counts = [int(text.get_text()) for text in matrix.texts]
+    assert counts == [9, 1, 1, 1, 9, 1, 1, 1, 9]
+    names = [label.get_text() for label in matrix.get_yticklabels()]
+    assert names == ["setosa", "a class wi…g name: 1", "$x$"]
+    np.testing.assert_allclose(matrix.images[0].get_array(), one.confusion / 11)
+
+
+def test_the_regions_and_the_rows(run):
+    one = run(classes=("no", "_yes"), features=("width", "height"))
+    panels = dict(axes_of(figure._figure([one], [plane()])))
+    regions = panels["height"]
+    assert regions.get_xlabel() == "width"
+    predicted = regions.images[0].get_array()
+    assert predicted[10, 10] == 1 and predicted[-10, -10] == 0  # upper left, lower right
+    assert [len(rows.get_offsets()) for rows in regions.collections] == [0, 2]
+    legend = [text.get_text().strip() for text in regions.get_legend().get_texts()]
+    assert legend == ["no", "_yes"]
+
+
+def test_several_runs_stand_side_by_side_on_the_same_axes(run):
+    running = run(history(5), status="running", results=None, best_epoch=2)
+    picture = figure._figure([run(), running], [plane(), None])
+    assert [part.get_suptitle().split("\n")[1] for part in picture.subfigs] == [
+        "finished, 30 epochs, best 12, test accuracy 90.00%",
+        "running, 5 epochs, best 2",
+    ]
+    for title in ("loss (nats)", "accuracy (%)", "learning rate"):
+        one, other = (axes for label, axes in axes_of(picture) if label == title)
+        assert one.get_xlim() == other.get_xlim() == (0.5, 30.5)
+        assert one.get_ylim() == other.get_ylim()
+        low, high = one.get_ylim()
+        for axes in (one, other):
+            drawn = [line for line in axes.lines if "best" not in line.get_label()]
+            assert all(low <= value <= high for line in drawn for value in line.get_ydata())
+    texts = [text.get_text() for axes in picture.axes if not axes.axison for text in axes.texts]
+    assert texts == ["no test results", "no decision regions"]
+
+
+@pytest.mark.parametrize("epochs", [1, 30])
+def test_ticks_of_epochs_are_whole(run, epochs):
+    picture = figure._figure([run(history(epochs))], [None])
+    ticks = dict(axes_of(picture))["loss (nats)"].get_xticks()
+    assert all(tick == round(tick) for tick in ticks)
+
+
+def test_labels_do_not_overlap(run):
+    """With long names and many classes, for each row of labels, and for the axes themselves."""
+    names = [f"a rather long class name, number {i}" for i in range(25)]
+    picture = figure._figure([run(classes=names, features=("a", "b"))], [plane()])
+    picture.savefig(io.BytesIO(), format="png")
+    axes = dict(axes_of(picture))["true class"]
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        boxes = [label.get_window_extent() for label in labels]
+        assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:], strict=False))
+        assert len({label.get_text() for label in labels}) == 25
+    boxes = [
+        a.get_tightbbox() for label, a in axes_of(picture) if label != "share of the true class"
+    ]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    whole = picture.bbox
+    assert all(b.x0 >= 0 and b.y0 >= 0 and b.x1 <= whole.x1 and b.y1 <= whole.y1 for b in boxes)
+
+
+def test_names_that_the_font_cannot_write_or_that_look_like_maths(run):
+    one = run(classes=("山", "$\\foo$"), features=("$a", "b_c"))
+    assert saved("png", [one], [plane()]).startswith(b"\x89PNG")
+
+
+def test_more_classes_than_can_be_labelled(run):
+    one = run(classes=[str(i) for i in range(150)])
+    assert not dict(axes_of(figure._figure([one], [None])))["true class"].texts
