@@ -49,7 +49,7 @@ class ELU(Function):
         return np.where(x > 0, x, self.a * np.expm1(np.minimum(x, 0)))
 
     def backward(self, gy):
-        return np.where(self.x <= 0, gy * self.a * np.exp(np.minimum(self.x, 0)), gy)
+        return np.where(self.x <= 0, gy * self.a * np.exp(self.x), gy)
 
 
 class GELU(Function):

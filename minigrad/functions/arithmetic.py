@@ -132,11 +132,9 @@ class Matmul(Function):
         if b.ndim == 1:
             gy, b = gy[..., None], b[:, None]
         if a.ndim == 1:
-            gy, a = gy[..., None, :] if self.b.ndim > 1 else gy[None], a[None]
+            gy, a = gy[..., None, :], a[None]
         ga = gy @ b.swapaxes(-1, -2) if self.needs[0] else None
         gb = a.swapaxes(-1, -2) @ gy if self.needs[1] else None
-        if ga is not None and self.a.ndim == 1:
-            ga = ga[..., 0, :]
         if gb is not None and self.b.ndim == 1:
             gb = gb[..., 0]
         return ga, gb
