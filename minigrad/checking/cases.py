@@ -746,6 +746,7 @@ CROSS_ENTROPY = [
     )
 ]
 SQUARE = targets((), n=C)  # as many rows as classes
+SIGNED = [2.0, -1.0, 0.5]  # PyTorch takes negative weights too
 CROSS_ENTROPY += [
     loss(
         "cross_entropy",
@@ -759,12 +760,23 @@ CROSS_ENTROPY += [
     )
     for kind in SQUARE
     for options in combinations(
-        weight=(None,),
+        weight=(None, SIGNED),
         ignore_index=(None,),
         label_smoothing=(0.0,),
         reduction=("mean",),
         from_probabilities=(False, True),
     )
+]
+CROSS_ENTROPY += [  # a class that counts nothing may have the probability 0
+    Case(
+        "cross_entropy",
+        lambda p, t=t: F.cross_entropy(p, t, from_probabilities=True),
+        lambda torch, p: -p.diagonal().log().mean(),
+        shapes=[],
+        kinks=[[np.eye(C)], [np.eye(C)[[2, 1, 0]]]],
+        note=f"certain of the diagonal, t {t.shape}",
+    )
+    for t in (np.arange(C), np.eye(C))
 ]
 
 
