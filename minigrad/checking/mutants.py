@@ -112,10 +112,14 @@ def rows_by_function(cases: Iterable[Case]) -> dict[type[Function], list[Row]]:
 
 
 def _nodes(row: Row) -> list[Function]:
-    """Return the nodes of the graph that the row makes."""
     case, shapes = row
+    return nodes_of(case.f, case.inputs(shapes))
+
+
+def nodes_of(f: Callable, inputs: list[np.ndarray]) -> list[Function]:
+    """Return the nodes of the graph that f makes of the inputs."""
     found: list[Function] = []
-    todo = [case.f(*_leaves(case.inputs(shapes)))]
+    todo = [f(*_leaves(inputs))]
     while todo:
         node = todo.pop().node
         if node is not None and node not in found:
