@@ -46,6 +46,13 @@ def run(command, tmp_path):
     ).stdout
 
 
+def write_files(page, folder):
+    """Write the snippets that begin with the name of a file, such as `# ops.py`, to that file."""
+    for block in blocks(page, "python"):
+        if name := re.match(r"# (\w+\.py)\n", block):
+            (folder / name[1]).write_text(block, encoding="utf-8")
+
+
 def matches(shown, printed):
     """Compare two outputs: numbers may differ from machine to machine, `…` stands for anything."""
     pattern = re.escape(re.sub(r"\d[\d,.]*(e[-+]?\d+)?", "0", shown.strip()))
@@ -65,11 +72,12 @@ def test_every_block_is_of_a_kind_that_is_executed(page):
 
 
 @pytest.mark.parametrize(
-    ("command", "output"),
-    [pair for page in PAGES for pair in commands(page)],
-    ids=lambda text: text.splitlines()[0][:60] if text else "",
+    ("page", "command", "output"),
+    [(page, *pair) for page in PAGES for pair in commands(page)],
+    ids=lambda text: getattr(text, "name", text).partition("\n")[0][:60],
 )
-def test_console_snippets(command, output, tmp_path):
+def test_console_snippets(page, command, output, tmp_path):
+    write_files(page, tmp_path)
     printed = run(command, tmp_path)
     assert matches(output, printed), printed
 
