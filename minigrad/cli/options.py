@@ -87,3 +87,59 @@ def choose(data: str, options: dict) -> tuple[dict, dict]:
     if isinstance(chosen["hidden"], str):
         chosen["hidden"] = _widths(None, None, chosen["hidden"])
     return chosen, chosen_by_data
+
+
+# ---- how a file is read ------------------------------------------------------------------------
+
+label = click.option(
+    "--label", metavar="NAME|INDEX", show_default="the last", help="Column of the class."
+)
+delimiter = click.option(
+    "--delimiter",
+    type=click.Choice([",", ";", "tab", "|"]),
+    show_default="detected",
+    help="What stands between the columns.",
+)
+header = click.option(
+    "--header",
+    type=click.Choice(["yes", "no", "auto"]),
+    default="auto",
+    show_default=True,
+    help="Whether the first line names the columns.",
+)
+one_hot = click.option(
+    "--one-hot",
+    multiple=True,
+    metavar="COL",
+    show_default="none",
+    help="Text column; a feature for each value.",
+)
+drop = click.option(
+    "--drop", multiple=True, metavar="COL", show_default="none", help="Column to leave out."
+)
+missing = click.option(
+    "--missing",
+    type=click.Choice(["error", "drop", "mean"]),
+    default="error",
+    show_default=True,
+    help="Refuse missing values, leave their rows out, or fill in the mean of the training rows.",
+)
+scale = click.option(
+    "--scale",
+    type=click.Choice(["standard", "minmax", "none"]),
+    default="standard",
+    show_default=True,
+    help="Features with mean 0 and deviation 1, from 0 to 1, or as they are.",
+)
+
+# ---- what is printed ---------------------------------------------------------------------------
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors and the result only.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Print more.")
+
+
+def check_verbosity(quiet: bool, verbose: bool) -> None:
+    """Refuse -q together with -v."""
+    if quiet and verbose:
+        raise click.UsageError("-q and -v exclude each other; give one of them")
