@@ -5,8 +5,11 @@ import click
 from .. import __version__
 from .command import HELP
 from .datasets import datasets
+from .evaluate import evaluate
 from .gradcheck import gradcheck
+from .inspect import inspect
 from .plot import plot
+from .predict import predict
 from .train import train
 
 
@@ -19,4 +22,7 @@ def main():
 main.add_command(train)
 main.add_command(datasets)
 main.add_command(gradcheck)
+main.add_command(predict)
+main.add_command(evaluate)
+main.add_command(inspect)
 main.add_command(plot)
