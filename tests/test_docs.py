@@ -19,18 +19,17 @@ def blocks(page, kind):
     return [body for language, body in FENCE.findall(page.read_text("utf-8")) if language == kind]
 
 
-def commands(page):
-    """Yield each `$ command` of the console blocks with the output that stands below it."""
-    for block in blocks(page, "console"):
-        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
-            command, _, output = part.partition("\n")
-            yield command, output
+def commands(block):
+    """Yield each `$ command` of a console block with the output that stands below it."""
+    for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+        command, _, output = part.partition("\n")
+        yield command, output
 
 
 def run(command, tmp_path):
     """Run a command line as a reader would, with `minigrad` on the path."""
-    shim = tmp_path / "bin" / "minigrad"
-    shim.parent.mkdir()
+    shim = tmp_path.parent / f"{tmp_path.name}-bin" / "minigrad"
+    shim.parent.mkdir(exist_ok=True)
     shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m minigrad "$@"\n')
     shim.chmod(0o755)
     path = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
@@ -44,13 +43,6 @@ def run(command, tmp_path):
         encoding="utf-8",
         timeout=120,
     ).stdout
-
-
-def write_files(page, folder):
-    """Write the snippets that begin with the name of a file, such as `# ops.py`, to that file."""
-    for block in blocks(page, "python"):
-        if name := re.match(r"# (\w+\.py)\n", block):
-            (folder / name[1]).write_text(block, encoding="utf-8")
 
 
 def matches(shown, printed):
@@ -72,14 +64,15 @@ def test_every_block_is_of_a_kind_that_is_executed(page):
 
 
 @pytest.mark.parametrize(
-    ("page", "command", "output"),
-    [(page, *pair) for page in PAGES for pair in commands(page)],
-    ids=lambda text: getattr(text, "name", text).partition("\n")[0][:60],
+    "block",
+    [block for page in PAGES for block in blocks(page, "console")],
+    ids=lambda block: block.splitlines()[0][:60],
 )
-def test_console_snippets(page, command, output, tmp_path):
-    write_files(page, tmp_path)
-    printed = run(command, tmp_path)
-    assert matches(output, printed), printed
+def test_console_snippets(block, tmp_path):
+    """The commands of a block run one after the other, in one folder."""
+    for command, output in commands(block):
+        printed = run(command, tmp_path)
+        assert matches(output, printed), f"$ {command}\n{printed}"
 
 
 def test_the_output_of_train_is_the_one_shown(tmp_path):

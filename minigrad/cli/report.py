@@ -14,11 +14,16 @@ from tqdm import tqdm
 
 from .. import __version__, nn
 from ..data import Dataset
-from ..training import Epoch, Evaluation
+from ..training import Epoch, Evaluation, Trainer
 from .output import event, on_terminal, remark
 from .tables import result_fields, result_tables
 
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+SCALED = {
+    "standard": "standardised by the mean and deviation of the training rows",
+    "minmax": "from 0 to 1 between the ends of the training rows",
+    "none": "as they are",
+}
 
 
 class Report:
@@ -56,11 +61,10 @@ class Report:
         )
         split = ", ".join(f"{count} {part}" for part, count in sizes.items())
         click.echo(f"split: {split} rows; stratified, seed {options['seed']}")
-        click.echo("features: standardised by the mean and deviation of the training rows")
-        told = {
-            key: value for key, value in options.items() if key != "seed" and value is not False
-        }
-        click.echo(f"options: {', '.join(_option(*item) for item in told.items())}")
+        for note in dataset.notes:
+            click.echo(note)
+        click.echo(f"features: {SCALED[options['scale']]}")
+        click.echo(f"options: {', '.join(_option(*i) for i in options.items() if _told(*i))}")
         if own:
             defaults = ", ".join(_option(*item) for item in own.items())
             click.echo(f"of these, own defaults of {dataset.name}: {defaults}")
@@ -68,13 +72,14 @@ class Report:
         click.echo(nn.summary(model, parts[0].x.shape[1:]) + "\n")
 
     @contextlib.contextmanager
-    def progress(self, epochs: int) -> Iterator[Callable[[Epoch], None]]:
+    def progress(self, trainer: Trainer) -> Iterator[Callable[[Epoch], None]]:
         """Yield what to call after each epoch: it moves a bar or, without a terminal, prints."""
+        epochs, done = trainer.epochs, len(trainer.history)
         bar = not self.quiet and on_terminal()
         started = time.perf_counter()
         shown = contextlib.nullcontext()  # no bar, no tqdm: an interrupt cannot meet it half made
         if bar:
-            shown = tqdm(total=epochs, bar_format=BAR, dynamic_ncols=True)
+            shown = tqdm(total=epochs, initial=done, bar_format=BAR, dynamic_ncols=True)
         with shown as meter:
 
             def on_epoch(epoch: Epoch) -> None:
@@ -94,18 +99,41 @@ class Report:
         if self.verbose:
             remark(f"trained in {time.perf_counter() - started:.2f} s")
 
-    def result(self, names: tuple[str, ...], test: Evaluation) -> None:
-        """Tell how the model does on the test rows."""
+    def saved(self, folder: str) -> None:
+        """Tell where the run was written: on stderr, for its number differs from run to run."""
+        if not self.quiet:
+            remark(f"wrote {click.format_filename(folder)}")
+
+    def result(self, names: tuple[str, ...], test: Evaluation, trainer: Trainer) -> None:
+        """Tell how the model does on the test rows, and from which epoch its weights are."""
+        trained, best = len(trainer.history), trainer.best
+        epoch = best.epoch if best else trained
         if self.as_json:
-            fields = result_fields(names, test.confusion)
+            fields = {"epoch": epoch, "epochs": trained, **result_fields(names, test.confusion)}
             event("result", test_accuracy=test.accuracy, test_loss=test.loss, **fields)
             return
         hits, rows = np.trace(test.confusion), test.confusion.sum()
         click.echo(
-            f"test accuracy {test.accuracy:.2%} ({hits} of {rows} rows), loss {test.loss:.4f}"
+            f"test accuracy {test.accuracy:.2%} ({hits} of {rows} rows), loss {test.loss:.4f}, "
+            f"epoch {epoch} of {trained}"
         )
-        if not self.quiet:
-            click.echo("\n" + result_tables(names, test.confusion))
+        if self.quiet:
+            return
+        click.echo("\n" + result_tables(names, test.confusion))
+        why = f"its validation loss, {best.val_loss:.4f}, is the lowest" if best else "the last"
+        stopped = "" if trained == trainer.epochs else f"; stopped by patience {trainer.patience}"
+        click.echo(f"\nthe weights are those of epoch {epoch} of {trained}: {why}{stopped}")
+
+
+# Not told: what is told elsewhere, and what is as if it were not there.
+ELSEWHERE = ("seed", "scale", "header", "checkpoint_every")
+NEUTRAL = {"schedule": "constant", "warmup": 0.0, "accumulate": 1, "missing": "error"}
+
+
+def _told(name: str, value) -> bool:
+    """Return whether an option is told."""
+    unset = value is None or value is False or (value == () and name != "hidden")
+    return not unset and name not in ELSEWHERE and value != NEUTRAL.get(name)
 
 
 def _option(name: str, value) -> str:

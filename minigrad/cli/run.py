@@ -1,20 +1,42 @@
-"""What `minigrad train` does, in order, and how it is reported."""
+"""What `minigrad train` and `minigrad resume` do, in order, and how it is reported."""
 
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import click
 import numpy as np
 
+from .. import __version__, nn, optim, training
 from .. import data as sets
-from .. import nn, optim, training
+from ..errors import ArgumentError, DataError, DivergedError
+from ..training import runs
+from .command import INTERRUPTED
+from .output import remark
 from .report import Report
 
+READING = ("label", "delimiter", "header", "one_hot", "drop", "missing")
+SAVING = ("out", "overwrite", "no_save")
 
-def run(name: str, options: dict, own: dict, *, as_json: bool, quiet: bool, verbose: bool) -> None:
-    """Load, split, scale, train and test; `own` are the options that the data set chose."""
-    report = Report(as_json, quiet, verbose)
-    dtype = np.dtype(options["dtype"])
-    dataset = sets.load(name, dtype=dtype)
-    rng = np.random.default_rng(options["seed"])
+
+class Setup(NamedTuple):
+    """What the options describe, before the first step."""
+
+    dataset: sets.Dataset
+    parts: tuple[sets.Dataset, sets.Dataset, sets.Dataset]
+    trainer: training.Trainer
+    classifier: training.Classifier
+
+
+def set_up(source: str, options: dict) -> Setup:
+    """Load, split and scale the data, and build the network and its Trainer."""
+    dtype, rng = np.dtype(options["dtype"]), np.random.default_rng(options["seed"])
+    dataset = sets.load(source, dtype=dtype, **{name: options[name] for name in READING})
     parts = sets.split(dataset, test=options["test_fraction"], val=options["val_fraction"], rng=rng)
-    scaling = sets.Scaling.fit(parts[0].x)
+    scaling = sets.Scaling.fit(parts[0], options["scale"])
     train, val, test = (scaling.apply(part) for part in parts)
     model, loss = network(train, options, rng)
     optimizer = optim.SGD(
@@ -24,20 +46,14 @@ def run(name: str, options: dict, own: dict, *, as_json: bool, quiet: bool, verb
         weight_decay=options["weight_decay"],
         nesterov=options["nesterov"],
     )
-    report.start(dataset, (train, val, test), options, own, model)
-    with report.progress(options["epochs"]) as on_epoch:
-        training.fit(
-            model,
-            train,
-            val,
-            loss=loss,
-            optimizer=optimizer,
-            epochs=options["epochs"],
-            batch_size=options["batch_size"],
-            rng=rng,
-            on_epoch=on_epoch,
-        )
-    report.result(dataset.class_names, training.evaluate(model, test, loss=loss))
+    names = ("epochs", "batch_size", "accumulate", "clip_grad", "schedule", "warmup", "patience")
+    settings = {name: options[name] for name in names}
+    trainer = training.Trainer(
+        model, train, val, loss=loss, optimizer=optimizer, rng=rng, **settings
+    )
+    copy = network(train, options, np.random.default_rng(0))[0]
+    classifier = training.Classifier(copy, dataset.schema, scaling)
+    return Setup(dataset, (train, val, test), trainer, classifier)
 
 
 def network(train: sets.Dataset, options: dict, rng: np.random.Generator):
@@ -51,4 +67,208 @@ def network(train: sets.Dataset, options: dict, rng: np.random.Generator):
         rng=rng,
         dtype=np.dtype(options["dtype"]),
     )
-    return model, nn.CrossEntropy(label_smoothing=options["label_smoothing"])
+    weight = options.get("class_weight")  # `gradcheck --data` has no such option
+    if weight == "balanced":
+        weight = training.balanced_weights(train)
+    elif weight is not None:
+        weight = training.named_weights(weight, train.class_names)
+    return model, nn.CrossEntropy(weight=weight, label_smoothing=options["label_smoothing"])
+
+
+def run(
+    source: str,
+    options: dict,
+    origins: dict,
+    own: dict,
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Train from the start; `own` are the options that the data set chose."""
+    report = Report(as_json, quiet, verbose)
+    setup = set_up(source, options)
+    if options["init_from"]:
+        start_from(setup.trainer.model, options["init_from"])
+    recorder = None
+    if not options["no_save"]:
+        about = describe(source, setup, options, origins)
+        path = runs.create(options["out"], about["data"]["name"], options["overwrite"])
+        every = options["checkpoint_every"]
+        recorder = runs.Recorder(path, setup.trainer, setup.classifier, about, every)
+        recorder.start(options["overwrite"])
+    kept = {name: value for name, value in options.items() if name not in SAVING}
+    report.start(setup.dataset, setup.parts, kept, own, setup.trainer.model)
+    finish(setup, recorder, report)
+
+
+def resume(path: str, epochs: int | None, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Go on with a run from its last checkpoint, to its end or to `epochs`."""
+    report = Report(as_json, quiet, verbose)
+    header, arrays = runs.read_checkpoint(path)
+    about = {name: header[name] for name in ("data", "options", "origins", "path", "versions")}
+    check_versions(path, about["versions"])
+    options = {k: tuple(v) if isinstance(v, list) else v for k, v in about["options"].items()}
+    if epochs is not None:
+        done = len(header["state"]["history"])
+        check_epochs(path, options, done, epochs)
+        options["epochs"] = epochs
+        about["options"]["epochs"], about["origins"]["epochs"] = epochs, "resume"
+    source = about["path"] or about["data"]["source"]
+    setup = set_up(source, options)
+    found = runs.fingerprint(setup.dataset)
+    if found != about["data"]["sha256"]:
+        raise DataError(
+            path,
+            f"the data of {source} has changed since the run began",
+            f"SHA-256 {found[:12]}…, then {about['data']['sha256'][:12]}…",
+            "bring back the data of then, or start anew with minigrad train --init-from",
+        )
+    setup.trainer.load_state(header["state"], arrays)
+    recorder = runs.Recorder(
+        path, setup.trainer, setup.classifier, about, options["checkpoint_every"]
+    )
+    recorder.go_on()
+    report.start(setup.dataset, setup.parts, options, {}, setup.trainer.model)
+    finish(setup, recorder, report)
+
+
+def describe(source: str, setup: Setup, options: dict, origins: dict) -> dict:
+    """Return what a run folder tells of its data, options and versions."""
+    dataset, sizes = setup.dataset, map(len, setup.parts)
+    return {
+        "data": {
+            "source": source,
+            "name": dataset.name,
+            "sha256": runs.fingerprint(dataset),
+            "rows": len(dataset),
+            "features": list(dataset.feature_names),
+            "classes": list(dataset.class_names),
+            "split": dict(zip(("training", "validation", "test"), sizes, strict=True)),
+        },
+        "options": {k: v for k, v in options.items() if k not in SAVING},
+        "origins": {k: v for k, v in origins.items() if k in options and k not in SAVING},
+        "path": os.path.abspath(source) if os.path.exists(source) else None,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a run's bytes depend on, and Python's."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"minigrad": __version__, "numpy": np.__version__, "python": python}
+
+
+def check_versions(path: str, then: dict) -> None:
+    """Refuse to go on with a run under another minigrad or NumPy: its bytes would differ."""
+    now = versions()
+    for name in ("minigrad", "numpy"):
+        if then[name] != now[name]:
+            raise DataError(
+                path,
+                f"the run began with another version of {name}",
+                f"{then[name]}, now {now[name]}",
+                f"install {name}=={then[name]}, or start anew with minigrad train --init-from",
+            )
+
+
+def check_epochs(path: str, options: dict, done: int, epochs: int) -> None:
+    """Refuse a number of epochs that the run cannot have had from the start."""
+    if epochs < done:
+        raise ArgumentError(
+            path,
+            f"--epochs {epochs} is less than the run has already trained",
+            f"{done} epochs are done",
+            "give more",
+        )
+    if options["schedule"] != "constant" and epochs != options["epochs"]:
+        raise ArgumentError(
+            path,
+            f"--epochs would change the {options['schedule']} schedule behind the steps taken",
+            f"it was laid out for {options['epochs']} epochs",
+            "resume without --epochs, or start anew with minigrad train --init-from",
+        )
+
+
+def start_from(model: nn.Module, path: str) -> None:
+    """Give the model the parameters of a saved one of the same network."""
+    saved = training.load(path)
+    try:
+        model.load_state_dict(saved.model.state_dict())
+    except ArgumentError as error:
+        raise ArgumentError(
+            "--init-from",
+            f"the network of {path} is another one",
+            error.args[2],
+            "give the same --hidden, for data of as many features and classes",
+        ) from error
+
+
+class Interrupted(Exception):
+    """Leaves the training loop after a step."""
+
+
+def finish(setup: Setup, recorder: runs.Recorder | None, report: Report) -> None:
+    """Train to the end, keep the checkpoints, and report the test."""
+    trainer = setup.trainer
+
+    def on_step() -> None:
+        if recorder:
+            recorder.on_step()
+        if asked():
+            raise Interrupted
+
+    def on_epoch(epoch: training.Epoch) -> None:
+        progress(epoch)
+        if recorder:
+            recorder.on_epoch()
+
+    try:
+        with interruptible() as asked, report.progress(trainer) as progress:
+            trainer.run(on_epoch, on_step)
+    except DivergedError:
+        if recorder:
+            recorder.tell("diverged")
+        raise
+    except Interrupted:
+        stop(trainer, recorder)
+    if recorder:
+        recorder.checkpoint()
+    trainer.use_best()
+    test = training.evaluate(trainer.model, setup.parts[2], loss=trainer.loss)
+    if recorder:
+        results = {"test_loss": test.loss, "test_accuracy": test.accuracy}
+        recorder.finish({**results, "confusion": test.confusion.tolist()})
+        report.saved(recorder.path)
+    report.result(setup.dataset.class_names, test, trainer)
+
+
+def stop(trainer: training.Trainer, recorder: runs.Recorder | None) -> None:
+    """End an interrupted run with its last checkpoint, and say how to go on."""
+    after = f"Interrupted after step {trainer.optimizer.steps}"
+    if recorder is None:
+        remark(f"{after}; nothing was saved.")
+    else:
+        recorder.checkpoint()
+        recorder.tell("interrupted")
+        remark(f"{after}. Go on with: minigrad resume {click.format_filename(recorder.path)}")
+    click.get_current_context().exit(INTERRUPTED)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells whether Ctrl-C or SIGTERM came; a second one stops at once."""
+    came = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def handle(number, frame) -> None:
+        came.append(number)
+        for again in numbers:
+            signal.signal(again, signal.default_int_handler)
+
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

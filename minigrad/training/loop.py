@@ -71,14 +71,14 @@ def train_step(
         value = loss(z, t)
         if not math.isfinite(value.item()):
             wrong = f"the loss is {value.item()} at step {optimizer.steps + 1}"
-            raise diverged(wrong, model, optimizer, x, "the batch")
+            raise diverged(wrong, model, optimizer, x)
         value.backward(mass / sum(masses))  # backward: 1, or the part's share of the mean
         sums.add(value.item(), mass, z.data, t)
     params = [p for group in optimizer.param_groups for p in group["params"]]
     norm = clip_grad_norm(params, clip_grad)
     if not math.isfinite(norm):
         wrong = f"the gradient is {norm} at step {optimizer.steps + 1}"
-        raise diverged(wrong, model, optimizer, x, "the batch")
+        raise diverged(wrong, model, optimizer, x)
     optimizer.step()  # update
     sums.steps += 1
     sums.grad_norm += norm
@@ -144,16 +144,14 @@ def _mass(loss: Module, t: np.ndarray) -> float:
     return len(kept) if weight is None else float(np.asarray(weight, dtype=float)[kept].sum())
 
 
-def diverged(
-    wrong: str, model: Module, optimizer: SGD, x: np.ndarray, source: str
-) -> DivergedError:
+def diverged(wrong: str, model: Module, optimizer: SGD, x: np.ndarray) -> DivergedError:
     """Say where the first non-finite number is: in the data, in a layer, or in the loss alone."""
     if not np.isfinite(x).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(x.reshape(len(x), -1)))[0])
         return DivergedError(
             "train",
             f"{wrong}, because the data holds {x[row].flat[column]}",
-            f"row {row} of {source}, feature {column}",
+            f"row {row} of the batch, feature {column}",
             "remove or replace such values before training",
         )
     names = {module: name for name, module in model.named_modules()}

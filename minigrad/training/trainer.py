@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data import Dataset
-from ..errors import ArgumentError, message, warn_once
+from ..errors import ArgumentError, DivergedError, message, warn_once
 from ..functions.activations import Softmax
 from ..nn import CrossEntropy, Module, ReLU, evaluating, watching
 from ..optim import SGD
@@ -36,8 +36,7 @@ class Trainer:
     Args:
         model: maps x (N, …) to logits (N, C); it is left in training mode.
         train: the rows to learn from.
-        val: the rows to judge each epoch by, in eval mode. With them the model ends with the
-            parameters of the epoch whose validation loss was lowest, without them with the last.
+        val: the rows to judge each epoch by, in eval mode; nothing is learned from them.
         loss: takes logits (N, C) and class indices (N,) and returns their mean.
         optimizer: holds the model's parameters.
         epochs: how often to go through the training rows.
@@ -119,7 +118,7 @@ class Trainer:
         on_epoch: Callable[[Epoch], None] = lambda epoch: None,
         on_step: Callable[[], None] = lambda: None,
     ) -> History:
-        """Train to the end, and give the model its best parameters.
+        """Train to the end; the model has its last parameters then, see `use_best`.
 
         on_step is called after each step and on_epoch after each epoch. Either may raise to stop
         the run: the state is whole then, and `run` goes on from it.
@@ -127,6 +126,9 @@ class Trainer:
         Raises:
             DivergedError: a loss or a gradient is not finite; that step is not taken.
         """
+        _check_finite(self.train, "training")
+        if self.val is not None:
+            _check_finite(self.val, "validation")
         _warn_of_majority(self.train)
         if not self.optimizer.steps:
             _warn_of_probabilities(self.model, self.loss, self.train.x[: self.batch_size])
@@ -146,11 +148,14 @@ class Trainer:
             if not math.isfinite(last.loss):
                 steps = self.optimizer.steps
                 wrong = f"the loss is {last.loss} after the last step, number {steps}"
-                raise diverged(wrong, self.model, self.optimizer, x, "the training set")
-        if self.best:
-            self.model.load_state_dict(self.best.state)
+                raise diverged(wrong, self.model, self.optimizer, x)
         _warn_of_dead_relus(self.model, self.train.x[:LOOK])
         return self.history
+
+    def use_best(self) -> None:
+        """Give the model the parameters of the best epoch; the run cannot go on from them."""
+        if self.best:
+            self.model.load_state_dict(self.best.state)
 
     def _step(self) -> None:
         rows = self.order[self.sums.rows :][: self.batch_size * self.accumulate]
@@ -181,8 +186,7 @@ class Trainer:
             judged = evaluate(self.model, self.val, loss=self.loss)
             if not math.isfinite(judged.loss):
                 wrong = f"the validation loss is {judged.loss} after step {self.optimizer.steps}"
-                source = "the validation set"
-                raise diverged(wrong, self.model, self.optimizer, self.val.x, source)
+                raise diverged(wrong, self.model, self.optimizer, self.val.x)
         epoch = Epoch(
             epoch=len(self.history) + 1,
             train_loss=sums.loss / sums.mass,
@@ -262,7 +266,10 @@ def fit(
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     **options,
 ) -> History:
-    """Train a classifier, and return what happened: `Trainer(…).run(on_epoch)`.
+    """Train a classifier, and return what happened.
+
+    With validation rows the model ends with the parameters of the epoch whose validation loss was
+    lowest, without them with the last.
 
     Args:
         model, train, val: see Trainer.
@@ -273,7 +280,23 @@ def fit(
         DivergedError: a loss or a gradient is not finite.
         ArgumentError: there is nothing to do, or options exclude each other.
     """
-    return Trainer(model, train, val, **options).run(on_epoch)
+    trainer = Trainer(model, train, val, **options)
+    history = trainer.run(on_epoch)
+    trainer.use_best()
+    return history
+
+
+def _check_finite(part: Dataset, name: str) -> None:
+    """Refuse features that would make every loss NaN: that is not the learning rate's fault."""
+    bad = ~np.isfinite(part.x)
+    if bad.any():
+        row, column = (int(i) for i in np.argwhere(bad)[0])
+        raise DivergedError(
+            "train",
+            f"the {name} rows hold {part.x[row, column]}",
+            f"row {row}, feature {part.feature_names[column]!r}, {np.count_nonzero(bad)} in all",
+            "remove or replace such values before training",
+        )
 
 
 # ---- warnings: what trains silently and is almost certainly a mistake --------------------------

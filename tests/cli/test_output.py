@@ -14,8 +14,8 @@ IRIS = """\
 iris: 150 rows, 4 features, 3 classes (setosa, versicolor, virginica)
 split: 105 training, 15 validation, 30 test rows; stratified, seed 0
 features: standardised by the mean and deviation of the training rows
-options: hidden 8, epochs 3, batch size 32, lr 0.1, weight decay 0.001, label smoothing 0.0, \
-activation relu, dropout 0.0, momentum 0.9, nesterov, dtype float32, test fraction 0.2, \
+options: hidden 8, activation relu, dropout 0.0, epochs 3, batch size 32, lr 0.1, momentum 0.9, \
+nesterov, weight decay 0.001, label smoothing 0.0, dtype float32, test fraction 0.2, \
 val fraction 0.1
 
 layer             output  parameters
@@ -38,9 +38,11 @@ confusion matrix \(row: true class, column: predicted class\)
 setosa    (         [ \d]\d){3}
 versicolor(         [ \d]\d){3}
 virginica (         [ \d]\d){3}
+
+the weights are those of epoch [123] of 3: its validation loss, \d\.\d{4}, is the lowest
 """
-RESULT = r"test accuracy (\d+\.\d\d)% \((\d+) of (\d+) rows\), loss \d+\.\d{4}\n"
-SMALL = ("iris", "--hidden", "8", "--epochs", "3", "--nesterov")
+RESULT = r"test accuracy (\d+\.\d\d)% \((\d+) of (\d+) rows\), loss \d+\.\d{4}, epoch [123] of 3\n"
+SMALL = ("iris", "--hidden", "8", "--epochs", "3", "--nesterov", "--no-save")
 EPOCH = (
     r"epoch \d+/3  loss \d+\.\d{4}  accuracy \d+\.\d\d%  val loss \d+\.\d{4}  "
     r"val accuracy \d+\.\d\d%"
@@ -131,7 +133,17 @@ def test_json_events(program):
     assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3]
     keys = ["event", *training.Epoch._fields]
     assert all([*epoch] == keys for epoch in epochs)
-    keys = ["event", "test_accuracy", "test_loss", "classes", "macro", "micro", "confusion"]
+    keys = [
+        "event",
+        "test_accuracy",
+        "test_loss",
+        "epoch",
+        "epochs",
+        "classes",
+        "macro",
+        "micro",
+        "confusion",
+    ]
     assert [*result] == keys
     assert result["event"] == "result"
     assert 0 <= result["test_accuracy"] <= 1
@@ -145,7 +157,7 @@ def test_json_numbers_are_those_of_the_report(cli):
     *_, result = cli("train", *SMALL, "--json").events
     out = cli("train", *SMALL).out
     assert f"test accuracy {result['test_accuracy']:.2%} " in out
-    assert f"rows), loss {result['test_loss']:.4f}\n" in out
+    assert f"rows), loss {result['test_loss']:.4f}, epoch {result['epoch']} of 3\n" in out
     for entry in result["classes"]:
         numbers = [f"{entry[key]:.3f}" for key in ("precision", "recall", "f1")]
         assert re.search(rf"^{entry['name']} +{' +'.join(numbers)} +{entry['support']}$", out, re.M)
@@ -193,7 +205,7 @@ def test_a_diverged_run_has_no_result(cli):
 
 @pytest.mark.parametrize("extra", [(), ("--json",)], ids=" ".join)
 def test_the_same_command_prints_the_same_bytes(program, extra):
-    args = ("--epochs", "5", "--dropout", "0.2", *extra)
+    args = ("--epochs", "5", "--dropout", "0.2", "--no-save", *extra)
     one, two = program(*args), program(*args)
     assert one == two and one.code == 0
 
@@ -209,4 +221,5 @@ def test_another_seed_gives_other_numbers(cli):
     "args", [(), ("moons", "--json"), ("iris", "-q"), ("faces",)], ids=" ".join
 )
 def test_train_py_prints_the_same_as_the_module(program, args):
+    args = (*args, "--no-save")
     assert program(*args) == program("train", *args, command=MODULE)

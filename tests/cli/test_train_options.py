@@ -1,12 +1,14 @@
 """`minigrad train`: each option reaches its place, and a wrong value is one clear line."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
 
 from minigrad import data, nn, optim, training
 from minigrad.cli.defaults import DEFAULTS, OWN_DEFAULTS
+from minigrad.errors import MinigradWarning
 
 IRIS = {
     "hidden": [64],
@@ -19,10 +21,28 @@ IRIS = {
     "nesterov": False,
     "weight_decay": 0.001,
     "label_smoothing": 0.0,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "clip_grad": None,
+    "accumulate": 1,
+    "class_weight": None,
+    "patience": None,
     "seed": 0,
     "dtype": "float32",
     "test_fraction": 0.2,
     "val_fraction": 0.1,
+    "scale": "standard",
+}
+# They do nothing to a built-in set; tests/cli/test_own_data.py and test_runs.py have them.
+ELSEWHERE = {
+    "init_from": None,
+    "label": None,
+    "delimiter": None,
+    "header": "auto",
+    "one_hot": [],
+    "drop": [],
+    "missing": "error",
+    "checkpoint_every": None,
 }
 
 
@@ -30,21 +50,27 @@ def by_library(name, o):
     """Train with the library as the command with the options `o` should: (history, test)."""
     rng, dataset = np.random.default_rng(o["seed"]), data.load(name, dtype=o["dtype"])
     parts = data.split(dataset, test=o["test_fraction"], val=o["val_fraction"], rng=rng)
-    scaling = data.Scaling.fit(parts[0].x)
+    scaling = data.Scaling.fit(parts[0].x, o["scale"])
     train, val, test = (scaling.apply(part) for part in parts)
     sizes = train.x.shape[1], o["hidden"], len(dataset.class_names)
     shape = {"activation": o["activation"], "dropout": o["dropout"]}
     model = nn.mlp(*sizes, **shape, rng=rng, dtype=o["dtype"])
-    loss = nn.CrossEntropy(label_smoothing=o["label_smoothing"])
+    weight = training.balanced_weights(train) if o["class_weight"] == "balanced" else None
+    if o["class_weight"] == "setosa=3":
+        weight = [3.0, 1.0, 1.0]
+    loss = nn.CrossEntropy(weight=weight, label_smoothing=o["label_smoothing"])
     sgd = {key: o[key] for key in ("lr", "momentum", "nesterov", "weight_decay")}
     how = {"optimizer": optim.SGD(model.parameters(), **sgd), "rng": rng, "loss": loss}
-    how |= {"epochs": o["epochs"], "batch_size": o["batch_size"]}
-    history = training.fit(model, train, val, **how)
+    names = ("epochs", "batch_size", "accumulate", "clip_grad", "schedule", "warmup", "patience")
+    how |= {name: o[name] for name in names}
+    with warnings.catch_warnings():  # some of these options kill units
+        warnings.simplefilter("ignore", MinigradWarning)
+        history = training.fit(model, train, val, **how)
     return history, training.evaluate(model, test, loss=loss)
 
 
 def iris(cli, *args):
-    result = cli("train", "iris", "--epochs", 2, "--json", *args)
+    result = cli("train", "iris", "--epochs", 2, "--json", "--no-save", *args)
     assert result.code == 0, result.err
     return result.events
 
@@ -62,6 +88,15 @@ EFFECTS = [
     ("--nesterov", {"nesterov": True}),
     ("--weight-decay 0", {"weight_decay": 0.0}),
     ("--label-smoothing 0.2", {"label_smoothing": 0.2}),
+    ("--schedule step", {"schedule": "step"}),
+    ("--schedule cosine", {"schedule": "cosine"}),
+    ("--warmup 0.5", {"warmup": 0.5}),
+    ("--clip-grad 0.1", {"clip_grad": 0.1}),
+    ("--accumulate 2", {"accumulate": 2}),
+    ("--class-weight setosa=3", {"class_weight": "setosa=3"}),
+    ("--lr 3 --epochs 40 --patience 1", {"lr": 3.0, "epochs": 40, "patience": 1}),
+    ("--scale minmax", {"scale": "minmax"}),
+    ("--scale none", {"scale": "none"}),
     ("--seed 1", {"seed": 1}),
     ("--dtype float64", {"dtype": "float64"}),
     ("--test-fraction 0.3", {"test_fraction": 0.3}),
@@ -75,7 +110,7 @@ def test_an_option_does_what_the_library_does(cli, args, changed):
     """The command prints the library's own numbers, to the last digit."""
     options = {**IRIS, **changed}
     run, *epochs, result = iris(cli, *args.split())
-    assert run["options"] == options
+    assert run["options"] == {**options, **ELSEWHERE}
     history, test = by_library("iris", options)
     assert epochs == [{"event": "epoch", **epoch._asdict()} for epoch in history]
     assert (result["test_accuracy"], result["test_loss"]) == (test.accuracy, test.loss)
@@ -89,7 +124,7 @@ def test_an_option_changes_the_result(cli, args, changed):
 
 def test_the_option_table_is_complete(cli):
     assert {key for _, changed in EFFECTS for key in changed} == set(IRIS)
-    assert iris(cli)[0]["options"] == IRIS
+    assert iris(cli)[0]["options"] == {**IRIS, **ELSEWHERE}
 
 
 def test_fractions_are_those_of_the_whole_set(cli):
@@ -99,8 +134,8 @@ def test_fractions_are_those_of_the_whole_set(cli):
 
 
 def test_the_order_of_the_options_changes_nothing(cli):
-    one = cli("train", "iris", "--lr", 0.2, "--epochs", 2, "--val-fraction", 0.2)
-    other = cli("train", "--val-fraction", 0.2, "--epochs", 2, "--lr", 0.2, "iris")
+    one = cli("train", "iris", "--lr", 0.2, "--epochs", 2, "--val-fraction", 0.2, "--no-save")
+    other = cli("train", "--no-save", "--val-fraction", 0.2, "--epochs", 2, "--lr", 0.2, "iris")
     assert one == other and one.code == 0
 
 
@@ -136,7 +171,7 @@ def test_the_defaults_that_datasets_lists_are_used_and_printed(cli, name):
 
 def test_a_given_option_goes_before_the_sets_own(cli):
     result = cli("train", "digits", "--hidden", "16", "--epochs", 1)
-    assert "options: hidden 16, epochs 1, " in result.out
+    assert "options: hidden 16, activation relu, dropout 0.0, epochs 1, " in result.out
     assert "of these, own defaults of digits: label smoothing 0.1\n" in result.out
 
 

@@ -88,30 +88,32 @@ def test_the_loss_alone():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_bad_values_in_the_data(value):
+@pytest.mark.parametrize("name", ["training", "validation"])
+def test_bad_values_in_the_data(name, value):
     model = nn.mlp(2, (), 2, rng=0)
     before = model.state_dict()
-    # fit's shuffle with seed 0 puts row 3 at this place in the only batch
-    place = np.random.default_rng(0).permutation(10).tolist().index(3)
+    sets = [with_value(1.0), with_value(1.0)]
+    sets[name == "validation"] = with_value(value)
     diverges(
-        f"train: the loss is nan at step 1, because the data holds {value}; "
-        f"row {place} of the batch, feature 1; remove or replace such values before training",
+        f"train: the {name} rows hold {value}; row 3, feature 'f1', 1 in all; "
+        "remove or replace such values before training",
         model,
-        with_value(value),
+        *sets,
     )
     assert_equal(model.state_dict(), before)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_bad_values_in_the_validation_set(value):
-    diverges(
-        "train: the validation loss is nan after step 2, because the data holds "
-        f"{value}; row 3 of the validation set, feature 1; remove or replace such values before "
-        "training",
-        nn.mlp(2, (), 2, rng=0),
-        with_value(1.0, n=20),
-        with_value(value),
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_bad_values_in_a_batch(value):
+    model, bad = nn.mlp(2, (), 2, rng=0), with_value(value)
+    optimizer, before = optim.SGD(model.parameters(), lr=0.1), model.state_dict()
+    with pytest.raises(DivergedError) as error:
+        training.train_epoch(model, nn.CrossEntropy(), optimizer, [(bad.x, bad.y)])
+    assert str(error.value) == (
+        f"train: the loss is nan at step 1, because the data holds {value}; "
+        "row 3 of the batch, feature 1; remove or replace such values before training"
     )
+    assert_equal(model.state_dict(), before)
 
 
 def test_the_last_step_of_a_fit_is_judged_by_the_validation_loss():

@@ -10,7 +10,7 @@ import pytest
 from minigrad import Tensor, data, nn, optim, training
 from minigrad.errors import ArgumentError, DivergedError, MinigradWarning
 
-TRAIN, VAL = (data.blobs(n, rng=s, dtype=np.float64) for n, s in ((50, 0), (20, 1)))
+TRAIN, VAL = (data.blobs(n, noise=0.8, rng=s, dtype=np.float64) for n, s in ((50, 0), (20, 1)))
 
 
 class Stop(Exception):
@@ -165,6 +165,8 @@ def test_a_gradient_that_is_not_finite(bad):
 def test_the_best_weights_are_used_at_the_end():
     run, states = trainer(lr=2.0, epochs=12), []
     history = run.run(on_epoch=lambda epoch: states.append(weights(run)))
+    assert weights(run) == states[-1]
+    run.use_best()
     losses = [epoch.val_loss for epoch in history]
     assert run.best.epoch == 1 + int(np.argmin(losses)) < 12
     assert weights(run) == states[run.best.epoch - 1]
@@ -183,6 +185,7 @@ def test_patience_stops_after_so_many_epochs_without_a_lower_loss():
 def test_without_validation_rows_the_last_weights_are_used():
     run, states = trainer(val=None), []
     run.run(on_epoch=lambda epoch: states.append(weights(run)))
+    run.use_best()
     assert run.best is None and weights(run) == states[-1]
 
 
@@ -248,11 +251,13 @@ def test_a_run_that_is_left_goes_on_itself():
     assert left.run() == whole.history and weights(left) == weights(whole)
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 3])
+@pytest.mark.parametrize("epochs", [1, 2, 8, 11])
 def test_more_epochs_than_at_first(epochs):
-    whole, first, second = trainer(), trainer(epochs=epochs), trainer()
+    whole, second = (trainer(lr=2.0, epochs=12) for _ in range(2))
+    first = trainer(lr=2.0, epochs=epochs)
     whole.run()
     first.run()
+    assert epochs != 11 or first.best.epoch < epochs
     second.load_state(*first.state())
     assert second.run() == whole.history and weights(second) == weights(whole)
 

@@ -1,0 +1,91 @@
+"""--config and --show-config: where the value of each option comes from.
+
+Flags go before the environment, the environment before the file, the file before the defaults.
+That order is Click's own, and so is the bookkeeping.
+"""
+
+import difflib
+import json
+import tomllib
+
+import click
+from click.core import ParameterSource
+
+HIDDEN = ("config", "show_config")
+
+
+def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str | None:
+    """Make the values of a TOML file the defaults of this command's options."""
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}; give a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.BadParameter(
+            f"{path}: it is no TOML; {error}; write lines such as lr = 0.05"
+        ) from error
+    known = {p.name: p for p in ctx.command.params if p.name not in HIDDEN}
+    values = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean {nearest[0]}?" if nearest else "see --help"
+            raise click.BadParameter(f"{path}: there is no option {key!r}; {remedy}")
+        parts = value if isinstance(value, list) else [value]
+        if not all(isinstance(part, (str, int, float)) for part in parts):
+            raise click.BadParameter(
+                f"{path}: {key} is neither a number, a text, true or false, nor a list of them"
+            )
+        several = getattr(known[name], "multiple", False)
+        values[name] = parts if several else ",".join(map(str, parts)) if value is parts else value
+    ctx.default_map = {**(ctx.default_map or {}), **values}
+    return path
+
+
+config = click.option(
+    "--config",
+    type=click.Path(dir_okay=False),
+    is_eager=True,
+    callback=_read,
+    metavar="FILE.toml",
+    show_default="none",
+    help="Values for options that are not given.",
+)
+show_config = click.option(
+    "--show-config", is_flag=True, help="Print the value and the origin of each option, and end."
+)
+
+
+def origins(ctx: click.Context, chosen_by_data: dict) -> dict[str, str]:
+    """Return for each option of the command where its value comes from."""
+    found = {}
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(parameter.name)
+        if source is ParameterSource.COMMANDLINE:
+            origin = "command line"
+        elif source is ParameterSource.ENVIRONMENT:
+            origin = f"environment, {ctx.auto_envvar_prefix}_{parameter.name.upper()}"
+        elif source is ParameterSource.DEFAULT_MAP:
+            origin = ctx.params["config"]
+        else:
+            origin = "the data set's default" if parameter.name in chosen_by_data else "default"
+        found[parameter.name] = origin
+    return found
+
+
+def show(values: dict, origins: dict[str, str]) -> None:
+    """Print the options as a TOML file, each with its origin in a comment."""
+    lines = []
+    for name, value in values.items():
+        if isinstance(value, tuple):
+            value = list(value)
+        unset = value is None
+        text = f"# {name} =" if unset else f"{name} = {json.dumps(value, ensure_ascii=False)}"
+        lines.append((text, origins[name]))
+    width = max(len(text) for text, _ in lines)
+    for text, origin in lines:
+        click.echo(f"{text:<{width}}  # {origin}")

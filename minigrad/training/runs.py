@@ -1,0 +1,206 @@
+"""A run folder: what a training run leaves behind, and from which it can be taken up again.
+
+best.npz      the classifier, with the parameters of the best epoch so far
+last.npz      the state of the run after its last checkpoint; a run goes on from it
+history.csv   a line for each epoch
+run.json      what was asked for, where it came from, and what came out
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from ..data import Dataset
+from ..errors import DataError
+from . import archive
+from .classifier import Classifier
+from .history import Epoch, History
+from .trainer import Trainer
+
+BEST, LAST, HISTORY, RUN = FILES = ("best.npz", "last.npz", "history.csv", "run.json")
+CONTENT = "run"  # what last.npz says that it holds
+INTERVAL = 1.0  # seconds between two checkpoints, at least
+
+
+def create(folder: str | None, name: str, overwrite: bool) -> str:
+    """Make the folder of a new run; return its path, `folder` or the next free runs/<name>-<n>.
+
+    Raises:
+        DataError: it cannot be made, or holds files and `overwrite` is False.
+    """
+    number = 1
+    while True:
+        path = folder or os.path.join("runs", f"{name}-{number}")
+        try:
+            os.makedirs(path)
+            return path
+        except FileExistsError as error:
+            number += 1
+            if folder is None:
+                continue
+            if not os.path.isdir(path):
+                raise _unusable(path, error.strerror) from error
+            if not overwrite and (there := sorted(os.listdir(path))):
+                raise DataError(
+                    path,
+                    "the folder of the run is not empty",
+                    f"it holds {', '.join(there[:4])}",
+                    "choose another --out, or pass --overwrite",
+                ) from error
+            return path
+        except OSError as error:
+            raise _unusable(path, error.strerror) from error
+
+
+def _unusable(path: str, why: str) -> DataError:
+    remedy = "choose a folder that you can write to with --out, or pass --no-save"
+    return DataError(path, "the folder of the run cannot be made", why, remedy)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return the SHA-256 of all that a run takes from its data: numbers, labels and names."""
+    digest = hashlib.sha256()
+    for part in (dataset, dataset.test):
+        if part is not None:
+            names = [part.feature_names, part.class_names, part.x.shape, str(part.x.dtype)]
+            digest.update(json.dumps(names).encode())
+            for i in range(0, len(part), 4096):  # memory-mapped features stay on the disk
+                digest.update(np.ascontiguousarray(part.x[i : i + 4096]))
+            digest.update(np.ascontiguousarray(part.y))
+    return digest.hexdigest()
+
+
+class Recorder:
+    """Writes the files of a run while it trains.
+
+    Args:
+        path: the run folder, which exists.
+        trainer: the run.
+        classifier: what best.npz holds; its model is another one than the trainer's.
+        about: what last.npz tells besides the state: all that it takes to set the run up again.
+        every: steps between two checkpoints; None writes one after each epoch. Closer together
+            than a second, they are left out.
+    """
+
+    def __init__(
+        self, path: str, trainer: Trainer, classifier: Classifier, about: dict, every: int | None
+    ):
+        self.path, self.trainer, self.classifier = path, trainer, classifier
+        self.about, self.every = about, every
+        self.started = self.written = time.monotonic()
+
+    def start(self, overwrite: bool) -> None:
+        """Write run.json and a first checkpoint; with `overwrite` an older run's files go."""
+        if overwrite:
+            self._remove(FILES)
+        self.tell("running")
+        self.checkpoint()
+
+    def go_on(self) -> None:
+        """Note in run.json that the run goes on, and clear away what a kill left half written."""
+        names = os.listdir(self.path)
+        self._remove([n for n in names if n.endswith(".tmp") and n[1:].startswith(FILES)])
+        self.tell("running")
+
+    def _remove(self, names) -> None:
+        for name in names:
+            if os.path.exists(os.path.join(self.path, name)):
+                os.remove(os.path.join(self.path, name))
+
+    def on_step(self) -> None:
+        """Write a checkpoint where its turn has come."""
+        if self.every and self.trainer.optimizer.steps % self.every == 0:
+            self._at_intervals()
+
+    def on_epoch(self) -> None:
+        """Write a checkpoint, unless they are counted in steps."""
+        if not self.every:
+            self._at_intervals()
+
+    def _at_intervals(self) -> None:
+        if time.monotonic() - self.written >= INTERVAL:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Write history.csv, best.npz and last.npz, each of them whole or not at all."""
+        trainer = self.trainer
+        archive.atomic_write(os.path.join(self.path, HISTORY), write_history(trainer.history))
+        if trainer.history:
+            self.best().save(os.path.join(self.path, BEST))
+        numbers, arrays = trainer.state()
+        header = {"content": CONTENT, **self.about, "state": numbers}
+        archive.write(os.path.join(self.path, LAST), header, arrays)
+        self.written = time.monotonic()
+
+    def best(self, results: dict | None = None) -> Classifier:
+        """Return the classifier of the best epoch so far, or of the last without validation."""
+        best, history = self.trainer.best, self.trainer.history
+        self.classifier.model.load_state_dict(
+            best.state if best else self.trainer.model.state_dict()
+        )
+        epoch = history[best.epoch - 1 if best else -1]
+        told = {"epoch": epoch.epoch, "epochs": len(history), "val_loss": epoch.val_loss}
+        about = {name: self.about[name] for name in ("options", "data", "versions")}
+        return replace(self.classifier, training={**about, **told, "results": results})
+
+    def finish(self, results: dict) -> None:
+        """Write the results, after the last checkpoint."""
+        self.best(results).save(os.path.join(self.path, BEST))
+        self.tell("finished", results=results)
+
+    def tell(self, status: str, **more) -> None:
+        """Write run.json."""
+        told = {
+            "format": "minigrad run",
+            "version": 1,
+            "status": status,
+            **self.about,
+            "epochs": len(self.trainer.history),
+            "best_epoch": self.trainer.best.epoch if self.trainer.best else None,
+            "steps": self.trainer.optimizer.steps,
+            "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seconds": round(time.monotonic() - self.started, 3),
+            **more,
+        }
+        text = json.dumps(told, indent=2) + "\n"
+        archive.atomic_write(os.path.join(self.path, RUN), text.encode())
+
+
+def write_history(history: History) -> bytes:
+    """Return history.csv: the fields of Epoch, numbers with all their digits, nothing for None."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(Epoch._fields)
+    writer.writerows(history)
+    return text.getvalue().encode()
+
+
+def read_checkpoint(path: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return the header of a run folder's last.npz, and its arrays.
+
+    Raises:
+        DataError: there is none, or it is damaged or no checkpoint.
+    """
+    last = os.path.join(path, LAST)
+    if os.path.isdir(path) and not os.path.exists(last):
+        raise DataError(
+            path,
+            f"it holds no {LAST}",
+            "a run is taken up from it",
+            "give the folder of a run that was not trained with --no-save",
+        )
+    header, arrays = archive.read(last)
+    if header.get("content") != CONTENT:
+        raise DataError(
+            last,
+            "it is no checkpoint",
+            f"its content is {header.get('content')!r:.80}",
+            "give a run folder",
+        )
+    return header, arrays

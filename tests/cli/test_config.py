@@ -1,0 +1,127 @@
+"""--config and --show-config: flags over environment over file over defaults."""
+
+import tomllib
+
+import pytest
+
+from minigrad.cli.defaults import OWN_DEFAULTS
+
+TRAIN = ("train", "iris", "--hidden", "6", "--epochs", "2", "--no-save")
+
+
+@pytest.fixture
+def config(folder):
+    """Write lines into a TOML file, and return its name."""
+
+    def write(text):
+        (folder / "my.toml").write_text(text)
+        return "my.toml"
+
+    return write
+
+
+def shown(ended):
+    """Return {option: (value, origin)} from what --show-config printed."""
+    assert (ended.code, ended.err) == (0, "")
+    values = tomllib.loads(ended.out)
+    origins = {}
+    for line in ended.out.splitlines():
+        name, _, rest = line.removeprefix("# ").partition(" =")
+        origins[name] = rest.rpartition("  # ")[2]
+    return {name: (values.get(name), origin) for name, origin in origins.items()}
+
+
+def test_each_value_with_its_origin(cli, config, monkeypatch):
+    """The higher one wins, for every pair of places."""
+    file = config("lr = 0.1\nmomentum = 0.2\nepochs = 3\nseed = 4\n")
+    monkeypatch.setenv("MINIGRAD_TRAIN_MOMENTUM", "0.3")
+    monkeypatch.setenv("MINIGRAD_TRAIN_EPOCHS", "5")
+    monkeypatch.setenv("MINIGRAD_TRAIN_DROPOUT", "0.25")
+    told = shown(
+        cli("train", "digits", "--config", file, "--epochs", "7", "--lr", "0.9", "--show-config")
+    )
+    assert told["lr"] == (0.9, "command line")
+    assert told["epochs"] == (7, "command line")
+    assert told["momentum"] == (0.3, "environment, MINIGRAD_TRAIN_MOMENTUM")
+    assert told["dropout"] == (0.25, "environment, MINIGRAD_TRAIN_DROPOUT")
+    assert told["seed"] == (4, "my.toml")
+    assert told["label_smoothing"] == (
+        OWN_DEFAULTS["digits"]["label_smoothing"],
+        "the data set's default",
+    )
+    assert told["batch_size"] == (32, "default")
+    assert told["clip_grad"] == (None, "default")
+    assert told["data"] == ("digits", "command line")
+
+
+def test_what_is_shown_can_be_given_again(cli, config):
+    options = ("--hidden", "8,4", "--nesterov", "--lr", "0.05", "--drop", "a", "--drop", "b c")
+    first = cli("train", "spirals", *options, "--show-config")
+    again = cli("train", "--config", config(first.out), "--show-config")
+    values = [{k: v for k, (v, _) in shown(ended).items()} for ended in (first, again)]
+    assert values[0] == values[1]
+    assert values[0]["hidden"] == [8, 4] and values[0]["drop"] == ["a", "b c"]
+    assert shown(again)["hidden"][1] == "my.toml"
+
+
+def test_the_file_trains_like_the_flags(cli, config):
+    file = config('data = "iris"\nhidden = [6]\nepochs = 2\nno-save = true\nbatch-size = 16\n')
+    assert cli("train", "--config", file).out == cli(*TRAIN, "--batch-size", "16").out
+
+
+def test_the_environment_can_name_the_file(cli, config, monkeypatch):
+    monkeypatch.setenv("MINIGRAD_TRAIN_CONFIG", config("lr = 0.5"))
+    assert shown(cli("train", "--show-config"))["lr"] == (0.5, "my.toml")
+
+
+def test_the_environment_counts_for_train_py_too(program, monkeypatch):
+    from tests.cli import program as module
+
+    monkeypatch.setitem(module.ENVIRONMENT, "MINIGRAD_TRAIN_LR", "0.125")
+    assert shown(program("--show-config"))["lr"] == (0.125, "environment, MINIGRAD_TRAIN_LR")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("learning_rate = 1", "my.toml: there is no option 'learning_rate'; see --help"),
+        ("batchsize = 1", "my.toml: there is no option 'batchsize'; did you mean batch_size?"),
+        ("config = 'x'", "my.toml: there is no option 'config'; see --help"),
+        ("[train]\nlr = 1", "my.toml: there is no option 'train'; see --help"),
+        (
+            "lr = {a = 1}",
+            "my.toml: lr is neither a number, a text, true or false, nor a list of them",
+        ),
+        (
+            "lr 1",
+            "my.toml: it is no TOML; Expected '=' after a key in a key/value pair (at line 1, "
+            "column 4); write lines such as lr = 0.05",
+        ),
+    ],
+)
+def test_files_that_make_no_sense(cli, config, text, message):
+    ended = cli(*TRAIN, "--config", config(text))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.endswith(f"Error: Invalid value for '--config': {message}\n")
+
+
+def test_a_value_outside_its_range_is_refused_as_on_the_command_line(cli, config):
+    ended = cli("train", "--config", config("lr = -1"))
+    assert ended.code == 2
+    assert ended.err.endswith("Error: Invalid value for '--lr': -1.0 is not in the range x>0.\n")
+
+
+def test_no_such_file(cli):
+    ended = cli(*TRAIN, "--config", "nothing.toml")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.endswith(
+        "Error: Invalid value for '--config': nothing.toml: No such file or directory; "
+        "give a TOML file\n"
+    )
+
+
+def test_a_file_that_is_no_text(cli, folder):
+    (folder / "my.toml").write_bytes(b"lr = \xff")
+    ended = cli(*TRAIN, "--config", "my.toml")
+    assert ended.code == 2
+    assert "Error: Invalid value for '--config': my.toml: it is no TOML; " in ended.err

@@ -1,0 +1,475 @@
+"""Run folders: what is in them, what is never overwritten, and how a run is taken up again."""
+
+import csv
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigrad import training
+from minigrad.training import archive
+from tests.cli.program import MODULE
+
+IRIS = ("train", "iris", "--hidden", "6", "--epochs", "4")
+# A run of several seconds, so that a signal finds it at work.
+LONG = ("train", "digits", "--epochs", "250", "--dropout", "0.2", "--checkpoint-every", "7")
+WHAT = ("best.npz", "history.csv", "last.npz")
+
+
+def same(one, other, names=WHAT):
+    return all((one / n).read_bytes() == (other / n).read_bytes() for n in names)
+
+
+def run_json(path):
+    return json.loads((path / "run.json").read_text())
+
+
+def change(run, **fields):
+    """Rewrite last.npz with other fields in its header."""
+    header, arrays = archive.read(run / "last.npz")
+    archive.write(run / "last.npz", {**header, **fields}, arrays)
+
+
+# ---- what is written
+
+
+def test_a_run_leaves_four_files(cli, folder):
+    ended = cli(*IRIS)
+    run = folder / "runs" / "iris-1"
+    assert ended.err.endswith(f"wrote {os.path.join('runs', 'iris-1')}\n")
+    assert sorted(os.listdir(run)) == ["best.npz", "history.csv", "last.npz", "run.json"]
+    told = run_json(run)
+    assert (told["format"], told["version"], told["status"]) == ("minigrad run", 1, "finished")
+    assert told["data"]["name"] == told["data"]["source"] == "iris"
+    assert told["data"]["split"] == {"training": 105, "validation": 15, "test": 30}
+    assert re.fullmatch("[0-9a-f]{64}", told["data"]["sha256"])
+    assert told["options"]["hidden"] == [6] and told["options"]["seed"] == 0
+    assert told["origins"]["hidden"] == "command line" and told["origins"]["seed"] == "default"
+    assert told["versions"]["numpy"] == np.__version__
+    assert (told["epochs"], told["steps"]) == (4, 16)
+    assert f"test accuracy {told['results']['test_accuracy']:.2%}" in ended.out
+    assert np.sum(told["results"]["confusion"]) == 30
+
+
+def test_history_holds_the_numbers_of_json(cli, folder):
+    _, *epochs, result = cli(*IRIS, "--json").events
+    lines = list(csv.DictReader((folder / "runs/iris-1/history.csv").read_text().splitlines()))
+    assert [{"event": "epoch", **{k: float(v) for k, v in line.items()}} for line in lines] == [
+        {**epoch, "epoch": float(epoch["epoch"])} for epoch in epochs
+    ]
+    assert [*lines[0]] == [*training.Epoch._fields]
+    best = min(epochs, key=lambda epoch: epoch["val_loss"])
+    assert result["epoch"] == best["epoch"] == run_json(folder / "runs/iris-1")["best_epoch"]
+
+
+def test_without_validation_rows_history_has_empty_fields(cli, folder):
+    ended = cli(*IRIS, "--val-fraction", "0")
+    assert "\nthe weights are those of epoch 4 of 4: the last\n" in ended.out
+    lines = (folder / "runs/iris-1/history.csv").read_text().splitlines()
+    assert all(line.split(",")[3:5] == ["", ""] for line in lines[1:])
+
+
+def test_the_last_line_names_the_epoch(cli):
+    ended = cli(*IRIS)
+    match = re.search(
+        r"^the weights are those of epoch (\d) of 4: its validation loss, \d\.\d{4}, is the "
+        r"lowest\n\Z",
+        ended.out,
+        re.M,
+    )
+    assert f", epoch {match[1]} of 4\n" in ended.out
+    assert re.fullmatch(r"test accuracy .*, epoch \d of 4\n", cli(*IRIS, "-q").out)
+
+
+def test_patience_is_told(cli):
+    out = cli("train", "iris", "--lr", "2", "--epochs", "60", "--patience", "3").out
+    match = re.search(r"epoch (\d+) of (\d+): its .*; stopped by patience 3\n\Z", out)
+    assert int(match[2]) == int(match[1]) + 3 < 60
+
+
+def test_runs_are_numbered(cli, folder):
+    for _ in range(3):
+        cli(*IRIS, "-q")
+    assert sorted(os.listdir("runs")) == ["iris-1", "iris-2", "iris-3"]
+    assert same(folder / "runs/iris-1", folder / "runs/iris-3")
+
+
+def test_no_save_writes_nothing(cli, folder):
+    assert cli(*IRIS, "--no-save").code == 0
+    assert os.listdir(folder) == []
+
+
+def test_best_is_the_model_of_the_result(cli, folder):
+    *_, result = cli(*IRIS, "--json").events
+    model = training.load(folder / "runs/iris-1/best.npz")
+    assert model.training["epoch"] == result["epoch"]
+    assert model.training["results"]["test_accuracy"] == result["test_accuracy"]
+    assert model.training["data"]["name"] == "iris"
+
+
+# ---- nothing is overwritten
+
+
+def test_out_is_the_folder_of_the_run(cli, folder):
+    cli(*IRIS, "--out", "a/b")
+    assert sorted(os.listdir("a/b")) == ["best.npz", "history.csv", "last.npz", "run.json"]
+    (folder / "empty").mkdir()
+    assert cli(*IRIS, "--out", "empty").code == 0
+
+
+def test_a_folder_with_files_is_refused_before_training(cli, folder):
+    (folder / "run").mkdir()
+    (folder / "run" / "best.npz").write_text("mine")
+    ended = cli(*IRIS, "--out", "run")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == (
+        "Error: run: the folder of the run is not empty; it holds best.npz; "
+        "choose another --out, or pass --overwrite\n"
+    )
+    assert (folder / "run" / "best.npz").read_text() == "mine"
+
+
+def test_overwrite_replaces_the_files_of_a_run_only(cli, folder):
+    cli(*IRIS, "--seed", "1", "--out", "run")
+    (folder / "run" / "notes.txt").write_text("mine")
+    cli(*IRIS, "--out", "run", "--overwrite")
+    cli(*IRIS, "--out", "fresh")
+    assert same(folder / "run", folder / "fresh")
+    assert (folder / "run" / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_in_the_place_of_the_folder(cli, folder):
+    (folder / "file").write_text("mine")
+    for out in ("file", "file/run"):
+        ended = cli(*IRIS, "--out", out)
+        assert (ended.code, ended.out) == (3, "") if out == "file/run" else (2, "")
+    assert ended.err == (
+        "Error: file/run: the folder of the run cannot be made; Not a directory; "
+        "choose a folder that you can write to with --out, or pass --no-save\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--no-save", "--out", "x"], "--no-save and --out exclude each other; give one of them"),
+        (
+            ["--no-save", "--checkpoint-every", "5"],
+            "--no-save and --checkpoint-every exclude each other; give one of them",
+        ),
+        (["--overwrite"], "--overwrite needs the folder; give it with --out"),
+    ],
+)
+def test_options_that_exclude_each_other(cli, options, text):
+    ended = cli(*IRIS, *options)
+    assert (ended.code, ended.out) == (2, "") and ended.err.endswith(f"Error: {text}\n")
+
+
+# ---- a full disk, a folder that goes
+
+
+def limited(size):
+    """Return what makes writes beyond `size` bytes fail in a child process."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def test_a_full_disk(program, folder):
+    """best.npz still fits, last.npz does not; the checkpoint before is whole."""
+    program("train", "digits", "--epochs", "2", "--out", "run", "-q", command=MODULE)
+    before = contents(folder / "run")
+    ended = program(
+        "resume", "run", "--epochs", "4", "-q", command=MODULE, preexec_fn=limited(60_000)
+    )
+    assert ended.code == 3
+    assert ended.err == (
+        f"Error: {os.path.join('run', 'last.npz')}: it cannot be written; File too large; "
+        "free some space, or choose another disk\n"
+    )
+    assert (folder / "run" / "last.npz").read_bytes() == before["last.npz"]
+    assert not [name for name in os.listdir("run") if name.endswith(".tmp")]
+    assert program("resume", "run", "--epochs", "4", "-q", command=MODULE).code == 0
+
+
+def test_a_folder_that_vanishes_during_the_run(start, folder):
+    process = start(*LONG, "--out", "run", "-q", command=MODULE)
+    wait_for(folder / "run" / "last.npz", process)
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert re.fullmatch(
+        r"Error: run/\w+\.\w+: it cannot be written; No such file or directory; "
+        r"choose a folder that exists and that you can write to\n",
+        err.decode(),
+    )
+
+
+# ---- stopping
+
+
+def wait_for(path, process):
+    while not path.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of LONG, trained without a break."""
+    import subprocess
+
+    path = tmp_path_factory.mktemp("whole") / "run"
+    subprocess.run([sys.executable, "-m", "minigrad", *LONG, "-q", "--out", path], check=True)
+    return path
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_a_signal_stops_after_the_step(start, program, folder, number, whole):
+    process = start(*LONG, "--out", "run", "-q", command=MODULE)
+    wait_for(folder / "run" / "last.npz", process)
+    time.sleep(0.3)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    match = re.fullmatch(
+        r"Interrupted after step (\d+)\. Go on with: minigrad resume run\n", err.decode()
+    )
+    assert (process.returncode, out) == (130, b"") and match
+    assert run_json(folder / "run")["status"] == "interrupted"
+    header, _ = archive.read(folder / "run" / "last.npz")
+    assert header["state"]["steps"] == int(match[1])
+    ended = program("resume", "run", "-q", command=MODULE)
+    assert ended.code == 0 and same(folder / "run", whole)
+
+
+def test_an_interrupt_without_a_folder(start):
+    process = start(*LONG[:-2], "--no-save", command=MODULE)
+    assert process.stderr.readline().startswith(b"epoch 1/250")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert re.search(rb"^Interrupted after step \d+; nothing was saved\.\n\Z", err, re.M)
+
+
+def test_a_second_signal_stops_at_once(start, folder):
+    """The first one waits for the end of a step, and this step takes its time."""
+    script = (
+        "import time, minigrad.training.trainer as t\n"
+        "step = t.train_step\n"
+        "def slow(*args):\n"
+        "    print('begun', flush=True); time.sleep(30); step(*args)\n"
+        "t.train_step = slow\n"
+        "from minigrad.cli import main; main(prog_name='minigrad')\n"
+    )
+    process = start(*IRIS, "-q", command=(sys.executable, "-c", script))
+    assert process.stdout.readline() == b"begun\n"
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (130, b"Interrupted.\n")
+
+
+def kill_and_resume(start, program, run, seconds):
+    """Kill a run with SIGKILL after some seconds, and let `resume` end it."""
+    process = start(*LONG, "--out", str(run), "-q", command=MODULE)
+    wait_for(run / "last.npz", process)
+    time.sleep(seconds)
+    process.kill()
+    process.communicate()
+    (run / ".last.npz.1.tmp").write_bytes(b"PK")  # what a kill in the middle of a write leaves
+    ended = program("resume", str(run), "-q", command=MODULE)
+    assert ended.code == 0, ended.err
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.3])
+def test_a_killed_run_goes_on_to_the_same_bytes(start, program, folder, seconds, whole):
+    kill_and_resume(start, program, folder / "run", seconds)
+    assert same(folder / "run", whole)
+    assert sorted(os.listdir("run")) == ["best.npz", "history.csv", "last.npz", "run.json"]
+
+
+@pytest.mark.slow
+def test_a_hundred_killed_runs(start, program, folder, whole, capsys):
+    rng, identical = np.random.default_rng(0), 0
+    for i in range(100):
+        run = folder / str(i)
+        kill_and_resume(start, program, run, rng.uniform(0, 3))
+        identical += same(run, whole)
+        shutil.rmtree(run)
+    with capsys.disabled():
+        print(f"\n100 runs killed by SIGKILL and resumed: {identical} identical final files")
+    assert identical == 100
+
+
+# ---- resume
+
+
+def test_half_the_epochs_and_then_the_others(cli, folder):
+    options = ("train", "iris", "--lr", "1", "--dropout", "0.3", "--warmup", "1", "-q")
+    cli(*options, "--epochs", "10", "--out", "half")
+    cli("resume", "half", "--epochs", "20", "-q")
+    cli(*options, "--epochs", "20", "--out", "whole")
+    assert same(folder / "half", folder / "whole", ("best.npz", "history.csv"))
+    states = [archive.read(folder / n / "last.npz") for n in ("half", "whole")]
+    np.testing.assert_equal(states[0][1], states[1][1])
+    assert states[0][0]["state"] == states[1][0]["state"]
+
+
+def test_a_finished_run_is_told_again(cli, folder):
+    first = cli(*IRIS, "--out", "run")
+    before = (folder / "run/last.npz").read_bytes()
+    again = cli("resume", "run")
+    assert (again.code, again.out) == (0, first.out)
+    assert (folder / "run/last.npz").read_bytes() == before
+    assert again.err == "wrote run\n"
+
+
+def test_resume_prints_the_epochs_that_are_left(cli):
+    cli(*IRIS, "--out", "run")
+    events = cli("resume", "run", "--epochs", "6", "--json").events
+    assert [event["event"] for event in events] == ["run", "epoch", "epoch", "result"]
+    assert [event["epoch"] for event in events[1:3]] == [5, 6]
+
+
+def contents(run):
+    return {path.name: path.read_bytes() for path in run.iterdir()}
+
+
+def refuses(cli, text, *options, code=3):
+    before = contents(Path("run"))
+    ended = cli("resume", "run", *options)
+    assert (ended.code, ended.out, ended.err) == (code, "", f"Error: {text}\n")
+    assert contents(Path("run")) == before
+
+
+def test_fewer_epochs_than_were_trained(cli):
+    cli(*IRIS, "--out", "run", "-q")
+    refuses(
+        cli,
+        "run: --epochs 2 is less than the run has already trained; 4 epochs are done; give more",
+        "--epochs",
+        "2",
+        code=2,
+    )
+
+
+@pytest.mark.parametrize("schedule", ["step", "cosine"])
+def test_a_schedule_that_depends_on_the_number_of_epochs(cli, schedule):
+    cli(*IRIS, "--schedule", schedule, "--out", "run", "-q")
+    refuses(
+        cli,
+        f"run: --epochs would change the {schedule} schedule behind the steps taken; it was laid "
+        "out for 4 epochs; resume without --epochs, or start anew with minigrad train --init-from",
+        "--epochs",
+        "8",
+        code=2,
+    )
+    assert cli("resume", "run", "--epochs", "4").code == 0
+
+
+def test_another_version(cli, folder):
+    cli(*IRIS, "--out", "run", "-q")
+    for name, old in (("minigrad", "0.0.1"), ("numpy", "1.0.0")):
+        header, _ = archive.read(folder / "run/last.npz")
+        now = header["versions"][name]
+        change(folder / "run", versions={**header["versions"], name: old})
+        refuses(
+            cli,
+            f"run: the run began with another version of {name}; {old}, now {now}; install "
+            f"{name}=={old}, or start anew with minigrad train --init-from",
+        )
+        change(folder / "run", versions=header["versions"])
+
+
+def test_the_last_checkpoint_is_missing(cli, folder):
+    cli(*IRIS, "--out", "run", "-q")
+    os.remove("run/last.npz")
+    refuses(
+        cli,
+        "run: it holds no last.npz; a run is taken up from it; "
+        "give the folder of a run that was not trained with --no-save",
+    )
+
+
+def test_the_last_checkpoint_is_another_file(cli, folder):
+    cli(*IRIS, "--out", "run", "-q")
+    shutil.copy("run/best.npz", "run/last.npz")
+    refuses(
+        cli,
+        f"{os.path.join('run', 'last.npz')}: it is no checkpoint; its content is 'classifier'; "
+        "give a run folder",
+    )
+
+
+def test_no_such_run(cli):
+    ended = cli("resume", "nothing")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == (
+        f"Error: {os.path.join('nothing', 'last.npz')}: it cannot be read; "
+        "No such file or directory; give the path of a file that minigrad wrote\n"
+    )
+
+
+# ---- a model to start from
+
+
+def test_init_from(cli, folder):
+    cli(*IRIS, "--out", "run", "-q")
+    cli(*IRIS, "--init-from", "run/best.npz", "--lr", "1e-30", "--epochs", "1", "--out", "two")
+    models = [training.load(folder / n / "best.npz").model for n in ("run", "two")]
+    for p, q in zip(*(model.parameters() for model in models), strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+
+
+def test_init_from_another_network(cli):
+    cli(*IRIS, "--out", "run", "-q")
+    ended = cli("train", "iris", "--hidden", "7", "--init-from", "run/best.npz", "--out", "two")
+    assert ended.code == 2 and not os.path.exists("two")
+    assert ended.err == (
+        "Error: --init-from: the network of run/best.npz is another one; 0.weight is (6, 4) for "
+        "(7, 4); 0.bias is (6,) for (7,); 2.weight is (3, 6) for (3, 7); give the same --hidden, "
+        "for data of as many features and classes\n"
+    )
+
+
+# ---- divergence
+
+
+def test_a_run_that_diverges_keeps_its_last_checkpoint(cli, folder):
+    cli(*IRIS, "--out", "run", "-q")
+    ended = cli("train", "iris", "--lr", "1e30", "--out", "bad", "-q")
+    assert (ended.code, ended.out) == (4, "")
+    assert ended.err.startswith("Error: train: the ")
+    assert run_json(folder / "bad")["status"] == "diverged"
+    _, arrays = archive.read(folder / "bad" / "last.npz")
+    assert all(np.isfinite(a).all() for a in arrays.values())
+
+
+# ---- weights of classes
+
+
+def test_class_weights(cli, folder):
+    *_, result = cli(*IRIS, "--class-weight", "setosa=0,virginica=2", "--json").events
+    assert result["classes"][0]["recall"] == 0  # a class without weight is not learned
+    balanced = cli(*IRIS, "--class-weight", "balanced", "--json").events[-1]
+    plain = cli(*IRIS, "--json").events[-1]
+    assert balanced["confusion"] == plain["confusion"]  # iris has as many rows of each class
+
+
+@pytest.mark.parametrize("part", ["rose=2", "setosa", "setosa=x", "setosa=-1", "setosa=nan", ""])
+def test_class_weights_that_make_no_sense(cli, part):
+    ended = cli(*IRIS, "--class-weight", f"virginica=1,{part}")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        f"Error: --class-weight: {part!r} is not NAME=W with the name of a class and a number "
+        "from 0; the classes are setosa, versicolor, virginica; write it as in yes=2,no=0.5, or "
+        "balanced\n"
+    )
