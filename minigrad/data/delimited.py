@@ -9,7 +9,7 @@ from ..errors import ArgumentError, DataError
 from .cells import Codes
 from .dataset import Dataset
 from .dialect import DELIMITERS, find_header
-from .findings import Problems
+from .findings import DECIMAL_COMMA, Problems
 from .labels import check_classes, classes_of
 from .schema import Column, Schema
 from .table import Cells, Table, with_one_hot
@@ -34,8 +34,6 @@ def load_delimited(
     """Return the Dataset in the lines of a delimited text; see `load` for the options."""
 
     def has_header(rows):
-        if header == "auto" and len(rows) == 1:
-            raise _no_rows(where)
         return find_header(rows, where) if header == "auto" else header == "yes"
 
     table = Table(lines, where, delimiter, has_header)
@@ -103,10 +101,9 @@ def _choose(table, label, one_hot, drop):
     if len(left) < 2:
         raise DataError(
             where,
-            f"{len(left)} column{' is' if len(left) == 1 else 's are'} left, and a label needs a "
-            "feature",
-            f"{len(names)} columns divided by {shown(table.delimiter)}, {len(dropped)} dropped",
-            "drop fewer columns, or pass --delimiter if another one divides them",
+            "has too few columns for a label and a feature",
+            f"{len(names)} in row 1, divided by {shown(table.delimiter)}, {len(dropped)} dropped",
+            "drop fewer, or pass --delimiter where another one divides them",
         )
     y_column = left[-1] if label is None else _position(names, label, "label")
     for chosen, other, options in (
@@ -160,11 +157,12 @@ def _check_columns(cells):
             words.append((column, *cells.problems.not_numbers.first_of(column)))
     if words:
         listing = ", ".join(f"{shown(c)} (row {row}: {shown(text)})" for c, row, text in words)
+        remedy = "pass --one-hot COL for each category, --drop COL for each to be left out"
         raise DataError(
             cells.table.where,
             f"{len(words)} column{' holds' if len(words) == 1 else 's hold'} words, not numbers",
             listing,
-            "pass --one-hot COL for each that is a category, --drop COL for each to be left out",
+            "write 1.5 for 1,5" if DECIMAL_COMMA.fullmatch(words[0][2]) else remedy,
         )
 
 
@@ -195,9 +193,7 @@ def _sorted_codes(codes, known):
 
 
 def _how_divided(table, delimiter, header):
-    found = "found" if delimiter is None else "given"
-    names = "row 1" if table.has_header else "none, the columns are column_0, column_1 …"
-    return (
-        f"delimiter: {DELIMITERS[table.delimiter]} ({found}); "
-        f"header: {names} ({'found' if header == 'auto' else 'given'})"
-    )
+    how = "found" if delimiter is None else "given"
+    text = f"delimiter: {DELIMITERS[table.delimiter]} ({how}); "
+    how = "found" if header == "auto" else "given"
+    return text + (f"header: row 1 ({how})" if table.has_header else f"header: none ({how})")

@@ -13,7 +13,7 @@ from .findings import DECIMAL_COMMA
 from .text import shown
 
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
-SAMPLE_LINES, SAMPLE_CHARACTERS = 200, 1 << 20
+SAMPLE_LINES, SAMPLE_CHARACTERS = 100, 1 << 20
 
 
 def take_sample(lines: Iterator[str]) -> tuple[list[str], Iterator[str]]:
@@ -95,19 +95,26 @@ def rows_of(sample: list[str], delimiter: str) -> list[list[str]]:
             rows.append(row)
     except csv.Error:
         pass  # a quoted field that goes on below, or a fault that the reader of all rows will name
-    return [row for row in rows if row]
+    return [row for row in rows if not is_blank(row)]
+
+
+def is_blank(row: list[str]) -> bool:
+    """Return whether a row comes from a line with nothing but spaces in it."""
+    return len(row) < 2 and not "".join(row).strip()
 
 
 def find_header(rows: list[list[str]], where: str) -> bool:
     """Return whether the first of the rows names the columns.
 
     It does where it has a text above numbers. It does not where all that stands above numbers is
-    a number, and what stands above text comes again below.
+    a number, and what stands above text comes again below. Alone it does if no number is in it.
 
     Raises DataError where neither is so, where the names would be fractions, and where the numbers
     of the first row might count the columns.
     """
     first, *body = rows
+    if not body or len(first) == 1:
+        return not any(map(is_number, first))
     columns = list(zip(*(row for row in body if len(row) == len(first)), strict=True))
     above_numbers, new_texts, old_texts = [], [], []
     for cell, column in zip(first, columns, strict=False):

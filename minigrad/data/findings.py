@@ -120,5 +120,6 @@ class Problems:
         notes = [f"rows: {rows}{out}"]
         if self.missing:
             counts = ", ".join(f"{shown(c)} {count}" for c, count in self.missing.counts.items())
-            notes.append(f"missing values: {self.missing.total()} ({counts})")
+            filled = "; the mean of the training rows takes their place" * (not dropped)
+            notes.append(f"missing values: {self.missing.total()} ({counts}){filled}")
         return notes

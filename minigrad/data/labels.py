@@ -49,7 +49,8 @@ def check_classes(y: np.ndarray, class_names: tuple[str, ...], where: str) -> No
         more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
         raise DataError(
             where,
-            f"{'a class has' if len(alone) == 1 else f'{len(alone)} classes have'} one row only",
-            f"1 of {len(y)} rows each: {', '.join(alone[:5])}{more}",
+            f"{'a class has' if len(alone) == 1 else f'{len(alone)} classes have'} 1 row, "
+            f"too few to train and to test on: {', '.join(alone[:5])}{more}",
+            f"{len(y)} rows, {len(counts)} classes",
             "add rows of it, leave its row out, or choose another column with --label",
         )

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from dataclasses import replace
 
 import numpy as np
 
@@ -61,7 +62,11 @@ def load(
     of_text = {"delimiter": delimiter, "label": label, "one_hot": one_hot, "drop": drop}
     if isinstance(source, str) and source in BUILTIN:
         _refuse("a built-in set", of_text, header)
-        return load_builtin(source, dtype, missing)
+        dataset = load_builtin(source, dtype, missing)
+        if os.path.exists(source):
+            note = f"data: the built-in set {source}; ./{source} would be what is in this folder"
+            dataset = replace(dataset, notes=(note,))
+        return dataset
     where = name_of(source)
     if source != "-" and not os.path.lexists(source):
         raise _not_found(where)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import DataError
 from .cells import Codes, is_missing, parse_rows
-from .dialect import find_delimiter, rows_of, take_sample
+from .dialect import find_delimiter, is_blank, rows_of, take_sample
 from .findings import Problems
 from .schema import Column
 from .text import shown
@@ -86,7 +86,7 @@ class Table:
         number = 1
         try:
             for row in reader:
-                if row:
+                if not is_blank(row):
                     yield row, number
                 number = reader.line_num + 1
         except csv.Error as error:

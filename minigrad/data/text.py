@@ -59,8 +59,8 @@ def name_of(source: str | os.PathLike) -> str:
 
 def shown(text: str, longest: int = 40) -> str:
     """Return a text from a file in double quotes, short and without a control character."""
-    short = text if len(text) <= longest else text[:longest] + "…"
-    return json.dumps(short, ensure_ascii=not short.isprintable())
+    quoted = json.dumps(text[:longest], ensure_ascii=not text[:longest].isprintable())
+    return quoted if len(text) <= longest else quoted[:-1] + '…"'
 
 
 @contextlib.contextmanager
