@@ -36,7 +36,7 @@ def read_idx_folder(
         raise DataError(
             where,
             "the train-… and t10k-… images differ in size",
-            f"{pairs[0].x.shape[1]} and {pairs[1].x.shape[1]} pixels",
+            f"their last pixels are {' and '.join(pair.feature_names[-1] for pair in pairs)}",
             "give pairs of one set",
         )
     return pairs
@@ -86,8 +86,7 @@ def _read_idx(path, where, dimensions):
             raise DataError(
                 where,
                 "is no IDX file of bytes",
-                f"it starts with {magic.hex(' ') or 'nothing'}, "
-                f"not 00 00 08 {dimensions:02x}: {dimensions} dimensions",
+                f"it starts with {magic.hex(' ') or 'nothing'}, not 00 00 08 {dimensions:02x}",
                 "copy or download it again",
             )
         sizes = plain.read(4 * dimensions)
@@ -96,7 +95,7 @@ def _read_idx(path, where, dimensions):
             raise DataError(
                 where,
                 "holds nothing",
-                f"its header declares shape {shape} of {dimensions} dimensions",
+                f"its header declares shape {shape}",
                 "copy or download it again",
             )
         size = math.prod(shape)

@@ -27,7 +27,7 @@ def classes_of(texts: list[str], where: str) -> tuple[tuple[str, ...], np.ndarra
             where,
             f"the label {shown(fractions[0])} is a quantity, not a class",
             f"{len(texts)} different labels, all of them numbers",
-            "choose the column of the classes with --label",
+            "take labels that are classes (--label of a CSV file)",
         )
     names = sorted(texts)
     place = {text: i for i, text in enumerate(names)}
@@ -42,7 +42,7 @@ def check_classes(y: np.ndarray, class_names: tuple[str, ...], where: str) -> No
             where,
             f"there is one class only, {shown(class_names[0])}",
             f"{len(y)} rows",
-            "add rows of another class, or choose another column with --label",
+            "add rows of another class, or take other labels (--label of a CSV file)",
         )
     alone = [shown(name) for name, count in zip(class_names, counts, strict=True) if count == 1]
     if alone:
@@ -52,5 +52,5 @@ def check_classes(y: np.ndarray, class_names: tuple[str, ...], where: str) -> No
             f"{'a class has' if len(alone) == 1 else f'{len(alone)} classes have'} 1 row, "
             f"too few to train and to test on: {', '.join(alone[:5])}{more}",
             f"{len(y)} rows, {len(counts)} classes",
-            "add rows of it, leave its row out, or choose another column with --label",
+            "add rows of it, leave its row out, or take other labels (--label of a CSV file)",
         )

@@ -121,6 +121,8 @@ def _places(table, schema, labels):
     names, where = table.names, table.where
     features = [column.name for column in schema.columns]
     wanted = [*features, schema.label] if labels and schema.label else features
+    if not schema.by_name and not set(wanted) <= set(names):
+        names = [f"column_{i}" for i in range(len(names))]
     missing = [name for name in wanted if name not in names]
     if not missing and (schema.label or not labels):
         places = [names.index(name) for name in wanted]

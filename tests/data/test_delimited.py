@@ -348,18 +348,18 @@ BAD = {
     "one class": (
         GOOD.replace("y", "x"),
         'there is one class only, "x"; 4 rows; '
-        "add rows of another class, or choose another column with --label",
+        "add rows of another class, or take other labels (--label of a CSV file)",
     ),
     "a class of one": (
         GOOD + "1,2,z\n",
         'a class has 1 row, too few to train and to test on: "z"; 5 rows, 3 classes; '
-        "add rows of it, leave its row out, or choose another column with --label",
+        "add rows of it, leave its row out, or take other labels (--label of a CSV file)",
     ),
     "classes of one": (
         "a,id\n" + "".join(f"{i % 3},p{i:02}\n" for i in range(20)),
         '20 classes have 1 row, too few to train and to test on: "p00", "p01", "p02", "p03", "p04" '
         "and 15 more; 20 rows, 20 classes; "
-        "add rows of it, leave its row out, or choose another column with --label",
+        "add rows of it, leave its row out, or take other labels (--label of a CSV file)",
     ),
     "two names": (
         "a,b,a\n1,2,x\n3,4,y\n",
@@ -379,7 +379,7 @@ BAD = {
     "quantity": (
         "a,price\n1,0.5\n2,3\n3,4.25\n4,0.5\n",
         'the label "0.5" is a quantity, not a class; 3 different labels, all of them numbers; '
-        "choose the column of the classes with --label",
+        "take labels that are classes (--label of a CSV file)",
     ),
     "not a number": (
         GOOD.replace("3", "three"),

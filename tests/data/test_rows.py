@@ -1,64 +1,292 @@
 """read_rows: columns by name or by place, blocks, and what is refused."""
 
+import gzip
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from minigrad import data
 from minigrad.errors import DataError
+from tests.data.files import refusal, write
 
-
-def write(path, text):
-    path.write_text(text, encoding="utf-8")
-    return path
+FLOWERS = "size,colour,kind\n1,red,a\n2,blue,b\n3,green,a\n4,red,b\n"
 
 
 def joined(rows):
+    """Return x, y and the number of skipped rows of all blocks."""
     blocks = list(rows)
-    return np.concatenate([block.x for block in blocks]), blocks
+    y = None if blocks[0].y is None else np.concatenate([block.y for block in blocks]).tolist()
+    return np.concatenate([b.x for b in blocks]).tolist(), y, sum(b.skipped for b in blocks)
 
 
 @pytest.fixture
 def flowers(tmp_path):
-    """A training file with a number, a word and a label, and its schema."""
-    text = "size,colour,kind\n" + "1,red,a\n2,blue,b\n3,green,a\n4,red,b\n"
-    return data.load(write(tmp_path / "flowers.csv", text), one_hot=["colour"])
+    """The schema of a training file with a number, a word and a label."""
+    return data.load(write(tmp_path / "flowers.csv", FLOWERS), one_hot=["colour"]).schema
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Return a function that writes a text and reads its rows."""
+
+    def read(content, schema, **options):
+        return data.read_rows(write(tmp_path / "new.csv", content), schema, **options)
+
+    return read
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Return a function that gives the message with which the rows of a text are refused."""
+
+    def refused(content, schema, **options):
+        path = write(tmp_path / "new.csv", content)
+        return refusal(path, DataError, data.read_rows, schema=schema, **options)
+
+    return refused
+
+
+# ---- which columns -----------------------------------------------------------------------------
 
 
 def test_the_training_file_gives_the_training_rows(flowers, tmp_path):
-    rows = data.read_rows(tmp_path / "flowers.csv", flowers.schema, labels=True)
+    path = tmp_path / "flowers.csv"
+    dataset = data.load(path, one_hot=["colour"])
+    rows = data.read_rows(path, flowers, labels=True)
     assert rows.extra == ()
-    x, (block,) = joined(rows)
-    np.testing.assert_array_equal(x, flowers.x)
-    np.testing.assert_array_equal(block.y, flowers.y)
-    assert (x.dtype, block.y.dtype) == (np.float32, np.int64)
+    (block,) = rows
+    np.testing.assert_array_equal(block.x, dataset.x)
+    np.testing.assert_array_equal(block.y, dataset.y)
+    assert (block.x.dtype, block.y.dtype) == (np.float32, np.int64)
     assert (block.first_row, block.skipped) == (2, 0)
+    (wide,) = data.read_rows(path, flowers, dtype="float64")
+    assert wide.x.dtype == np.float64 and wide.y is None
 
 
-def test_columns_are_found_by_name(flowers, tmp_path):
-    text = "id;kind;colour;size\n7;?;red;1.5\n"
-    rows = data.read_rows(write(tmp_path / "new.csv", text), flowers.schema)
+def test_columns_are_found_by_name(flowers, read):
+    text = "id;kind;colour;size\n7;?;red;1.5\n8;c;blue;2\n"
+    rows = read(text, flowers)
     assert rows.extra == ("id", "kind")
-    x, (block,) = joined(rows)
-    np.testing.assert_array_equal(x, [[1.5, 0, 0, 1]])
-    assert block.y is None
+    assert joined(rows) == ([[1.5, 0, 0, 1], [2, 1, 0, 0]], None, 0)
+    rows = read(text.replace("?", "b").replace("c;", "a;"), flowers, labels=True)
+    assert rows.extra == ("id",)
+    assert joined(rows) == ([[1.5, 0, 0, 1], [2, 1, 0, 0]], [1, 0], 0)
 
 
-def test_unknown_values_and_labels_are_listed_once_each(flowers, tmp_path):
-    text = "size,colour,kind\n1,pink,a\n2,red,c\n3,pink,c\n4,grey,b\n"
-    with pytest.raises(DataError) as error:
-        list(data.read_rows(write(tmp_path / "new.csv", text), flowers.schema, labels=True))
-    assert str(error.value) == (
-        f'{tmp_path}/new.csv: row 2, column "colour": "pink" did not stand in the training data; '
-        '3 such values: row 2 "colour" "pink", row 3 "kind" "c", row 5 "colour" "grey"; '
+def test_other_ways_to_write_a_whole_label(tmp_path, read):
+    schema = data.load(write(tmp_path / "a.csv", "a,kind\n1,2\n1,3\n1,2\n1,3\n")).schema
+    assert joined(read("kind,a\n3.0,1\n 2,1\n03,1\n", schema, labels=True))[1] == [1, 0, 1]
+
+
+NAMELESS = "1,5,x\n2,6,y\n1,7,x\n2,8,y\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "labels", "expected"),
+    [
+        ({}, "3,4\n", False, ([[3, 4]], None)),
+        ({}, "3,4,y\n", False, ([[3, 4]], None)),
+        ({}, "3,4,y\n5,6,x\n", True, ([[3, 4], [5, 6]], [1, 0])),
+        ({}, "length,width\n3,4\n", False, ([[3, 4]], None)),
+        ({}, "length,width,kind\n3,4,y\n", True, ([[3, 4]], [1])),
+        ({}, "kind,column_1,column_0\ny,4,3\n", False, ([[3, 4]], None)),
+        ({"label": 0}, "5,z\n", False, None),
+        ({"label": 0, "drop": [2]}, "5\n6\n", False, ([[5], [6]], None)),
+        ({"label": 0, "drop": [2]}, "2,7,z\n", True, ([[7]], [1])),
+        ({"label": 0, "drop": [2]}, "2,7\n", True, ([[7]], [1])),
+    ],
+)
+def test_without_names_columns_are_found_by_place(tmp_path, read, options, text, labels, expected):
+    options = options or {"label": -1}
+    drop = options.get("drop", ())
+    one_hot = [] if drop or options["label"] == -1 else [2]
+    training = write(tmp_path / "a.csv", NAMELESS)
+    schema = data.load(training, label=options["label"], drop=drop, one_hot=one_hot).schema
+    assert not schema.by_name
+    if expected is None:  # the second column of two is not the third of three
+        with pytest.raises(DataError):
+            list(read(text, schema, labels=labels))
+        return
+    assert joined(read(text, schema, labels=labels))[:2] == expected
+
+
+def test_rows_without_names_for_a_file_that_had_them(flowers, read, refused):
+    assert joined(read("5,red\n", flowers, header="no"))[0] == [[5, 0, 0, 1]]
+    assert refused("5,red\n", flowers) == (
+        '2 of 2 columns are missing; "size", "colour"; row 1 has "5", "red"; '
+        "name them in row 1, or pass --header no for a file of the features alone, in order"
+    )
+
+
+def test_missing_columns_are_listed(flowers, refused):
+    assert refused("a,size\n1,2\n", flowers, labels=True) == (
+        '2 of 3 columns are missing; "colour", "kind"; row 1 has "a", "size"; '
+        "name them in row 1, or pass --header no for a file of the features alone, in order"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "facts"),
+    [
+        ("5\n", False, "has 1 columns without names"),
+        ("5,red\n", True, "has 2 columns without names"),
+        ("5,red,a,1\n", False, "has 4 columns without names"),
+    ],
+)
+def test_another_number_of_columns(flowers, refused, text, labels, facts):
+    assert refused(text, flowers, labels=labels, header="no") == (
+        f'{facts}; the schema has 2 columns of features, and the label in "kind"; '
+        "give the columns of the training file, or without labels the features alone"
+    )
+
+
+def test_a_generated_sets_columns(read):
+    schema = data.load("moons").schema
+    assert joined(read("x1,x0\n1,2\n", schema)) == ([[2, 1]], None, 0)
+    assert joined(read("1,2,upper\n", schema, labels=True)) == ([[1, 2]], [0], 0)
+    assert read("1,2,upper\n", schema).extra == ("column_2",)
+
+
+def test_a_built_in_sets_file(tmp_path):
+    iris = data.load("iris")
+    text = "sepal_length,sepal_width,petal_length,petal_width,species\n5.1,3.5,1.4,0.2,setosa\n"
+    (block,) = data.read_rows(write(tmp_path / "a.csv", text), iris.schema, labels=True)
+    assert block.x.tobytes() == iris.x[:1].tobytes() and block.y.tolist() == [0]
+
+
+def test_one_row_and_one_column(tmp_path, read):
+    schema = data.load(write(tmp_path / "a.csv", "a;kind\n1;x\n2;y\n1;x\n2;y\n")).schema
+    assert joined(read("a\n7\n", schema))[0] == [[7]]
+    with pytest.raises(DataError, match="is empty; there is no row in it"):
+        read("", schema)
+    assert list(read("a\n", schema)) == []
+
+
+# ---- which values ------------------------------------------------------------------------------
+
+
+def test_unknown_values_and_labels_are_listed_once_each(flowers, refused):
+    text = "size,colour,kind\n1,pink,a\n2,red,c\n" + "3,pink,c\n" * 9000 + "4,grey,b\n"
+    assert refused(text, flowers, labels=True) == (
+        'row 2, column "colour": "pink" did not stand in the training data; '
+        '3 such values: row 2 "colour" "pink", row 3 "kind" "c", row 9004 "colour" "grey"; '
         "leave its rows out, or train anew"
     )
 
 
-def test_missing_columns_are_listed(flowers, tmp_path):
+def test_very_many_unknown_values(flowers, refused):
+    text = "size,colour\n" + "".join(f"1,c{i}\n" for i in range(5000))
+    assert "; 1000 such values: row 2 " in refused(text, flowers)
+
+
+def test_a_row_with_a_fault_comes_after_the_blocks_above_it(flowers, read):
+    rows = iter(read("size,colour\n" + "1,red\n" * 20000 + "one,red\n", flowers))
+    assert len(next(rows).x) > 1000
     with pytest.raises(DataError) as error:
-        data.read_rows(write(tmp_path / "new.csv", "a,size\n1,2\n"), flowers.schema, labels=True)
-    assert str(error.value) == (
-        f"{tmp_path}/new.csv: 2 of 3 columns are missing; "
-        '"colour", "kind"; row 1 has "a", "size"; '
-        "name them in row 1, or pass --header no for a file of the features alone, in order"
+        list(rows)
+    assert 'row 20002, column "size": "one" is not a number; 1 such cell' in str(error.value)
+
+
+GAPS = "size,colour,kind\n1,red,a\n,blue,b\n3,?,a\n4,red,?\n5,blue,a\n"
+
+
+def test_missing_values_are_treated_as_in_training(tmp_path, read, refused):
+    training = write(tmp_path / "flowers.csv", FLOWERS)
+
+    def schema(missing):
+        return data.load(training, one_hot=["colour"], missing=missing).schema
+
+    assert refused(GAPS, schema("error")) == (
+        'row 3, column "size": "" is a missing value; '
+        '2 such cells: row 3 "size" "", row 4 "colour" "?"; '
+        "pass --missing drop or --missing mean"
     )
+    kept = [[1, 0, 0, 1], [4, 0, 0, 1], [5, 1, 0, 0]]
+    assert joined(read(GAPS, schema("drop"))) == (kept, None, 2)
+    kept.pop(1)
+    assert joined(read(GAPS, schema("drop"), labels=True)) == (kept, [0, 0], 3)
+    x = np.array(joined(read(GAPS, schema("mean")))[0])
+    assert np.argwhere(np.isnan(x)).tolist() == [[1, 0], [2, 1], [2, 2], [2, 3]]
+    assert refused(GAPS, schema("mean"), labels=True).startswith(
+        'row 5, column "kind": "?" is a missing label; '
+    )
+
+
+def test_blocks_know_their_first_row_and_what_they_skip(flowers, tmp_path, read):
+    schema = data.load(tmp_path / "flowers.csv", one_hot=["colour"], missing="drop").schema
+    text = "size,colour\n" + "\n1,red\n,red\n" * 9000
+    blocks = list(read(text, schema))
+    assert len(blocks) > 1 and blocks[0].first_row == 3
+    assert sum(len(block.x) for block in blocks) == sum(b.skipped for b in blocks) == 9000
+    starts = [block.first_row for block in blocks]
+    counts = [len(block.x) + block.skipped for block in blocks]
+    assert np.diff(starts).tolist() == [count * 3 // 2 for count in counts[:-1]]
+
+
+# ---- arrays ------------------------------------------------------------------------------------
+
+
+def test_arrays_come_in_blocks_too(tmp_path):
+    x = np.random.default_rng(0).standard_normal((10000, 3))
+    x[5000, 1] = np.nan
+    y = np.arange(10000) % 2
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    for missing in ("drop", "mean"):
+        dataset = data.load(tmp_path / "a.npz", missing=missing)
+        blocks = list(data.read_rows(tmp_path / "a.npz", dataset.schema, labels=True))
+        assert [block.first_row for block in blocks] == [0, 4096, 8192]
+        assert [block.skipped for block in blocks] == [0, int(missing == "drop"), 0]
+        np.testing.assert_array_equal(np.concatenate([b.x for b in blocks]), dataset.x)
+        np.testing.assert_array_equal(np.concatenate([b.y for b in blocks]), dataset.y)
+
+
+def test_arrays_for_another_schema(tmp_path, flowers):
+    np.savez(tmp_path / "a.npz", x=np.zeros((2, 3)), y=np.array(["a", "q"]))
+    assert refusal(tmp_path / "a.npz", DataError, data.read_rows, schema=flowers) == (
+        'x holds numbers, and the schema has columns of words; columns "colour"; '
+        "give a CSV or TSV file"
+    )
+    moons = data.load("moons").schema
+    assert refusal(tmp_path / "a.npz", DataError, data.read_rows, schema=moons) == (
+        "x does not have the 2 features of the schema; x (2, 3); "
+        "give the features of the training data, in their order"
+    )
+    np.savez(tmp_path / "a.npz", x=np.zeros((2, 2)), y=np.array(["upper", "q"]))
+    path = tmp_path / "a.npz"
+    assert refusal(path, DataError, data.read_rows, schema=moons, labels=True) == (
+        'row 1, column "y": "q" did not stand in the training data; '
+        '1 such value: row 1 "y" "q"; leave its rows out, or train anew'
+    )
+    (block,) = data.read_rows(path, moons)
+    assert block.y is None
+
+
+# ---- a stream ----------------------------------------------------------------------------------
+
+COUNT = """
+import resource, sys
+from minigrad import data
+schema = data.load(sys.argv[1]).schema
+rows = sum(len(block.x) for block in data.read_rows("-", schema))
+print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def count(training, text):
+    """Return how many rows a process reads from its standard input, and its peak memory in kB."""
+    command = [sys.executable, "-c", COUNT, str(training)]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
+    run = subprocess.run(command, input=text, capture_output=True, env=environment, check=True)
+    return map(int, run.stdout.split())
+
+
+def test_standard_input_and_constant_memory(tmp_path):
+    header, row = "a,b,kind\n", "1.25,2.5,x\n3.5,4.75,y\n"
+    training = write(tmp_path / "a.csv", header + row * 2)
+    few, small = count(training, (header + row * 1000).encode())
+    many, large = count(training, gzip.compress((header + row * 100_000).encode()))
+    assert (few, many) == (2000, 200_000)
+    assert large < small * 1.1

@@ -1,0 +1,373 @@
+"""NPZ files and folders of NPY files: values, labels, memory, and what is refused."""
+
+import io
+import os
+import pickle
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+
+from minigrad import data
+from minigrad.data import arrays
+from minigrad.errors import ArgumentError, DataError
+from tests.data.files import refusal, write
+
+X = np.arange(12.0).reshape(6, 2)
+Y = np.array([0, 1, 0, 1, 0, 1])
+
+
+@pytest.fixture(params=["npz", "compressed", "npy"])
+def save(request, tmp_path):
+    """Return a function that saves x and y in one of three ways, and returns the path."""
+
+    def save(x=X, y=Y):
+        if request.param == "npy":
+            np.save(tmp_path / "x.npy", x)
+            np.save(tmp_path / "y.npy", y)
+            return tmp_path
+        function = np.savez if request.param == "npz" else np.savez_compressed
+        function(tmp_path / "my.npz", x=x, y=y)
+        return tmp_path / "my.npz"
+
+    return save
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_everything_about_a_plain_file(save, dtype):
+    path = save()
+    dataset = data.load(path, dtype=dtype)
+    np.testing.assert_array_equal(dataset.x, X)
+    assert dataset.x.dtype == dtype
+    np.testing.assert_array_equal(dataset.y, Y)
+    assert dataset.y.dtype == np.int64
+    assert dataset.name == path.stem and dataset.class_names == ("0", "1")
+    assert dataset.feature_names == ("x0", "x1")
+    columns = (data.Column("x0"), data.Column("x1"))
+    assert dataset.schema == data.Schema(columns, "", ("0", "1"), by_name=False)
+    assert dataset.notes == ("rows: 6", "label: 2 classes")
+
+
+@pytest.mark.parametrize("dtype", [*"bBhHiIqQ", "?", "e", "f", "d", ">f4", ">i8", "g"])
+@pytest.mark.parametrize("order", "CF")
+def test_dtypes_of_x(save, dtype, order):
+    x = np.asarray(X % 2 if dtype == "?" else X, dtype, order=order)
+    dataset = data.load(save(x=x))
+    np.testing.assert_array_equal(dataset.x, x)
+    assert dataset.x.dtype == np.float32 and dataset.x.dtype.isnative
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        *((Y.astype(dtype) * 9 + 1, ("1", "10")) for dtype in [*"bBhHiIqQefd", ">i4"]),
+        (Y > 0, ("False", "True")),
+        (np.array(["no", "yes"])[Y], ("no", "yes")),
+        (np.array(["10", "9"])[1 - Y], ("9", "10")),
+    ],
+    ids=str,
+)
+def test_dtypes_of_y(save, y, classes):
+    path = save(y=y)
+    dataset = data.load(path)
+    assert dataset.class_names == classes and dataset.y.tolist() == Y.tolist()
+    (block,) = data.read_rows(path, dataset.schema, labels=True)
+    assert block.y.tolist() == Y.tolist()
+
+
+def test_missing_values(save):
+    x = X.copy()
+    x[1, 0], x[3, 1] = np.nan, -np.inf
+    path = save(x=x)
+    assert refusal(path, DataError) == (
+        'row 1, column "x0": "nan" is a missing value; '
+        '2 such cells: row 1 "x0" "nan", row 3 "x1" "-inf"; '
+        "pass --missing drop or --missing mean"
+    )
+    kept = data.load(path, missing="mean")
+    assert np.argwhere(np.isnan(kept.x)).tolist() == [[1, 0], [3, 1]] and np.isinf(x).any()
+    assert np.isfinite(data.Scaling.fit(kept).apply(kept).x).all()
+    path = save(x=np.tile(x, (2, 1)), y=np.array([0, 0, 1, 0, 0, 1] * 2))
+    dropped = data.load(path, missing="drop")
+    np.testing.assert_array_equal(dropped.x, np.tile(X[[0, 2, 4, 5]], (2, 1)))
+    assert dropped.y.tolist() == [0, 1, 0, 1] * 2
+    assert dropped.notes[0] == "rows: 12, 4 of them left out for a missing value"
+
+
+def test_missing_labels(save):
+    path = save(y=np.array([0, 1, np.nan, 1, 0, np.inf]))
+    for missing in ("error", "mean"):
+        assert refusal(path, DataError, missing=missing) == (
+            'row 2, column "y": "nan" is a missing label; '
+            '2 such cells: row 2 "y" "nan", row 5 "y" "inf"; '
+            "write the label, or pass --missing drop"
+        )
+    dropped = data.load(path, missing="drop")
+    np.testing.assert_array_equal(dropped.x, X[[0, 1, 3, 4]])
+    assert dropped.y.tolist() == [0, 1, 1, 0]
+
+
+def test_nothing_is_left(save):
+    assert refusal(save(x=X * np.nan), DataError, missing="drop") == (
+        'every row has a missing value; 6 rows: row 0 "x0" "nan", row 0 "x1" "nan", '
+        'row 1 "x0" "nan", row 1 "x1" "nan", row 2 "x0" "nan" and 7 more; '
+        "pass --missing mean, or leave out what has no values"
+    )
+
+
+def test_too_large_a_value(save):
+    path = save(x=X * 1e40)
+    assert refusal(path, DataError).startswith('row 0, column "x1": "1e+40" is too large for float')
+    assert data.load(path, dtype="float64").x.max() == 1.1e41
+
+
+def test_a_large_npy_is_mapped(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "MAPPED_FROM", X.nbytes // 2)
+    np.save(tmp_path / "x.npy", X.astype(np.float32))
+    np.save(tmp_path / "y.npy", Y)
+    dataset = data.load(tmp_path)
+    assert isinstance(dataset.x.base, np.memmap) and type(dataset.x) is np.ndarray
+    np.testing.assert_array_equal(dataset.x, X)
+    part = dataset.take(np.array([5, 0]))
+    assert not isinstance(part.x.base, np.memmap)
+    with open(tmp_path / "x.npy", "ab") as file:
+        file.write(b"1234")
+    assert refusal(tmp_path, DataError).endswith(
+        "48 bytes, but there are more; copy or write it again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            {"x": X[0]},
+            "x is no table of numbers; x (2,) float64; "
+            "save x as (N, F); x.reshape(len(x), -1) makes images rows",
+        ),
+        (
+            {"x": X[:0]},
+            "x is no table of numbers; x (0, 2) float64; "
+            "save x as (N, F); x.reshape(len(x), -1) makes images rows",
+        ),
+        (
+            {"x": X.astype(str)},
+            "x is no table of numbers; x (6, 2) <U32; "
+            "save x as (N, F); x.reshape(len(x), -1) makes images rows",
+        ),
+        (
+            {"y": Y[:5]},
+            "x and y do not pair up as (N, F) and (N,); x (6, 2), y (5,); "
+            "save one label for each row of x",
+        ),
+        (
+            {"y": Y[:, None]},
+            "x and y do not pair up as (N, F) and (N,); x (6, 2), y (6, 1); "
+            "save one label for each row of x",
+        ),
+        (
+            {"y": Y / 3},
+            'the label "0.3333333333333333" is a quantity, not a class; '
+            "2 different labels, all of them numbers; "
+            "take labels that are classes (--label of a CSV file)",
+        ),
+    ],
+)
+def test_arrays_that_do_not_fit(save, change, text):
+    assert refusal(save(**change), DataError) == text
+
+
+@pytest.mark.parametrize(
+    ("y", "facts"),
+    [
+        (np.array([None, 1] * 3), 'shape (6,), dtype "object"'),
+        (Y.astype(complex), 'shape (6,), dtype "complex128"'),
+        (Y.astype("S1"), 'shape (6,), dtype "|S1"'),
+        (Y.astype("M8[s]"), 'shape (6,), dtype "datetime64[s]"'),
+        (np.zeros(6, [("a", int)]), "shape (6,), dtype \"[('a', '<i8')]\""),
+    ],
+    ids=["object", "complex", "bytes", "dates", "structured"],
+)
+def test_no_pickle_and_no_other_kinds_of_arrays(save, y, facts):
+    path = save(y=y)
+    where = f"{path}/y.npy" if path.is_dir() else "y"
+    assert refusal(path, DataError) == (
+        f"{where}: is no array of numbers or texts; {facts}; "
+        "save numbers in x, and numbers or texts in y"
+    )
+
+
+def test_a_pickle_in_an_npz_is_never_run(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "proof"),)
+
+    np.savez(tmp_path / "my.npz", x=np.array([[Evil()]], dtype=object), y=Y[:1])
+    assert "is no array of numbers or texts" in refusal(tmp_path / "my.npz", DataError)
+    with zipfile.ZipFile(tmp_path / "my.npz", "w") as archive:
+        archive.writestr("x.npy", pickle.dumps(Evil()))
+    assert "x: is no NPY file; ValueError: the magic string is not correct" in refusal(
+        tmp_path / "my.npz", DataError
+    )
+    assert not (tmp_path / "proof").exists()
+
+
+# ---- damaged files -----------------------------------------------------------------------------
+
+
+def npz(**members):
+    """Return the bytes of a zip with these members."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("_", "."), content)
+    return buffer.getvalue()
+
+
+def npy(array=X, shape=None):
+    """Return the bytes of an NPY file; `shape` is what its header claims."""
+    buffer = io.BytesIO()
+    if shape is None:
+        np.save(buffer, array)
+        return buffer.getvalue()
+    header = {"descr": array.dtype.str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, header)
+    return buffer.getvalue() + array.tobytes()
+
+
+SIZE = "does not have the size that its header declares"
+AGAIN = "copy or write it again"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (
+            npz(a_npy=npy(), header_json="{}"),
+            'has no array x and no array y; there is "a", "header.json"; '
+            "save the features as x and the labels as y",
+        ),
+        (
+            npz(x_npy=npy()),
+            'has no array y; there is "x"; save the features as x and the labels as y',
+        ),
+        (
+            npz(x_npy=npy(shape=(10**12, 2)), y_npy=npy(Y)),
+            f"x: {SIZE}; shape (1000000000000, 2), dtype float64: 16000000000000 bytes, "
+            f"but there are 96 bytes; {AGAIN}",
+        ),
+        (
+            npz(x_npy=npy(shape=(5, 2)), y_npy=npy(Y)),
+            f"x: {SIZE}; shape (5, 2), dtype float64: 80 bytes, but there are more; {AGAIN}",
+        ),
+        (
+            npz(x_npy=npy(shape=(-1, 2)), y_npy=npy(Y)),
+            'x: is no array of numbers or texts; shape (-1, 2), dtype "float64"; '
+            "save numbers in x, and numbers or texts in y",
+        ),
+        (
+            npz(x_npy=npy().replace(b"NUMPY\x01", b"NUMPY\x03"), y_npy=npy(Y)),
+            "x: is no NPY file; ValueError: format version (3, 0); write it with np.save",
+        ),
+    ],
+    ids=["names", "no y", "huge", "longer", "negative", "version"],
+)
+def test_a_strange_npz_is_one_line(tmp_path, content, text):
+    path = write(tmp_path / "my.npz", content)
+    assert refusal(path, DataError) == text
+
+
+def test_a_damaged_npz(tmp_path):
+    whole = npz(x_npy=npy(), y_npy=npy(Y))
+    keys = npz(x_npy=npy().replace(b"descr", b"descx"), y_npy=npy(Y))
+    text = refusal(write(tmp_path / "my.npz", keys), DataError)
+    assert text.startswith(
+        "x: is no NPY file; ValueError: Header does not contain the correct keys"
+    )
+    for content in (whole[:-10], whole[: len(whole) // 2], b"PK\x03\x04rubbish"):
+        assert refusal(write(tmp_path / "my.npz", content), DataError) == (
+            "is a damaged NPZ file; BadZipFile: File is not a zip file; "
+            "write it again with np.savez(path, x=x, y=y)"
+        )
+    flipped = bytearray(whole)
+    flipped[struct.unpack("<HH", whole[26:30])[0] + 80] ^= 255
+    assert refusal(write(tmp_path / "my.npz", bytes(flipped)), DataError).startswith(
+        "is a damaged NPZ file; "
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "text"),
+    [
+        (
+            {},
+            "is a folder without data that minigrad knows; it holds nothing; "
+            "give a file, or a folder with x.npy and y.npy or with MNIST's IDX files",
+        ),
+        (
+            {"a.csv": b"", "b.csv": b""},
+            'is a folder without data that minigrad knows; it holds "a.csv", "b.csv"; '
+            "give a file, or a folder with x.npy and y.npy or with MNIST's IDX files",
+        ),
+        (
+            {"x.npy": npy()},
+            'has no array y; there is "x.npy"; save the features as x and the labels as y',
+        ),
+        (
+            {"y.npy": npy(Y), "a.txt": b""},
+            'has no array x; there is "a.txt", "y.npy"; save the features as x and the labels as y',
+        ),
+    ],
+)
+def test_folders(tmp_path, files, text):
+    for name, content in files.items():
+        write(tmp_path / name, content)
+    assert refusal(tmp_path, DataError) == text
+
+
+def test_the_faults_of_an_npy_are_told_with_its_name(tmp_path):
+    np.save(tmp_path / "y.npy", Y)
+    for content, text in (
+        (
+            npy()[:-1],
+            f"{SIZE}; shape (6, 2), dtype float64: 96 bytes, but there are 95 bytes; {AGAIN}",
+        ),
+        (b"", "is no NPY file; ValueError: EOF: reading magic string, expected 8 bytes got 0"),
+    ):
+        write(tmp_path / "x.npy", content)
+        assert refusal(tmp_path, DataError).startswith(f"{tmp_path}/x.npy: {text}")
+
+
+@pytest.mark.parametrize(
+    ("start", "text"),
+    [
+        (
+            npy(),
+            "is a single NumPy array; features and labels are two arrays; "
+            "put x.npy and y.npy into one folder and give that",
+        ),
+        (
+            b"\0\0\x08\x03\0\0\0\1",
+            "is a single IDX file; features and labels are two arrays; give its folder",
+        ),
+    ],
+)
+def test_single_files(tmp_path, start, text):
+    assert refusal(write(tmp_path / "my.bin", start), DataError) == text
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "given"),
+    [
+        ({"label": -1}, "label", "label"),
+        ({"header": "no", "one_hot": ["x0"], "drop": [0]}, "one_hot", "one_hot, drop, header"),
+        ({"delimiter": ","}, "delimiter", "delimiter"),
+    ],
+)
+def test_arrays_and_built_in_sets_take_no_options_of_text(save, options, name, given):
+    remedy = "these are for CSV and TSV files: leave them out"
+    for source, kind in ((save(), "a file of arrays"), ("iris", "a built-in set")):
+        with pytest.raises(ArgumentError) as error:
+            data.load(source, **options)
+        assert str(error.value) == f"load: {kind} takes no {name}; given: {given}; {remedy}"
