@@ -12,7 +12,7 @@ forward saves for backward. It is
 import contextlib
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
     by: str = ""
 
 
-def run_mutants(names: Iterable[str] | None = None, cases=CASES) -> Iterator[Outcome]:
+def run_mutants(names: Collection[str] | None = None, cases=CASES) -> Iterator[Outcome]:
     """Plant each mistake in each class that the cases use, and yield what became of it.
 
     Args:
