@@ -1,10 +1,11 @@
 """The options that several commands share: their ranges, defaults and help."""
 
 import math
+import os
 
 import click
 
-from .defaults import DEFAULTS, OWN_DEFAULTS
+from .defaults import DEFAULTS, IMAGES, OWN_DEFAULTS
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh")
 WIDEST = 1_000_000
@@ -72,6 +73,15 @@ dtype = click.option(
 )
 
 
+def _own_defaults(data: str) -> dict:
+    """Return what the data set changes in the defaults."""
+    from ..data.idx import is_idx_folder  # not for --help
+
+    if data in OWN_DEFAULTS:
+        return OWN_DEFAULTS[data]
+    return IMAGES if os.path.isdir(data) and is_idx_folder(os.listdir(data)) else {}
+
+
 def choose(data: str, options: dict) -> tuple[dict, dict]:
     """Return the value of every option, and those of them that the data set chose itself.
 
@@ -82,7 +92,7 @@ def choose(data: str, options: dict) -> tuple[dict, dict]:
     # Click hands the options over as they were typed; what is printed keeps to one order.
     declared = [option.name for option in click.get_current_context().command.params]
     given = {key: options[key] for key in declared if options.get(key) is not None}
-    chosen_by_data = {k: v for k, v in OWN_DEFAULTS.get(data, {}).items() if k not in given}
+    chosen_by_data = {k: v for k, v in _own_defaults(data).items() if k not in given}
     chosen = {**DEFAULTS, **chosen_by_data, **given}
     if isinstance(chosen["hidden"], str):
         chosen["hidden"] = _widths(None, None, chosen["hidden"])
@@ -124,11 +134,9 @@ missing = click.option(
     show_default=True,
     help="Refuse missing values, leave their rows out, or fill in the mean of the training rows.",
 )
-scale = click.option(
+scale = own(
     "--scale",
     type=click.Choice(["standard", "minmax", "none"]),
-    default="standard",
-    show_default=True,
     help="Features with mean 0 and deviation 1, from 0 to 1, or as they are.",
 )
 

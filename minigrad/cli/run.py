@@ -115,6 +115,10 @@ def resume(path: str, epochs: int | None, *, as_json: bool, quiet: bool, verbose
         options["epochs"] = epochs
         about["options"]["epochs"], about["origins"]["epochs"] = epochs, "resume"
     source = about["path"] or about["data"]["source"]
+    if about["path"] and not os.path.exists(source):
+        raise DataError(
+            path, "the data of the run is gone", source, "put it back where it was, then resume"
+        )
     setup = set_up(source, options)
     found = runs.fingerprint(setup.dataset)
     if found != about["data"]["sha256"]:

@@ -1,0 +1,227 @@
+"""Training on one's own files: what is decided is printed, what is wrong is one line, exit 3."""
+
+import gzip
+import os
+
+import numpy as np
+import pytest
+
+QUICK = ("--epochs", "2", "--hidden", "4")
+
+
+@pytest.fixture
+def flowers(folder):
+    """Write flowers.csv, and return its lines: 60 rows of numbers, a word and the class."""
+    rng, lines = np.random.default_rng(0), ["length,width,colour,species"]
+    for i in range(60):
+        colour = ("red", "blue")[i % 2]
+        lines.append(f"{rng.normal(i % 3):.2f},{rng.normal():.2f},{colour},{'abc'[i % 3]}")
+    write(folder / "flowers.csv", lines)
+    return lines
+
+
+def write(path, lines):
+    path.write_text("\n".join(lines) + "\n")
+
+
+def head(ended):
+    """Return the lines above the options."""
+    assert ended.code == 0, ended.err
+    return ended.out.partition("features: ")[0].splitlines()
+
+
+def fails(ended, text, code=3):
+    assert (ended.code, ended.out, ended.err) == (code, "", f"Error: {text}\n")
+
+
+# ---- what is decided is printed
+
+
+def test_a_csv_file(cli, flowers):
+    assert head(cli("train", "flowers.csv", "--one-hot", "colour", *QUICK)) == [
+        "flowers: 60 rows, 4 features, 3 classes (a, b, c)",
+        "split: 42 training, 6 validation, 12 test rows; stratified, seed 0",
+        "delimiter: , (found); header: row 1 (found)",
+        "rows: 60",
+        'label: column "species", the last one; 3 classes',
+    ]
+    assert os.listdir("runs") == ["flowers-1"]
+
+
+def test_options_for_reading(cli, flowers, folder):
+    lines = [line.replace(",", "\t") for line in flowers[1:]]
+    lines[4] = "?" + lines[4][lines[4].index("\t") :]
+    write(folder / "flowers.tsv", lines)
+    ended = cli(
+        "train", "flowers.tsv", "--delimiter", "tab", "--header", "no", "--label", "3",
+        "--drop", "1", "--one-hot", "2", "--missing", "drop", *QUICK,
+    )  # fmt: skip
+    assert head(ended)[0] == "flowers: 59 rows, 3 features, 3 classes (a, b, c)"
+    assert "drop 1" in ended.out and "missing drop" in ended.out
+
+
+@pytest.mark.parametrize("kind", ["gzip", "stdin", "npz", "npy"])
+def test_the_same_rows_give_the_same_result(cli, program, flowers, folder, kind):
+    """However they come: the split depends on their number and order alone."""
+    options = ("--drop", "colour", *QUICK, "-q")
+    want = cli("train", "flowers.csv", *options).out
+    text = (folder / "flowers.csv").read_bytes()
+    rows = [line.split(",") for line in flowers[1:]]
+    x = np.array([[float(v) for v in row[:2]] for row in rows], dtype=np.float32)
+    y = np.array([row[3] for row in rows])
+    if kind == "gzip":
+        (folder / "f.csv.gz").write_bytes(gzip.compress(text))
+        ended = cli("train", "f.csv.gz", *options)
+    elif kind == "stdin":
+        with open("flowers.csv", "rb") as file:
+            ended = program("-", *options, stdin=file)
+    elif kind == "npz":
+        np.savez(folder / "f.npz", x=x, y=y)
+        ended = cli("train", "f.npz", *options[2:])
+    else:
+        (folder / "f").mkdir()
+        np.save(folder / "f" / "x.npy", x)
+        np.save(folder / "f" / "y.npy", y)
+        ended = cli("train", "f", *options[2:])
+    assert (ended.code, ended.out) == (0, want), ended.err
+
+
+def images(path, n=300):
+    """Write a pair of IDX files: a square that is bright in the corner of its class."""
+    rng = np.random.default_rng(0)
+    y = (np.arange(n) % 4).astype(np.uint8)
+    x = rng.integers(0, 40, (n, 6, 6), dtype=np.uint8)
+    for i, k in enumerate(y):
+        x[i, 3 * (k // 2) :, 3 * (k % 2) :][:3, :3] += 200
+    path.mkdir()
+    for part, numbers, magic in (("images-idx3", x, 2051), ("labels-idx1", y, 2049)):
+        sizes = np.array([magic, *numbers.shape], dtype=">u4")
+        (path / f"t10k-{part}-ubyte").write_bytes(sizes.tobytes() + numbers.tobytes())
+
+
+def test_images(cli, folder):
+    images(folder / "squares")
+    ended = cli("train", "squares", "--epochs", "5")
+    assert ended.code == 0
+    assert "own defaults of squares: hidden 128, scale minmax\n" in ended.out
+    assert "\nfeatures: from 0 to 1 between the ends of the training rows\n" in ended.out
+    assert "test accuracy 100.00%" in ended.out
+
+
+def test_missing_values_are_filled_by_the_mean_of_the_training_rows(cli, flowers, folder):
+    lines = [*flowers, *[f",{i}.0,red,a" for i in range(6)]]
+    write(folder / "flowers.csv", lines)
+    options = ("--one-hot", "colour", *QUICK)
+    ended = cli("train", "flowers.csv", *options)
+    assert ended.code == 3 and 'row 62, column "length"' in ended.err
+    assert cli("train", "flowers.csv", *options, "--missing", "mean").code == 0
+
+
+# ---- what is wrong is one line
+
+
+def test_words_without_an_option(cli, flowers):
+    fails(
+        cli("train", "flowers.csv"),
+        'flowers.csv: 1 column holds words, not numbers; "colour" (row 2: "red"); pass --one-hot '
+        "COL for each that is a category, --drop COL for each to be left out",
+    )
+    assert not os.path.exists("runs")
+
+
+def test_a_class_too_small_to_be_split(cli, flowers, folder):
+    write(folder / "flowers.csv", [*flowers, "1,2,red,rare"])
+    ended = cli("train", "flowers.csv", "--one-hot", "colour")
+    assert (ended.code, ended.out) == (3, "")
+    assert '"rare"' in ended.err and ended.err.count("\n") == 1
+
+
+def test_data_that_is_gone_or_changed(cli, flowers, folder):
+    options = ("train", "flowers.csv", "--drop", "colour", *QUICK, "--out", "run", "-q")
+    cli(*options)
+    write(folder / "flowers.csv", [*flowers, "1,2,red,a"])
+    ended = cli("resume", "run")
+    assert (ended.code, ended.out) == (3, "")
+    path = os.path.abspath("flowers.csv")
+    assert ended.err.startswith(
+        f"Error: run: the data of {path} has changed since the run began; SHA-256 "
+    )
+    assert ended.err.endswith(
+        "; bring back the data of then, or start anew with minigrad train --init-from\n"
+    )
+    os.remove("flowers.csv")
+    fails(
+        cli("resume", "run"),
+        f"run: the data of the run is gone; {path}; put it back where it was, then resume",
+    )
+
+
+# ---- whatever the options
+
+
+OPTIONS = {
+    "--hidden": ["", "1", "3,2", "0", "x"],
+    "--activation": ["tanh", "elu", "none"],
+    "--dropout": ["0.5", "1", "nan"],
+    "--epochs": ["1", "2", "0"],
+    "--batch-size": ["1", "7", "1000", "-1"],
+    "--lr": ["0.1", "1e30", "1e-30", "inf", "0"],
+    "--momentum": ["0", "0.99", "2"],
+    "--weight-decay": ["0", "1e6", "-1"],
+    "--label-smoothing": ["0.5", "1"],
+    "--schedule": ["step", "cosine", "linear"],
+    "--warmup": ["0.3", "5", "-1"],
+    "--clip-grad": ["1e-30", "1", "0"],
+    "--accumulate": ["3", "1000"],
+    "--class-weight": ["balanced", "a=0,b=0,c=0", "a=2", "=", "a=1e300"],
+    "--patience": ["1", "0"],
+    "--init-from": ["flowers.csv", "nothing"],
+    "--test-fraction": ["0.01", "0.9", "1"],
+    "--val-fraction": ["0", "0.5", "0.99"],
+    "--label": ["0", "colour", "-1", "species", "none"],
+    "--delimiter": [",", ";", "tab", "|"],
+    "--header": ["yes", "no", "auto"],
+    "--one-hot": ["colour", "2", "length", "species", "9"],
+    "--drop": ["width", "0", "colour", "species"],
+    "--missing": ["drop", "mean"],
+    "--scale": ["minmax", "none"],
+    "--out": ["run", "flowers.csv"],
+    "--checkpoint-every": ["1", "0"],
+    "--dtype": ["float64"],
+    "--seed": ["7", "-1"],
+    "--config": ["flowers.csv"],
+}
+FLAGS = ["--nesterov", "--overwrite", "--no-save", "--json", "-q", "-v"]
+
+
+def combinations(count, seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        args = ["train", str(rng.choice(["flowers.csv", "iris", "moons"]))]
+        for name in rng.permutation([*OPTIONS])[: rng.integers(1, 4)]:
+            args += [name, str(rng.choice(OPTIONS[name]))]
+        yield args + [flag for flag in FLAGS if rng.random() < 0.15]
+
+
+def check_combinations(cli, folder, count, seed):
+    """Every end is an exit code of ours, and every failure is one line after `Error:`."""
+    codes = {}
+    for args in combinations(count, seed):
+        ended = cli(*args)
+        codes[ended.code] = codes.get(ended.code, 0) + 1
+        assert ended.code in (0, 2, 3, 4), args
+        assert "Traceback" not in ended.err, args
+        errors = [line for line in ended.err.splitlines() if line.startswith("Error: ")]
+        assert len(errors) == (ended.code != 0), (args, ended.err)
+    return codes
+
+
+def test_combinations_of_options(cli, flowers, folder):
+    check_combinations(cli, folder, 40, seed=0)
+
+
+@pytest.mark.slow
+def test_many_combinations_of_options(cli, flowers, folder, capsys):
+    codes = check_combinations(cli, folder, 500, seed=1)
+    with capsys.disabled():
+        print(f"\n500 combinations of options, by exit code: {dict(sorted(codes.items()))}")
