@@ -124,7 +124,7 @@ def test_words_without_an_option(cli, flowers):
     fails(
         cli("train", "flowers.csv"),
         'flowers.csv: 1 column holds words, not numbers; "colour" (row 2: "red"); pass --one-hot '
-        "COL for each that is a category, --drop COL for each to be left out",
+        "COL for each category, --drop COL for each to be left out",
     )
     assert not os.path.exists("runs")
 
