@@ -35,7 +35,7 @@ def check_table(names: Sequence[str], as_json: bool) -> bool:
                     event("row", **row.to_dict())
                 else:
                     click.echo(f"{name:<{width}}{_cells(row, torch)}")
-            if bar:
+            if bar is not None:
                 bar.update()
     cases, elements = sum(row.cases for row in rows), sum(row.elements for row in rows)
     bad = [row.name for row in rows if not row.ok]
@@ -92,7 +92,7 @@ def check_mutants(names: Sequence[str], as_json: bool) -> bool:
             of_class = []
             for outcome in group:
                 of_class.append(outcome)
-                if bar:
+                if bar is not None:
                     bar.update()
             outcomes += of_class
             with _beside(bar):
@@ -138,4 +138,4 @@ def _bar(total: int | None):
 
 def _beside(bar):
     """Return a context to print in, so that lines do not end up on the bar's own."""
-    return tqdm.external_write_mode() if bar else contextlib.nullcontext()
+    return tqdm.external_write_mode() if bar is not None else contextlib.nullcontext()

@@ -1,11 +1,12 @@
 """Two ways to run the program: `cli` in this process, `program` as a process of its own."""
 
+import os
 import subprocess
 
 import pytest
 
 from minigrad.cli import main
-from tests.cli.program import ENVIRONMENT, TRAIN_PY, Result
+from tests.cli.program import ENVIRONMENT, ROOT, TRAIN_PY, Result
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +38,9 @@ def start():
     running = []
 
     def popen(*args, command=TRAIN_PY, **options) -> subprocess.Popen:
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        running.append(subprocess.Popen([*command, *args], env=ENVIRONMENT, **options))
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        options = {**pipes, "env": ENVIRONMENT, **options}
+        running.append(subprocess.Popen([*command, *args], **options))
         return running[-1]
 
     yield popen
@@ -61,3 +63,11 @@ def program(start):
         return Result(process.returncode, out, err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def no_torch(tmp_path_factory):
+    """An environment in which PyTorch is installed and broken."""
+    folder = tmp_path_factory.mktemp("broken")
+    (folder / "torch.py").write_text("raise ImportError('libtorch.so:\\n cannot open')\n")
+    return {**ENVIRONMENT, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}

@@ -16,18 +16,10 @@ from minigrad.cli import network
 from minigrad.functions.activations import ReLU
 from minigrad.functions.elementwise import Exp
 from minigrad.functions.linear import Linear
-from tests.cli.program import ENVIRONMENT, MODULE, ROOT
+from tests.cli.program import MODULE
 
 GRADCHECK = (*MODULE, "gradcheck")
 HEADER = ["function", "cases", "elements", "error/tolerance", "verdict"]
-
-
-@pytest.fixture(scope="module")
-def no_torch(tmp_path_factory):
-    """An environment in which PyTorch is installed and broken."""
-    folder = tmp_path_factory.mktemp("broken")
-    (folder / "torch.py").write_text("raise ImportError('libtorch.so:\\n cannot open')\n")
-    return {**ENVIRONMENT, "PYTHONPATH": f"{folder}:{ROOT}"}
 
 
 @pytest.fixture(scope="module")

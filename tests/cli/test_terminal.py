@@ -28,10 +28,11 @@ INTERRUPTED = r"Interrupted( after step \d+; nothing was saved)?\."
 def on_terminal(start):
     """Run `python train.py …` with stderr on a terminal: (code, stdout, what the screen got)."""
 
-    def run(*args, columns=80, both=False, then=lambda process, parts: None):
+    def run(*args, columns=80, both=False, then=lambda process, parts: None, **options):
         screen, end = pty.openpty()
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        process = start(*args, stderr=end, stdout=end if both else subprocess.PIPE)
+        stdout = end if both else subprocess.PIPE
+        process = start(*args, stderr=end, stdout=stdout, **options)
         os.close(end)
         parts = []
         reader = threading.Thread(target=_read_all, args=(screen, parts))
@@ -113,6 +114,38 @@ def test_an_error_stands_on_a_line_of_its_own_below_the_bar(on_terminal):
     assert screen.splitlines()[-1].startswith("Error: train: the loss is nan at step 5; ")
 
 
+GRADCHECK = (*MODULE, "gradcheck")
+NO_PYTORCH = "PyTorch does not work (libtorch.so: cannot open): nothing is compared with it"
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_gradcheck_moves_a_bar_and_takes_it_away(on_terminal, no_torch, columns):
+    options = {"command": GRADCHECK, "env": no_torch, "columns": columns}
+    code, out, screen = on_terminal("exp", "cross_entropy", "relu", **options)
+    assert code == 0
+    bars = [state for state in re.split(r"[\r\n]+", screen) if "%|" in state]
+    assert bars and max(map(len, bars)) <= columns
+    assert bars[0].startswith("  0%|") and " 0/3 [" in bars[0]
+    remark, timing, end = [line.strip() for line in shown(screen)]
+    assert (remark, end) == (NO_PYTORCH, "")
+    assert re.fullmatch(r"checked in \d+\.\d s", timing)
+    assert len(out.splitlines()) == 6
+
+
+def test_the_rows_of_gradcheck_do_not_end_up_on_the_bars_line(on_terminal, no_torch):
+    _, _, screen = on_terminal("exp", "relu", both=True, command=GRADCHECK, env=no_torch)
+    lines = shown(screen)
+    assert [line.split()[0] for line in lines if line.endswith("PASS")] == ["exp", "relu"]
+    assert "%|" in screen and "%|" not in "".join(lines)
+
+
+def test_mutants_are_counted_beside_their_rows(on_terminal):
+    code, out, screen = on_terminal("--mutants", "exp", command=GRADCHECK)
+    assert code == 0 and "0it [" in screen
+    assert not "".join(shown(screen)).strip()  # the counter is gone
+    assert out.splitlines()[1].startswith("Exp ")
+
+
 # ---- Ctrl-C
 
 
@@ -151,6 +184,18 @@ def test_interrupt_on_a_terminal(on_terminal):
     assert code == 130
     assert re.fullmatch(INTERRUPTED, screen.splitlines()[-1])
     assert "Traceback" not in screen
+
+
+def test_interrupt_of_gradcheck_on_a_terminal(on_terminal, no_torch):
+    def interrupt(process, parts):
+        while b"%|" not in b"".join(parts) and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+
+    with interruptible():
+        code, _, screen = on_terminal(command=GRADCHECK, env=no_torch, then=interrupt)
+    assert code == 130
+    assert [line.strip() for line in shown(screen)] == [NO_PYTORCH, "Interrupted.", ""]
 
 
 def test_interrupt_before_the_first_epoch(start):
