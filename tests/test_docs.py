@@ -45,6 +45,13 @@ def run(command, tmp_path):
     ).stdout
 
 
+def write_files(page, folder):
+    """Write the snippets that begin with the name of a file, such as `# ops.py`, to that file."""
+    for block in blocks(page, "python"):
+        if name := re.match(r"# (\w+\.py)\n", block):
+            (folder / name[1]).write_text(block, encoding="utf-8")
+
+
 def matches(shown, printed):
     """Compare two outputs: numbers may differ from machine to machine, `…` stands for anything."""
     pattern = re.escape(re.sub(r"\d[\d,.]*(e[-+]?\d+)?", "0", shown.strip()))
@@ -64,12 +71,13 @@ def test_every_block_is_of_a_kind_that_is_executed(page):
 
 
 @pytest.mark.parametrize(
-    "block",
-    [block for page in PAGES for block in blocks(page, "console")],
-    ids=lambda block: block.splitlines()[0][:60],
+    ("page", "block"),
+    [(page, block) for page in PAGES for block in blocks(page, "console")],
+    ids=lambda value: getattr(value, "name", value).partition("\n")[0][:60],
 )
-def test_console_snippets(block, tmp_path):
+def test_console_snippets(page, block, tmp_path):
     """The commands of a block run one after the other, in one folder."""
+    write_files(page, tmp_path)
     for command, output in commands(block):
         printed = run(command, tmp_path)
         assert matches(output, printed), f"$ {command}\n{printed}"
