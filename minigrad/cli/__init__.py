@@ -5,8 +5,11 @@ import click
 from .. import __version__
 from .command import HELP
 from .datasets import datasets
+from .evaluate import evaluate
 from .gradcheck import gradcheck
+from .inspect import inspect
 from .plot import plot
+from .predict import predict
 from .resume import resume
 from .train import train
 
@@ -21,4 +24,7 @@ main.add_command(train)
 main.add_command(resume)
 main.add_command(datasets)
 main.add_command(gradcheck)
+main.add_command(predict)
+main.add_command(evaluate)
+main.add_command(inspect)
 main.add_command(plot)

@@ -19,7 +19,12 @@ def on_terminal() -> bool:
 
 def event(event: str, **fields) -> None:
     """Print one JSON object on a line of stdout."""
-    click.echo(json.dumps({"event": event, **_finite(fields)}))
+    click.echo(json_line(event, **fields), nl=False)
+
+
+def json_line(event: str, **fields) -> str:
+    """Return one JSON object with the end of its line."""
+    return json.dumps({"event": event, **_finite(fields)}) + "\n"
 
 
 def _finite(value):

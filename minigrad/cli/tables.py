@@ -1,4 +1,4 @@
-"""How a classifier's results are laid out, for a person and for a program."""
+"""Tables: how results are laid out for a person, and the same for a program."""
 
 import numpy as np
 
@@ -35,3 +35,13 @@ def result_fields(names: tuple[str, ...], confusion: np.ndarray) -> dict:
         **averages(confusion),
         "confusion": confusion.tolist(),
     }
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Return rows of texts in columns, the first one to the left and the others to the right."""
+    first, *rest = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, *cells in rows:
+        right = (f"{cell:>{width}}" for cell, width in zip(cells, rest, strict=True))
+        lines.append("  ".join([f"{name:<{first}}", *right]))
+    return "\n".join(lines)

@@ -1,0 +1,139 @@
+"""`minigrad evaluate`: the numbers are scikit-learn's, and its tables are those of `train`."""
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.cli.models import CLASSES, classifier, features, make_rows, write_csv
+
+ROWS = make_rows(300)
+LABELS = np.random.default_rng(5).integers(3, size=300)
+HEADER = ("width", "colour", "height", "kind")
+QUOTED = ('"small, round"', '"a ""long"" one"', "größer")
+
+
+def labelled(rows, labels=LABELS):
+    return [(*row, QUOTED[y]) for row, y in zip(rows, labels, strict=True)]
+
+
+@pytest.fixture
+def model(tmp_path):
+    classifier().save(tmp_path / "m.npz")
+    return tmp_path / "m.npz"
+
+
+@pytest.fixture
+def rows(tmp_path):
+    return write_csv(tmp_path / "rows.csv", labelled(ROWS), HEADER)
+
+
+def test_all_numbers_are_those_of_scikit_learn(cli, model, rows):
+    sklearn = pytest.importorskip("sklearn.metrics")
+    code, out, err = result = cli("evaluate", model, rows, "--json")
+    (found,) = result.events
+    assert (code, err) == (0, "")
+    predicted = classifier().predict(features(ROWS))
+    true = np.array(CLASSES)[LABELS]
+    p = classifier().predict_proba(features(ROWS))
+    assert found["accuracy"] == sklearn.accuracy_score(true, predicted)
+    assert found["log_loss"] == pytest.approx(sklearn.log_loss(LABELS, p), rel=1e-12)
+    matrix = sklearn.confusion_matrix(true, predicted, labels=CLASSES)
+    assert found["confusion"] == matrix.tolist()
+    keys = ["precision", "recall", "f1", "support"]
+
+    def theirs(average):
+        return sklearn.precision_recall_fscore_support(
+            true, predicted, labels=CLASSES, average=average, zero_division=0
+        )
+
+    ours = [[entry[key] for entry in found["classes"]] for key in keys]
+    np.testing.assert_allclose(ours, theirs(None), rtol=1e-12)
+    for average in ("macro", "micro"):
+        assert [*found[average]] == keys[:3]
+        np.testing.assert_allclose([*found[average].values()], theirs(average)[:3], rtol=1e-12)
+
+
+def test_json_is_one_object(cli, model, rows):
+    (found,) = cli("evaluate", model, rows, "--json").events
+    assert [*found] == [
+        "event", "accuracy", "log_loss", "rows", "skipped", "ignored", "classes", "macro", "micro",
+        "confusion",
+    ]  # fmt: skip
+    assert [entry["name"] for entry in found["classes"]] == [*CLASSES]
+    assert (found["event"], found["rows"], found["skipped"], found["ignored"]) == (
+        "result", 300, 0, [],
+    )  # fmt: skip
+
+
+def test_the_tables_hold_the_same_numbers(cli, model, rows):
+    (found,) = cli("evaluate", model, rows, "--json").events
+    code, out, err = cli("evaluate", model, rows)
+    assert (code, err) == (0, "")
+    hits = sum(row[i] for i, row in enumerate(found["confusion"]))
+    first, *_ = out.splitlines()
+    assert first == (
+        f"accuracy {found['accuracy']:.2%} ({hits} of 300 rows), log loss {found['log_loss']:.4f}"
+    )
+    averages = [
+        {"name": f"{kind} average", **found[kind], "support": 300} for kind in ("macro", "micro")
+    ]
+    for entry in [*found["classes"], *averages]:
+        numbers = [f"{entry[key]:.3f}" for key in ("precision", "recall", "f1")]
+        line = rf"^{re.escape(entry['name'])} +{' +'.join(numbers)} +{entry['support']}$"
+        assert re.search(line, out, re.M)
+    for name, counts in zip(CLASSES, found["confusion"], strict=True):
+        assert re.search(rf"^{re.escape(name)} +{' +'.join(map(str, counts))}$", out, re.M)
+    assert cli("evaluate", model, rows, "-q") == (0, first + "\n", "")
+
+
+def test_the_label_is_found_by_its_name(cli, model, rows, tmp_path):
+    turned = [(kind, h, c, "x", w) for w, c, h, kind in labelled(ROWS)]
+    header = ("kind", "height", "colour", "id", "width")
+    path = write_csv(tmp_path / "turned.csv", turned, header)
+    again = cli("evaluate", model, path)
+    assert again.out == cli("evaluate", model, rows).out
+    assert again.err == "ignored columns: id\n"
+
+
+def test_a_missing_label_column(cli, model, tmp_path):
+    code, out, err = cli("evaluate", model, write_csv(tmp_path / "rows.csv", ROWS))
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert ' 1 of 4 columns are missing; "kind"; ' in err
+
+
+def test_an_unknown_class(cli, model, tmp_path):
+    path = write_csv(tmp_path / "rows.csv", [*labelled(ROWS), (1, "red", 2, "tiny")], HEADER)
+    code, out, err = cli("evaluate", model, path)
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert '"tiny"' in err
+
+
+def test_a_class_without_rows(cli, model, tmp_path):
+    path = write_csv(tmp_path / "rows.csv", labelled(ROWS, LABELS % 2), HEADER)
+    (found,) = cli("evaluate", model, path, "--json").events
+    assert found["classes"][2]["support"] == 0
+    assert found["classes"][2]["recall"] == found["classes"][2]["f1"] == 0
+
+
+def test_rows_with_missing_values(cli, tmp_path):
+    path = write_csv(tmp_path / "rows.csv", [*labelled(ROWS), ("", "red", 2, "größer")], HEADER)
+    model = tmp_path / "m.npz"
+    classifier("error").save(model)
+    assert cli("evaluate", model, path).code == 3
+    classifier("mean").save(model)
+    assert cli("evaluate", model, path, "--json").events[0]["rows"] == 301
+    classifier("drop").save(model)
+    dropped = cli("evaluate", model, path, "--json")
+    assert (dropped.events[0]["rows"], dropped.events[0]["skipped"]) == (300, 1)
+    assert dropped.err == "skipped rows: 1, for a missing value, as in training\n"
+
+
+def test_no_rows_are_left(cli, tmp_path):
+    classifier("drop").save(tmp_path / "m.npz")
+    path = write_csv(tmp_path / "rows.csv", [("", "red", 2, "größer")], HEADER)
+    code, out, err = cli("evaluate", tmp_path / "m.npz", path)
+    assert (code, out) == (3, "")
+    assert err.endswith(
+        "Error: Classifier.evaluate: there are no rows; 0 rows; give at least one\n"
+    )

@@ -1,0 +1,190 @@
+"""`minigrad inspect`: everything that a file or a run folder holds."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from minigrad.training import archive
+from tests.cli.models import CLASSES, classifier
+
+HISTORY = (
+    "epoch,train_loss,train_accuracy,val_loss,val_accuracy,lr,grad_norm\n"
+    "1,1.25,0.5,1.5,0.4,0.1,2.5\n"
+    "2,0.75,0.625,,,0.1,1.5\n"
+)
+
+
+@pytest.fixture
+def model(tmp_path):
+    classifier("mean").save(tmp_path / "m.npz")
+    return tmp_path / "m.npz"
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    classifier().save(folder / "best.npz")
+    (folder / "run.json").write_text(json.dumps({"status": "finished", "options": {"lr": 0.1}}))
+    (folder / "history.csv").write_text(HISTORY)
+    return folder
+
+
+def test_a_model(cli, model):
+    assert cli("inspect", model) == (
+        0,
+        f"{model}: classifier, format version 1, {os.path.getsize(model):,} bytes\n"
+        "\n"
+        'classes: small, round, a "long" one, größer\n'
+        "label: kind\n"
+        "columns: 3, found by name; delimiter ','\n"
+        "missing values: filled with the mean of the training rows\n"
+        "scaling: standard, (x - shift) / scale\n"
+        "\n"
+        "feature        shift    scale     fill\n"
+        "width        2.90282  2.32481  2.90282\n"
+        "colour=blue  3.14307  1.89906  3.14307\n"
+        "colour=red   2.94636  1.81853  2.94636\n"
+        "height       3.39103  1.85794  3.39103\n"
+        "\n"
+        "layer             output  parameters\n"
+        "0 Linear(4 -> 8)  (N, 8)          40\n"
+        "1 ReLU()          (N, 8)           0\n"
+        "2 Linear(8 -> 3)  (N, 3)          27\n"
+        "total                             67\n"
+        "\n"
+        "array           shape    dtype\n"
+        "0.weight       (8, 4)  float32\n"
+        "0.bias           (8,)  float32\n"
+        "2.weight       (3, 8)  float32\n"
+        "2.bias           (3,)  float32\n"
+        "scaling.shift    (4,)  float64\n"
+        "scaling.scale    (4,)  float64\n"
+        "scaling.fill     (4,)  float64\n"
+        "\n"
+        "training\n"
+        "  options\n"
+        "    lr: 0.1\n"
+        "  epoch: 7\n",
+        "",
+    )
+
+
+def test_a_model_as_json(cli, model):
+    (found,) = cli("inspect", model, "--json").events
+    header, arrays = archive.read(model)
+    assert found == {
+        "event": "file",
+        "path": str(model),
+        "bytes": os.path.getsize(model),
+        "header": header,
+        **{n: arrays[n].tolist() for n in ("scaling.shift", "scaling.scale", "scaling.fill")},
+    }
+    assert found["header"]["schema"]["class_names"] == [*CLASSES]
+
+
+def test_a_file_of_another_content(cli, tmp_path):
+    path = tmp_path / "last.npz"
+    archive.write(path, {"content": "run", "state": {"step": 3, "none": None}}, {"w": np.zeros(2)})
+    assert cli("inspect", path) == (
+        0,
+        f"{path}: run, format version 1, {os.path.getsize(path):,} bytes\n"
+        "\n"
+        "array  shape    dtype\n"
+        "w       (2,)  float64\n"
+        "\n"
+        "state\n"
+        "  step: 3\n"
+        "  none: none\n",
+        "",
+    )
+
+
+def test_a_run(cli, run):
+    code, out, err = cli("inspect", run)
+    assert (code, err) == (0, "")
+    assert out == cli("inspect", run / "best.npz").out + (
+        "\n"
+        "run.json\n"
+        "  status: finished\n"
+        "  options\n"
+        "    lr: 0.1\n"
+        "last line of history.csv\n"
+        "  epoch: 2\n"
+        "  train_loss: 0.75\n"
+        "  train_accuracy: 0.625\n"
+        "  val_loss: none\n"
+        "  val_accuracy: none\n"
+        "  lr: 0.1\n"
+        "  grad_norm: 1.5\n"
+    )
+
+
+def test_a_run_as_json(cli, run):
+    file, found = cli("inspect", run, "--json").events
+    assert file == cli("inspect", run / "best.npz", "--json").events[0]
+    assert found == {
+        "event": "run",
+        "path": str(run),
+        "run": {"status": "finished", "options": {"lr": 0.1}},
+        "epochs": 2,
+        "last_epoch": {
+            "epoch": 2,
+            "train_loss": 0.75,
+            "train_accuracy": 0.625,
+            "val_loss": None,
+            "val_accuracy": None,
+            "lr": 0.1,
+            "grad_norm": 1.5,
+        },
+    }
+
+
+@pytest.mark.parametrize("name", ["run.json", "history.csv"])
+def test_a_run_with_a_piece_missing(cli, run, name):
+    (run / name).unlink()
+    code, _, err = cli("inspect", run)
+    assert (code, err) == (
+        3,
+        f"Error: {run}/{name}: it cannot be read; No such file or directory; "
+        "give the folder of a run, or a model file\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", b"{"),
+        ("run.json", b"[1]"),
+        ("run.json", b"\xff"),
+        ("run.json", b"[" * 100_000),
+        ("history.csv", b"epoch\n1\nx\n"),
+        ("history.csv", b"epoch\n1,2\n"),
+        ("history.csv", b"\xff"),
+    ],
+    ids=str,
+)
+def test_a_run_with_a_damaged_piece(cli, run, name, content):
+    (run / name).write_bytes(content)
+    code, _, err = cli("inspect", run)
+    assert (code, err.count("\n")) == (3, 1)
+    assert err.startswith(f"Error: {run}/{name}: it is damaged; ")
+    assert err.endswith("; inspect best.npz alone\n")
+
+
+def test_a_damaged_model(cli, model):
+    model.write_bytes(model.read_bytes()[:-1])
+    code, out, err = cli("inspect", model)
+    assert (code, out) == (3, "")
+    assert err.startswith(f"Error: {model}: it is cut off, or something stands behind its end; ")
+
+
+def test_no_such_file(cli, tmp_path):
+    assert cli("inspect", tmp_path / "m.npz") == (
+        3,
+        "",
+        f"Error: {tmp_path}/m.npz: it cannot be read; No such file or directory; "
+        "give the path of a file that minigrad wrote\n",
+    )
