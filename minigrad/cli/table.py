@@ -45,8 +45,8 @@ def check_table(names: Sequence[str], as_json: bool) -> bool:
         for row in rows:
             _failures(row)
         found = f"{len(bad)} FAIL: {', '.join(bad)}" if bad else "all pass"
-        count = f"{len(rows)} functions and modules"
-        click.echo(f"\n{count}, {cases:,} cases, {elements:,} elements: {found}")
+        counts = (_count(len(rows), "row"), _count(cases, "case"), _count(elements, "element"))
+        click.echo(f"\n{', '.join(counts)}: {found}")
     remark(f"checked in {time.perf_counter() - started:.1f} s")
     return not bad
 
@@ -112,7 +112,7 @@ def check_mutants(names: Sequence[str], as_json: bool) -> bool:
         return not survived
     share = f"score {killed / (killed + survived):.1%}" if killed + survived else "no score"
     click.echo(
-        f"\n{len(outcomes):,} mutants: {killed:,} killed, {equivalent:,} equivalent, "
+        f"\n{_count(len(outcomes), 'mutant')}: {killed:,} killed, {equivalent:,} equivalent, "
         f"{survived:,} survived; {share}"
     )
     for outcome in outcomes:
@@ -139,3 +139,7 @@ def _bar(total: int | None):
 def _beside(bar):
     """Return a context to print in, so that lines do not end up on the bar's own."""
     return tqdm.external_write_mode() if bar is not None else contextlib.nullcontext()
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

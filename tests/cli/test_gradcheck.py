@@ -41,9 +41,7 @@ def test_every_function_and_module_gets_a_line_and_passes(whole_table):
     assert [int(row[1]) for row in rows] == [len(examples) for examples in EXAMPLES.values()]
     assert all(float(row[3]) < 1 and row[4] == "PASS" for row in rows)
     cases, elements = (sum(int(row[i]) for row in rows) for i in (1, 2))
-    assert summary == (
-        f"{len(rows)} functions and modules, {cases:,} cases, {elements:,} elements: all pass"
-    )
+    assert summary == (f"{len(rows)} rows, {cases:,} cases, {elements:,} elements: all pass")
 
 
 def test_the_lines_are_aligned_and_fit_a_narrow_terminal(whole_table):
@@ -92,7 +90,7 @@ def test_names_choose_rows_once_each(cli, monkeypatch):
     assert [row.split()[0] for row in rows] == ["nn.Linear", "softmax"]
     cases, elements = (sum(int(row.split()[i]) for row in rows) for i in (1, 2))
     assert cases == len(EXAMPLES["nn.Linear"]) + len(EXAMPLES["softmax"])
-    assert summary == f"2 functions and modules, {cases} cases, {elements} elements: all pass"
+    assert summary == f"2 rows, {cases} cases, {elements} elements: all pass"
 
 
 def test_an_unknown_name_is_one_line(cli):
@@ -128,7 +126,7 @@ def test_a_wrong_backward_is_exit_1_with_its_report(cli, wrong_exp):
     assert lines[4:] == [
         "… and 1 more of the 3 cases of exp",
         "",
-        "2 functions and modules, 6 cases, 34 elements: 1 FAIL: exp",
+        "2 rows, 6 cases, 34 elements: 1 FAIL: exp",
     ]
     assert "Error" not in err
 
@@ -631,7 +629,7 @@ def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
     monkeypatch.setattr("minigrad.cli.table.run_mutants", lambda names: iter(OUTCOMES[2:]))
     code, out, _ = cli("gradcheck", "--mutants")
     assert code == 0
-    assert out.endswith("\n1 mutants: 0 killed, 1 equivalent, 0 survived; no score\n")
+    assert out.endswith("\n1 mutant: 0 killed, 1 equivalent, 0 survived; no score\n")
 
 
 # ---- nonsense ----------------------------------------------------------------------------------
