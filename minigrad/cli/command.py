@@ -1,6 +1,8 @@
 """What the commands share: errors become one line on stderr and an exit code."""
 
 import errno
+import io
+import sys
 import warnings
 
 import click
@@ -23,6 +25,8 @@ class Command(click.Command):
 
     def invoke(self, ctx):
         """Run the command, and turn the errors that a user can do something about into Click's."""
+        if isinstance(sys.stdout, io.TextIOWrapper):  # as on stderr: \u2212 where there is no "−"
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             with warnings.catch_warnings():
                 quiet = ctx.params.get("quiet")

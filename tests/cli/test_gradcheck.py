@@ -16,7 +16,7 @@ from minigrad.cli import network
 from minigrad.functions.activations import ReLU
 from minigrad.functions.elementwise import Exp
 from minigrad.functions.linear import Linear
-from tests.cli.program import MODULE
+from tests.cli.program import ENVIRONMENT, MODULE
 
 GRADCHECK = (*MODULE, "gradcheck")
 HEADER = ["function", "cases", "elements", "error/tolerance", "verdict"]
@@ -710,6 +710,15 @@ def test_a_reader_that_leaves_gives_no_traceback(no_torch):
         process.stdout.close()
         (remark,) = process.stderr.read().splitlines()
     assert remark.startswith(b"PyTorch does not work")
+
+
+def test_an_encoding_without_the_minus_sign_is_no_traceback(start, ops):
+    """As that of a pipe on Windows."""
+    environment = {**ENVIRONMENT, "PYTHONIOENCODING": "cp1252"}
+    process = start("ops.py:Net", "--shape", "2,3", command=GRADCHECK, env=environment)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b"passes where |analytic \\u2212 numeric| <= " in out
 
 
 def test_interrupt(start, tmp_path):
