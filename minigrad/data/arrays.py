@@ -1,5 +1,6 @@
 """Tables that are arrays already, in NumPy's own files: an NPZ, or a folder of NPY files."""
 
+import lzma
 import math
 import os
 import tokenize
@@ -23,8 +24,9 @@ ROWS_AT_ONCE = 4096
 MAPPED_FROM = 1 << 26  # bytes; what is smaller is read into memory
 CHUNK = 1 << 20  # bytes
 HEADER_ERRORS = (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError)
-# RuntimeError: encrypted; NotImplementedError: another compression.
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+# RuntimeError: encrypted, or another compression; ValueError and OSError: offsets beyond the file.
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
+ZIP_ERRORS += (KeyError, ValueError, OSError)
 
 
 class Arrays(NamedTuple):
@@ -55,7 +57,9 @@ def read_npz(path: str | os.PathLike, where: str, need_y: bool) -> Arrays:
                 for name in {"x", "y"} & set(names):
                     with archive.open(f"{name}.npy") as member:
                         found[name] = read_array(member, f"{where}: {name}")
-        except (*ZIP_ERRORS, KeyError) as error:
+        except DataError:
+            raise
+        except ZIP_ERRORS as error:
             raise DataError(
                 where,
                 "is a damaged NPZ file",

@@ -140,9 +140,10 @@ def _places(table, schema, labels):
         return places, None
     if len(names) == len(features) + 1 and not schema.label:
         return places, len(features) if labels else None
+    nameless = "" if table.has_header else " without names"
     raise DataError(
         where,
-        f"has {len(names)} columns{' without names' if not table.has_header else ''}",
+        f"has {len(names)} column{'s' * (len(names) != 1)}{nameless}",
         f"the schema has {len(features)} columns of features"
         + (f", and the label in {shown(schema.label)}" if schema.label else ""),
         "give the columns of the training file, or without labels the features alone",

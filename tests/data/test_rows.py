@@ -131,7 +131,7 @@ def test_missing_columns_are_listed(flowers, refused):
 @pytest.mark.parametrize(
     ("text", "labels", "facts"),
     [
-        ("5\n", False, "has 1 columns without names"),
+        ("5\n", False, "has 1 column without names"),
         ("5,red\n", True, "has 2 columns without names"),
         ("5,red,a,1\n", False, "has 4 columns without names"),
     ],
