@@ -35,9 +35,9 @@ def plot(runs, output, overwrite, only_ascii):
 
     save = None if output is None else _writer(output, overwrite)
     found = [plotting.read_run(folder) for folder in runs]
-    planes = [None] * len(found)
-    for run in found:
-        for text in run.remarks:
+    planes, remarks = zip(*map(plotting.read_plane, found), strict=True)
+    for run, more in zip(found, remarks, strict=True):
+        for text in (*run.remarks, *more):
             remark(text)
     if save is not None:
         save(found, planes)

@@ -1,10 +1,17 @@
 """The decision regions of a classifier of two numbers, and the rows that it was made from."""
 
+import os
 from typing import NamedTuple
 
 import numpy as np
 
-from ..training import Classifier
+from .. import data
+from ..errors import ArgumentError, DataError
+from ..training import Classifier, load, runs
+from .run import Run
+
+MARGIN = 0.05  # of the rows' range, on each side
+SPREAD = 2.5  # standard deviations on each side of the mean, where the rows are gone
 
 
 class Plane(NamedTuple):
@@ -35,3 +42,60 @@ class Plane(NamedTuple):
         )
         cells = np.stack(np.meshgrid(across, up[::-1]), axis=-1)
         return self.classifier.predict_proba(cells.reshape(-1, 2)).argmax(1).reshape(rows, columns)
+
+
+def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
+    """Return the plane of a run, None unless its features are two numbers, and remarks.
+
+    The rows are read again from where they came. If they are gone, or are not those that the run
+    was trained on, the plane has no points, and a remark says why.
+
+    Raises DataError where the model's file is damaged.
+    """
+    if len(run.features) != 2:
+        return None, ()
+    path = os.path.join(run.name, runs.BEST)
+    if not os.path.exists(path):
+        return None, (f"{run.name}: no decision regions: there is no {runs.BEST} yet",)
+    classifier = load(path)
+    if any(column.values is not None for column in classifier.schema.columns):
+        return None, ()  # the two values of one column: there is nothing between them
+    try:
+        points, labels = _rows(run)
+    except (ArgumentError, DataError, OSError) as error:
+        return _without_rows(run, classifier, error)
+    points = np.where(np.isnan(points), classifier.scaling.fill, points)
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = np.where(high > low, MARGIN * (high - low), 1.0)
+    return Plane(classifier, run.features, low - margin, high + margin, points, labels), ()
+
+
+def _rows(run):
+    """Return the rows (N, 2) and labels (N,) that a run was trained and tested on."""
+    if run.source == "-":
+        raise DataError(
+            "standard input", "it cannot be read again", "it was the data", "train on a file"
+        )
+    dataset = data.load(run.source, **run.reading)
+    if runs.fingerprint(dataset) != run.sha256:
+        raise DataError(
+            run.source,
+            "it has changed since",
+            f"its SHA-256 was {run.sha256[:12]}…",
+            "bring back the data of then",
+        )
+    parts = [dataset] if dataset.test is None else [dataset, dataset.test]
+    return np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts])
+
+
+def _without_rows(run, classifier, error):
+    """Return the plane where the model's scaling says that the rows were, and the remark."""
+    scaling = classifier.scaling
+    if scaling.kind == "none":
+        return None, (f"{run.name}: no decision regions without rows or scaling: {error}",)
+    low, high = scaling.shift - SPREAD * scaling.scale, scaling.shift + SPREAD * scaling.scale
+    if scaling.kind == "minmax":
+        low, high = scaling.shift, scaling.shift + scaling.scale
+    empty = np.empty((0, 2)), np.empty(0, dtype=np.int64)
+    remark = f"{run.name}: decision regions without the rows: {error}"
+    return Plane(classifier, run.features, low, high, *empty), (remark,)

@@ -9,6 +9,8 @@ import numpy as np
 from ..errors import DataError
 from ..training import Epoch
 
+READING = ("dtype", "label", "delimiter", "header", "one_hot", "drop", "missing")
+
 
 class Run(NamedTuple):
     """A run, finished or not.
@@ -22,7 +24,7 @@ class Run(NamedTuple):
         test_accuracy, confusion (C, C): None before the run is finished.
         source: the data set or file that the rows come from.
         sha256: of its content, as `training.runs.fingerprint` takes it.
-        options: the options of the run.
+        reading: how `data.load` read them, as keywords.
         remarks: what was left out of the history, in one line each.
     """
 
@@ -36,7 +38,7 @@ class Run(NamedTuple):
     confusion: np.ndarray | None
     source: str
     sha256: str
-    options: dict
+    reading: dict
     remarks: tuple[str, ...]
 
     @property
@@ -78,7 +80,7 @@ def read_run(folder: str) -> Run:
             confusion=confusion,
             source=facts.get("path") or facts["data"]["source"],
             sha256=facts["data"]["sha256"],
-            options=dict(facts["options"]),
+            reading={name: _option(facts["options"][name]) for name in READING},
             remarks=remarks,
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
@@ -148,6 +150,10 @@ def _history(path):
     if cut_off:
         remarks = (f"{path}: line {len(lines) + 1} is cut off and left out",)
     return dict(zip(Epoch._fields, np.array(rows).T, strict=True)), remarks
+
+
+def _option(value):
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _number(value):

@@ -1,6 +1,7 @@
 """What is read from a run folder, whole or not."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def test_a_run(tmp_path):
     assert run.state == "finished, 30 epochs, best 12"
     assert [*run.history] == HEADER.strip().split(",")
     assert run.history["epoch"].tolist() == [*range(1, 31)]
-    assert run.history["train_loss"][29] == np.exp(-3)
+    assert run.history["train_loss"][29] == math.exp(-3)
     assert run.confusion.tolist() == [[9, 1], [1, 9]]
     assert run.remarks == ()
 
@@ -122,6 +123,7 @@ def test_a_damaged_run_json(tmp_path, text, expected):
         {"data": None},
         {"data": {"classes": 3}},
         {"options": 3},
+        {"options": {"dtype": "float32"}},
         {"best_epoch": "3"},
         {"results": 3},
         {"results": {"confusion": [[1, 2, 3]]}},
