@@ -6,7 +6,7 @@ import numpy as np
 
 from .run import Run
 
-WIDE = 100  # losses further apart than this factor get a logarithmic axis
+WIDE = 20  # losses further apart than this factor get a logarithmic axis
 
 
 class Curve(NamedTuple):

@@ -27,7 +27,7 @@ def history(epochs, *, val=True, changes=()):
 def write_run(folder, text=None, *, classes=("no", "yes"), features=("a", "b", "c"), **facts):
     """Write a finished run of 30 epochs, or what is asked for; return the folder."""
     count = len(classes)
-    confusion = [[9 if i == j else 1 for j in range(count)] for i in range(count)]
+    confusion = [[9 if i == j else j + 1 for j in range(count)] for i in range(count)]
     folder = Path(folder)
     folder.mkdir(parents=True)
     (folder / "history.csv").write_text(history(30) if text is None else text)

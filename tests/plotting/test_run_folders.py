@@ -20,7 +20,7 @@ def test_a_run(tmp_path):
     assert [*run.history] == HEADER.strip().split(",")
     assert run.history["epoch"].tolist() == [*range(1, 31)]
     assert run.history["train_loss"][29] == math.exp(-3)
-    assert run.confusion.tolist() == [[9, 1], [1, 9]]
+    assert run.confusion.tolist() == [[9, 2], [1, 9]]
     assert run.remarks == ()
 
 
