@@ -43,10 +43,8 @@ def plot(runs, output, overwrite, only_ascii):
         save(found, planes)
         click.echo(f"wrote {click.format_filename(output)}")
         return
-    encoding = sys.stdout.encoding
-    style = plotting.ASCII if only_ascii else plotting.style_for(encoding)
-    text = plotting.draw(found, planes, shutil.get_terminal_size().columns, style)
-    click.echo(text.encode(encoding, "replace").decode(encoding))  # names can hold anything
+    style = plotting.ASCII if only_ascii else plotting.style_for(sys.stdout.encoding)
+    click.echo(plotting.draw(found, planes, shutil.get_terminal_size().columns, style))
 
 
 def _writer(path, overwrite):
