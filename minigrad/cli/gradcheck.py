@@ -54,7 +54,7 @@ def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
 @shared.dtype
 @click.option("--bisect", is_flag=True, help="Name the first wrong operation.")
 @click.option("--mutants", is_flag=True, help="Check that typical mistakes are found.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+@shared.as_json
 @click.pass_context
 def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
     """Compare backward passes with finite differences, in float64.
@@ -88,7 +88,8 @@ def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
         from .network import check_network  # these three load the table and NumPy's random numbers
 
         chosen, _ = shared.choose(data, options)
-        ok = check_network(data, {key: chosen[key] for key in NETWORK}, bisect, as_json)
+        chosen = {key: chosen[key] for key in (*NETWORK, "scale")}
+        ok = check_network(data, chosen, bisect, as_json)
     elif files:
         from .user_code import check_user_code
 

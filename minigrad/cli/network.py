@@ -21,7 +21,7 @@ def check_network(data: str, options: dict, by_node: bool, as_json: bool) -> boo
     dataset = sets.load(data, dtype=np.dtype(options["dtype"]))
     rng = np.random.default_rng(options["seed"])
     train, _, _ = sets.split(dataset, test=0.2, val=0.1, rng=rng)
-    train = sets.Scaling.fit(train.x).apply(train)
+    train = sets.Scaling.fit(train, options["scale"]).apply(train)
     model, loss = network(train, options, rng)
     x, t = next(sets.batches(train.x, train.y, options["batch_size"], rng=rng))
 

@@ -482,7 +482,7 @@ def test_a_network_on_its_first_batch(cli):
     assert out.splitlines()[:3] == [
         "digits: a batch of 32 of 1258 training rows",
         "hidden 64,32, activation relu, dropout 0.0, batch size 32, label smoothing 0.1, seed 0, "
-        "dtype float32",
+        "dtype float32, scale standard",
         "",
     ]
     header, *rows = [line.split("  ") for line in out.splitlines()[3:-2]]
@@ -519,12 +519,25 @@ def test_the_options_of_the_network_reach_it(cli):
             "label_smoothing": 0.2,
             "seed": 3,
             "dtype": "float64",
+            "scale": "standard",
         },
         "batch": [7, 4],
     }
     assert [r["name"] for r in report["results"]] == ["0.weight", "0.bias"]
     assert report["given"] == ["float64"]
     assert result == {"event": "result", "ok": True, "parameters": 2, "failed": 0}
+
+
+def test_a_folder_of_images_is_scaled_as_train_scales_it(cli, tmp_path):
+    """Twenty images of two pixels each."""
+    x, y = np.arange(40, dtype=np.uint8), np.arange(20, dtype=np.uint8) % 2
+    big = lambda *sizes: np.array(sizes, ">u4").tobytes()  # noqa: E731
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(big(0x803, 20, 1, 2) + x.tobytes())
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(big(0x801, 20) + y.tobytes())
+    ended = cli("gradcheck", "--data", tmp_path, "--json")
+    network, *_ = ended.events
+    assert ended.code == 0
+    assert network["options"]["scale"] == "minmax" and network["batch"] == [14, 2]
 
 
 def test_dropout_can_be_checked(cli):
