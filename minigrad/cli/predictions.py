@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import data as sets
 from .. import training
+from ..data.text import shown
 from ..errors import DataError
 from ..training import Classifier
 from ..training.archive import atomic_write
@@ -52,7 +53,7 @@ class Rows:
 
     def __iter__(self) -> Iterator[sets.Block]:
         if self.ignored and not self.quiet:
-            remark(f"ignored columns: {', '.join(self.ignored)}")
+            remark(f"ignored columns: {', '.join(map(shown, self.ignored))}")
         for block in self._blocks:
             self.used += len(block.x)
             self.skipped += block.skipped

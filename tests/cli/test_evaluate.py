@@ -93,7 +93,7 @@ def test_the_label_is_found_by_its_name(cli, model, rows, tmp_path):
     path = write_csv(tmp_path / "turned.csv", turned, header)
     again = cli("evaluate", model, path)
     assert again.out == cli("evaluate", model, rows).out
-    assert again.err == "ignored columns: id\n"
+    assert again.err == 'ignored columns: "id"\n'
 
 
 def test_a_missing_label_column(cli, model, tmp_path):
