@@ -1,7 +1,6 @@
 """`minigrad plot`: what happened in a run, as a picture."""
 
 import os
-import shutil
 import sys
 
 import click
@@ -31,6 +30,8 @@ def plot(runs, output, overwrite, only_ascii):
     In the terminal a picture takes its width from COLUMNS or from the terminal, and is plain ASCII
     where stdout is not UTF-8. Exit codes: 0 done, 2 usage, 3 the run's files.
     """
+    import shutil  # as the others, not for --help
+
     from .. import plotting
 
     save = None if output is None else _writer(output, overwrite)
@@ -49,6 +50,9 @@ def plot(runs, output, overwrite, only_ascii):
 
 def _writer(path, overwrite):
     """Return what writes the picture; what is wrong with the file is found before any reading."""
+    from ..training.archive import atomic_write
+    from .predictions import check_output
+
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in (".png", ".svg"):
         raise errors.ArgumentError(
@@ -57,10 +61,7 @@ def _writer(path, overwrite):
             f"FILE {path}",
             "end its name in one of them",
         )
-    if os.path.exists(path) and not overwrite:
-        raise errors.DataError(
-            path, "it exists", "nothing is overwritten", "choose another name, or pass --overwrite"
-        )
+    check_output(path, overwrite)
     try:
         from ..plotting import figure
     except ImportError as error:
@@ -70,8 +71,6 @@ def _writer(path, overwrite):
             str(error),
             "pip install 'minigrad[plot]', or leave --output out to draw in the terminal",
         ) from error
-    from ..training import archive
-
-    return lambda runs, planes: archive.atomic_write(
+    return lambda runs, planes: atomic_write(
         path, lambda file: figure.save(file, suffix[1:], runs, planes)
     )

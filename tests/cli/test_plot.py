@@ -132,8 +132,7 @@ def test_nothing_is_overwritten_unless_asked(cli, tmp_path):
     assert cli("plot", "run", "-o", "a.png") == (
         3,
         "",
-        "Error: a.png: it exists; nothing is overwritten; choose another name, or pass "
-        "--overwrite\n",
+        "Error: a.png: it exists; 4 bytes; choose another name, or pass --overwrite\n",
     )
     assert (tmp_path / "a.png").read_text() == "mine"
     assert cli("plot", "run", "-o", "a.png", "--overwrite").code == 0
