@@ -18,7 +18,7 @@ from .dataset import Dataset
 from .findings import Problems
 from .labels import check_classes, classes_of
 from .schema import Column, Schema
-from .text import opened, shown
+from .text import listed, opened, shown
 
 ROWS_AT_ONCE = 4096
 MAPPED_FROM = 1 << 26  # bytes; what is smaller is read into memory
@@ -145,11 +145,10 @@ def _pair(where, found, names, need_y):
     """Return the Arrays of x and y, checked against each other."""
     absent = [name for name in ("x", "y") if name not in found and (name == "x" or need_y)]
     if absent:
-        listing = ", ".join(map(shown, names[:10])) or "nothing"
         raise DataError(
             where,
             f"has no array {' and no array '.join(absent)}",
-            f"there is {listing}",
+            f"there is {listed(names) or 'nothing'}",
             "save the features as x and the labels as y",
         )
     x, y = found["x"], found.get("y")
@@ -265,11 +264,12 @@ def array_blocks(
     cannot be used.
     """
     where, x = arrays.where, arrays.x
-    if any(column.values is not None for column in schema.columns):
+    words = [column.name for column in schema.columns if column.values is not None]
+    if words:
         raise DataError(
             where,
             "x holds numbers, and the schema has columns of words",
-            f"columns {', '.join(shown(c.name) for c in schema.columns if c.values is not None)}",
+            f"columns {listed(words)}",
             "give a CSV or TSV file",
         )
     if x.shape[1] != len(schema.columns):

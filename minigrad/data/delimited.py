@@ -13,7 +13,7 @@ from .findings import DECIMAL_COMMA, Problems
 from .labels import check_classes, classes_of
 from .schema import Column, Schema
 from .table import Cells, Table, with_one_hot
-from .text import shown
+from .text import listed, shown
 
 MOST_VALUES = 1000  # of a one-hot column; more are names or numbers, not categories
 
@@ -115,7 +115,7 @@ def _choose(table, label, one_hot, drop):
             raise ArgumentError(
                 "load",
                 f"{options} both name column {shown(names[i])}",
-                f"columns {', '.join(map(shown, names))}",
+                f"columns {listed(names)}",
                 "name it in one of them",
             )
     for i in left:
@@ -123,7 +123,7 @@ def _choose(table, label, one_hot, drop):
             raise DataError(
                 where,
                 f"column {i} has no name",
-                f"columns {', '.join(map(shown, names))}, counted from 0",
+                f"columns {listed(names)}, counted from 0",
                 f"name it in row 1, or pass --drop {i} if it only numbers the rows",
             )
     numbers = [i for i in left if i != y_column and i not in hot]
@@ -144,7 +144,7 @@ def _position(names, column, option):
     raise ArgumentError(
         "load",
         f"{option} names no column: {column!r}",
-        f"columns {', '.join(map(shown, names))}, or 0 to {len(names) - 1}",
+        f"columns {listed(names)}, or 0 to {len(names) - 1}",
         f"did you mean {nearest[0]!r}?" if nearest else "choose one of these",
     )
 
@@ -156,7 +156,8 @@ def _check_columns(cells):
         if 2 * count > cells.rows - cells.problems.missing.counts.get(column, 0):
             words.append((column, *cells.problems.not_numbers.first_of(column)))
     if words:
-        listing = ", ".join(f"{shown(c)} (row {row}: {shown(text)})" for c, row, text in words)
+        listing = ", ".join(f"{shown(c)} (row {r}: {shown(text)})" for c, r, text in words[:20])
+        listing += f" and {len(words) - 20} more" if len(words) > 20 else ""
         remedy = "pass --one-hot COL for each category, --drop COL for each to be left out"
         raise DataError(
             cells.table.where,

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, DTypeError
 from .text import shown
 
 SHOWN = 5
@@ -123,3 +123,13 @@ class Problems:
             filled = "; the mean of the training rows takes their place" * (not dropped)
             notes.append(f"missing values: {self.missing.total()} ({counts}){filled}")
         return notes
+
+
+def check_dtype(where: str, dtype: np.dtype) -> np.dtype:
+    """Return the dtype of features; raises DTypeError where it is not floating."""
+    dtype = np.dtype(dtype)
+    if dtype.kind != "f":
+        raise DTypeError(
+            where, "features are floating", f"dtype {dtype}", "give dtype=np.float32 or np.float64"
+        )
+    return dtype

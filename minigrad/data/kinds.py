@@ -5,7 +5,7 @@ import os
 from ..errors import DataError
 from .arrays import Arrays, read_npy_folder, read_npz
 from .idx import is_idx_folder, read_idx_folder
-from .text import opened, shown, unreadable
+from .text import listed, opened, unreadable
 
 SINGLE_FILES = {
     b"\x93NUM": ("is a single NumPy array", "put x.npy and y.npy into one folder and give that"),
@@ -28,7 +28,7 @@ def read_arrays(source: str | os.PathLike, where: str, need_y: bool) -> list[Arr
         raise DataError(
             where,
             "is a folder without data that minigrad knows",
-            f"it holds {', '.join(map(shown, names[:5])) or 'nothing'}",
+            f"it holds {listed(names, 5) or 'nothing'}",
             "give a file, or a folder with x.npy and y.npy or with MNIST's IDX files",
         )
     if not os.path.isfile(source):  # standard input, a pipe: read once, and so a text

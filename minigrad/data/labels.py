@@ -4,7 +4,7 @@ import numpy as np
 
 from ..errors import DataError
 from .cells import is_number, parse, whole
-from .text import shown
+from .text import listed, shown
 
 
 def classes_of(texts: list[str], where: str) -> tuple[tuple[str, ...], np.ndarray]:
@@ -44,13 +44,12 @@ def check_classes(y: np.ndarray, class_names: tuple[str, ...], where: str) -> No
             f"{len(y)} rows",
             "add rows of another class, or take other labels (--label of a CSV file)",
         )
-    alone = [shown(name) for name, count in zip(class_names, counts, strict=True) if count == 1]
+    alone = [name for name, count in zip(class_names, counts, strict=True) if count == 1]
     if alone:
-        more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
         raise DataError(
             where,
             f"{'a class has' if len(alone) == 1 else f'{len(alone)} classes have'} 1 row, "
-            f"too few to train and to test on: {', '.join(alone[:5])}{more}",
+            f"too few to train and to test on: {listed(alone, 5)}",
             f"{len(y)} rows, {len(counts)} classes",
             "add rows of it, leave its row out, or take other labels (--label of a CSV file)",
         )

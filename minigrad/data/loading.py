@@ -12,6 +12,7 @@ from .builtin import BUILTIN, load_builtin
 from .dataset import Dataset
 from .delimited import load_delimited
 from .dialect import check_delimiter, check_header
+from .findings import check_dtype
 from .kinds import read_arrays
 from .schema import MISSING_RULES
 from .text import name_of, open_text
@@ -51,7 +52,7 @@ def load(
     """
     check_header(header)
     delimiter = check_delimiter(delimiter)
-    dtype = np.dtype(dtype)
+    dtype = check_dtype("load", dtype)
     if missing not in MISSING_RULES:
         raise ArgumentError(
             "load",

@@ -11,11 +11,11 @@ from ..errors import DataError
 from .arrays import array_blocks
 from .cells import Codes, is_missing, is_number
 from .dialect import check_delimiter, check_header
-from .findings import Problems
+from .findings import Problems, check_dtype
 from .kinds import read_arrays
 from .schema import Schema
 from .table import Cells, Table, with_one_hot
-from .text import name_of, open_text, shown
+from .text import listed, name_of, open_text, shown
 
 
 class Block(NamedTuple):
@@ -68,6 +68,7 @@ def read_rows(
     used: the rest of the file is looked through first, so that the error counts all of them.
     """
     check_header(header)
+    dtype = check_dtype("read_rows", dtype)
     delimiter = check_delimiter(delimiter)
     where = name_of(source)
     if (arrays := read_arrays(source, where, labels)) is not None:
@@ -131,7 +132,7 @@ def _places(table, schema, labels):
         raise DataError(
             where,
             f"{len(missing)} of {len(wanted)} columns are missing",
-            f"{', '.join(map(shown, missing))}; row 1 has {', '.join(map(shown, names))}",
+            f"{listed(missing)}; row 1 has {listed(names)}",
             "name them in row 1, or pass --header no for a file of the features alone, in order",
         )
     # By place: the features alone, or where the label had no column of its own, behind them.

@@ -7,7 +7,8 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import BinaryIO
 
 from ..errors import DataError
@@ -61,6 +62,12 @@ def shown(text: str, longest: int = 40) -> str:
     """Return a text from a file in double quotes, short and without a control character."""
     quoted = json.dumps(text[:longest], ensure_ascii=not text[:longest].isprintable())
     return quoted if len(text) <= longest else quoted[:-1] + '…"'
+
+
+def listed(texts: Collection[str], most: int = 20) -> str:
+    """Return the texts in double quotes with commas between them; of very many the first ones."""
+    listing = ", ".join(shown(text) for text in islice(texts, most))
+    return listing if len(texts) <= most else f"{listing} and {len(texts) - most} more"
 
 
 @contextlib.contextmanager
