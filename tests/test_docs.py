@@ -3,6 +3,7 @@
 import doctest
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,11 @@ def run(command, tmp_path):
 
 
 def write_files(page, folder):
-    """Write the snippets that begin with the name of a file, such as `# ops.py`, to that file."""
+    """Write what the snippets of a page take for granted.
+
+    That is the snippets that begin with the name of a file, such as `# ops.py`, and my.csv.
+    """
+    shutil.copy(ROOT / "datasets" / "iris.csv", folder / "my.csv")
     for block in blocks(page, "python"):
         if name := re.match(r"# (\w+\.py)\n", block):
             (folder / name[1]).write_text(block, encoding="utf-8")
@@ -92,6 +97,7 @@ def test_the_output_of_train_is_the_one_shown(tmp_path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_snippets(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    write_files(page, tmp_path)
     for block in blocks(page, "python"):
         exec(compile(block, str(page), "exec"), {})
 
