@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import DataError
 from .arrays import array_blocks
+from .builtin import BUILTIN, load_builtin
 from .cells import Codes, is_missing, is_number
 from .dialect import check_delimiter, check_header
 from .findings import Problems, check_dtype
@@ -55,7 +56,7 @@ def read_rows(
     delimiter: str | None = None,
     header: str = "auto",
 ) -> Rows:
-    """Return the Rows of a file of any kind that `load` reads, as features in the schema's order.
+    """Return the Rows of whatever `load` reads, as features in the schema's order.
 
     A text is read in constant memory, gzip or not. Its columns are found by name. Where the file
     that the schema is from had no header they are found by place: a file may have the same
@@ -71,9 +72,25 @@ def read_rows(
     dtype = check_dtype("read_rows", dtype)
     delimiter = check_delimiter(delimiter)
     where = name_of(source)
+    if isinstance(source, str) and source in BUILTIN:
+        return _builtin_rows(source, schema, labels, dtype)
     if (arrays := read_arrays(source, where, labels)) is not None:
         return Rows(starmap(Block, array_blocks(arrays[-1], schema, labels, dtype)))
     return _text_rows(open_text(source), where, schema, labels, dtype, delimiter, header)
+
+
+def _builtin_rows(name, schema, labels, dtype):
+    dataset = load_builtin(name, dtype)
+    own = dataset.schema
+    if own.columns != schema.columns or labels and own.class_names != schema.class_names:
+        sizes = [(len(s.columns), len(s.class_names)) for s in (own, schema)]
+        raise DataError(
+            name,
+            "the built-in set has other columns or classes than the schema",
+            "{} and {}, the schema has {} and {}".format(*sizes[0], *sizes[1]),
+            "give a file with the columns and classes of the training data",
+        )
+    return Rows(iter([Block(dataset.x, dataset.y if labels else None, 1, 0)]))
 
 
 def _text_rows(lines, where, schema, labels, dtype, delimiter, header):

@@ -135,7 +135,7 @@ class Classifier:
             column = int(np.abs(np.nan_to_num(x[row]) / self.scaling.scale).argmax())
             raise DataError(
                 "Classifier.predict",
-                f"the logits of row {row} are not finite",
+                f"the logits of row {row} of {len(x)} are not finite",
                 f"column {self.schema.feature_names[column]!r} holds {x[row, column]:g}",
                 "give values in the units of the training data",
             )

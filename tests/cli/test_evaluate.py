@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.cli.models import CLASSES, classifier, features, make_rows, write_csv
+from tests.cli.program import ROOT
 
 ROWS = make_rows(300)
 LABELS = np.random.default_rng(5).integers(3, size=300)
@@ -137,3 +138,10 @@ def test_no_rows_are_left(cli, tmp_path):
     assert err.endswith(
         "Error: Classifier.evaluate: there are no rows; 0 rows; give at least one\n"
     )
+
+
+def test_a_built_in_set_by_its_name(cli, tmp_path):
+    assert cli("train", "iris", "--epochs", 2, "-q", "--out", tmp_path / "run").code == 0
+    found = cli("evaluate", tmp_path / "run", "iris")
+    assert found == cli("evaluate", tmp_path / "run", ROOT / "datasets" / "iris.csv")
+    assert cli("evaluate", tmp_path / "run", "wine").code == 3

@@ -157,6 +157,22 @@ def test_a_built_in_sets_file(tmp_path):
     assert block.x.tobytes() == iris.x[:1].tobytes() and block.y.tolist() == [0]
 
 
+@pytest.mark.parametrize("name", ["iris", "moons"])
+def test_a_built_in_set_by_its_name(name):
+    dataset = data.load(name)
+    x, y, skipped = joined(data.read_rows(name, dataset.schema, labels=True))
+    assert (x, y, skipped) == (dataset.x.tolist(), dataset.y.tolist(), 0)
+    assert joined(data.read_rows(name, dataset.schema, dtype=np.float64))[1] is None
+    with pytest.raises(DataError) as error:
+        data.read_rows("wine", dataset.schema)
+    columns, classes = len(dataset.feature_names), len(dataset.class_names)
+    assert str(error.value) == (
+        "wine: the built-in set has other columns or classes than the schema; "
+        f"13 and 3, the schema has {columns} and {classes}; "
+        "give a file with the columns and classes of the training data"
+    )
+
+
 def test_one_row_and_one_column(tmp_path, read):
     schema = data.load(write(tmp_path / "a.csv", "a;kind\n1;x\n2;y\n1;x\n2;y\n")).schema
     assert joined(read("a\n7\n", schema))[0] == [[7]]
