@@ -95,8 +95,8 @@ def test_the_heading(run):
     ]
 
 
-@pytest.mark.parametrize("width", [24, 40, 60, 80, 140, 200])
-@pytest.mark.parametrize("epochs", [1, 2, 30, 1000])
+@pytest.mark.parametrize("width", [24, 60, 80, 140])
+@pytest.mark.parametrize("epochs", [1, 30, 1000])
 @pytest.mark.parametrize("style", [BRAILLE, ASCII], ids=["braille", "ascii"])
 def test_no_line_is_wider_than_the_terminal(run, width, epochs, style):
     names = ["x" * 70, "y" * 10]
