@@ -54,9 +54,10 @@ def read_npz(path: str | os.PathLike, where: str, need_y: bool) -> Arrays:
         try:
             with zipfile.ZipFile(file) as archive:
                 names = [name.removesuffix(".npy") for name in archive.namelist()]
-                for name in {"x", "y"} & set(names):
-                    with archive.open(f"{name}.npy") as member:
-                        found[name] = read_array(member, f"{where}: {name}")
+                for name in ("x", "y") if need_y else ("x",):
+                    if name in names:
+                        with archive.open(f"{name}.npy") as member:
+                            found[name] = read_array(member, f"{where}: {name}")
         except DataError:
             raise
         except ZIP_ERRORS as error:
@@ -77,7 +78,7 @@ def read_npy_folder(
     Raises DataError as read_npz does.
     """
     found = {}
-    for name in ("x", "y"):
+    for name in ("x", "y") if need_y else ("x",):
         if f"{name}.npy" in names:
             path = os.path.join(folder, f"{name}.npy")
             with opened(path) as file:

@@ -81,7 +81,8 @@ class Codes(dict):
         elif self.grows:
             code = self.index[stripped] = len(self.index)
         else:
-            code = self.index.get(str(whole(stripped)), self.UNKNOWN)
+            number = whole(stripped)
+            code = self.UNKNOWN if number is None else self.index.get(str(number), self.UNKNOWN)
         if code != self.UNKNOWN:  # there may be endlessly many of them
             self[text] = code
         return code

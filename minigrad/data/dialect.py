@@ -107,15 +107,16 @@ def find_header(rows: list[list[str]], where: str) -> bool:
     """Return whether the first of the rows names the columns.
 
     It does where it has a text above numbers. It does not where all that stands above numbers is
-    a number, and what stands above text comes again below. Alone it does if no number is in it.
+    a number, and what stands above text comes again below. Alone, or with one column, it does if
+    no number is in it.
 
     Raises DataError where neither is so, where the names would be fractions, and where the numbers
     of the first row might count the columns.
     """
     first, *body = rows
-    if not body or len(first) == 1:
-        return not any(map(is_number, first))
     columns = list(zip(*(row for row in body if len(row) == len(first)), strict=True))
+    if len(columns) < 2:
+        return not any(map(is_number, first))
     above_numbers, new_texts, old_texts = [], [], []
     for cell, column in zip(first, columns, strict=False):
         if _is_numeric(column):

@@ -71,7 +71,7 @@ def load(
     where = name_of(source)
     if source != "-" and not os.path.lexists(source):
         raise _not_found(where)
-    name = _stem(where)
+    name = _stem(source)
     if (arrays := read_arrays(source, where, True)) is not None:
         _refuse("a file of arrays", of_text, header)
         return to_dataset(arrays[0], name, dtype, missing, *arrays[1:])
@@ -112,9 +112,9 @@ def _not_found(where):
     )
 
 
-def _stem(where):
+def _stem(source):
     """Return what a set is called: its file's name without folder and ending."""
-    if where == "standard input":
+    if source == "-":
         return "stdin"
-    name = os.path.basename(os.path.abspath(where))
-    return name if os.path.isdir(where) else os.path.splitext(name.removesuffix(".gz"))[0]
+    name = os.path.basename(os.path.abspath(source))
+    return name if os.path.isdir(source) else os.path.splitext(name.removesuffix(".gz"))[0]

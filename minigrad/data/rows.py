@@ -141,9 +141,10 @@ def _places(table, schema, labels):
     wanted = [*features, schema.label] if labels and schema.label else features
     if not schema.by_name and not set(wanted) <= set(names):
         names = [f"column_{i}" for i in range(len(names))]
-    missing = [name for name in wanted if name not in names]
+    place = {name: i for i, name in enumerate(names)}
+    missing = [name for name in wanted if name not in place]
     if not missing and (schema.label or not labels):
-        places = [names.index(name) for name in wanted]
+        places = [place[name] for name in wanted]
         return places[: len(features)], places[-1] if labels else None
     if table.has_header and schema.by_name and missing:
         raise DataError(

@@ -1,6 +1,7 @@
 """A delimited text as a table: its columns by name, its rows in blocks, its cells as values."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -50,9 +51,10 @@ class Table:
             self.names = tuple(f"column_{i}" for i in range(len(rows[0])))
 
     def _check_names(self):
-        twice = {name for name in self.names if name and self.names.count(name) > 1}
-        if twice:
-            name = min(twice, key=self.names.index)
+        counts = Counter(self.names)
+        for name in self.names:
+            if counts[name] == 1 or not name:
+                continue
             places = [str(i) for i, other in enumerate(self.names) if other == name]
             raise DataError(
                 self.where,
@@ -176,7 +178,7 @@ class Cells:
     def _pick(self, rows):
         """Return the fields of the columns of numbers."""
         first, last = (self.numbers[0], self.numbers[-1]) if self.numbers else (0, -1)
-        if self.numbers == list(range(first, last + 1)):  # takes a tenth of the time
+        if self.numbers == list(range(first, last + 1)):  # half the time of the line below
             return [row[first : last + 1] for row in rows]
         return [[row[i] for i in self.numbers] for row in rows]
 

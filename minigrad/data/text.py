@@ -25,7 +25,9 @@ def opened(source: str | os.PathLike) -> Iterator[BinaryIO]:
     """
     where = name_of(source)
     try:
-        if where == "standard input":
+        if source == "-":
+            if sys.stdin is None:
+                raise OSError("it is closed")
             stdin = io.BufferedReader(sys.stdin.buffer)
             try:
                 yield stdin

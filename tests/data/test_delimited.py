@@ -330,6 +330,11 @@ BAD = {
         'row 6 has 1 field; the first row has 3, divided by ","; '
         "correct the row, or quote a field that holds the delimiter",
     ),
+    "a header without a name for the row names": (
+        "a,b,kind\n1,2,3,x\n1,2,3,y\n",
+        'row 2 has 4 fields; the first row has 3, divided by ","; '
+        "correct the row, or quote a field that holds the delimiter",
+    ),
     "ragged, far below": (
         GOOD + "1,2,x\n\n" * 9000 + "1,2,3,x\n",
         'row 18006 has 4 fields; the first row has 3, divided by ","; '

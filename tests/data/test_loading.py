@@ -54,6 +54,15 @@ def test_standard_input_of_a_process():
     assert (run.stdout, run.stderr) == ("[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]\n", "")
 
 
+def test_standard_input_that_is_closed(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(DataError) as error:
+        data.load("-")
+    assert str(error.value) == (
+        "standard input: cannot be read; it is closed; check the path and its rights"
+    )
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
 def test_a_pipe_is_read_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")

@@ -81,6 +81,14 @@ def test_other_ways_to_write_a_whole_label(tmp_path, read):
     assert joined(read("kind,a\n3.0,1\n 2,1\n03,1\n", schema, labels=True))[1] == [1, 0, 1]
 
 
+def test_a_class_called_none_is_no_class_for_everything(tmp_path, read):
+    schema = data.load(write(tmp_path / "a.csv", "a,kind\n" + "1,None\n1,mild\n" * 2)).schema
+    assert schema.class_names == ("None", "mild")
+    assert joined(read("a,kind\n1,None\n", schema, labels=True))[1] == [0]
+    with pytest.raises(DataError, match="did not stand in the training data"):
+        list(read("a,kind\n1,grave\n", schema, labels=True))
+
+
 NAMELESS = "1,5,x\n2,6,y\n1,7,x\n2,8,y\n"
 
 
@@ -257,6 +265,17 @@ def test_arrays_come_in_blocks_too(tmp_path):
         assert [block.skipped for block in blocks] == [0, int(missing == "drop"), 0]
         np.testing.assert_array_equal(np.concatenate([b.x for b in blocks]), dataset.x)
         np.testing.assert_array_equal(np.concatenate([b.y for b in blocks]), dataset.y)
+
+
+def test_prediction_needs_no_labels(tmp_path):
+    schema = data.load("moons").schema
+    for y in (np.array([None, 1]), np.zeros(7)):
+        np.savez(tmp_path / "a.npz", x=np.zeros((2, 2)), y=y)
+        np.save(tmp_path / "x.npy", np.zeros((2, 2)))
+        np.save(tmp_path / "y.npy", y)
+        for path in (tmp_path / "a.npz", tmp_path):
+            (block,) = data.read_rows(path, schema)
+            assert block.x.shape == (2, 2) and block.y is None
 
 
 def test_arrays_for_another_schema(tmp_path, flowers):
