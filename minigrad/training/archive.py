@@ -156,12 +156,13 @@ def atomic_write(path, content: bytes | Callable[[BinaryIO], None], *, sync: boo
 
 
 def _read(where: str, file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
-    size = os.fstat(file.fileno()).st_size
-    start = file.read(4)
-    end = file.read()[-22:] if size < 22 else _end(file)
+    size = os.fstat(file.fileno()).st_size  # 0 for a pipe or a device
+    start = file.read(4) if size else b""
     if start != b"PK\3\4":
         remedy = "give a file that minigrad wrote, such as best.npz"
         raise DataError(where, "it is no .npz file", f"{size} bytes, the first {start!r}", remedy)
+    file.seek(-min(size, 22), os.SEEK_END)
+    end = file.read()  # a zip's end record, where no comment follows it
     if end[:4] != b"PK\5\6" or end[20:] != b"\0\0":
         raise _damaged(where, "it is cut off, or something stands behind its end", f"{size} bytes")
     with zipfile.ZipFile(file) as archive:
@@ -173,12 +174,6 @@ def _read(where: str, file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
         for entry, member in zip(listed, members[1:], strict=True):
             arrays[entry["name"]] = _read_array(where, archive, entry, member)
     return header, arrays
-
-
-def _end(file: BinaryIO) -> bytes:
-    """Return the last 22 bytes: a zip's end record, where no comment follows it."""
-    file.seek(-22, os.SEEK_END)
-    return file.read()
 
 
 def _check_members(where: str, members: list[zipfile.ZipInfo], size: int) -> None:

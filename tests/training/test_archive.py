@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -267,6 +268,11 @@ def test_no_npz_file(tmp_path, content):
     (tmp_path / "a").write_bytes(content)
     facts = f"{len(content)} bytes, the first {content[:4]!r}"
     assert refusal(tmp_path / "a") == f"it is no .npz file; {facts}; {OURS}"
+
+
+def test_a_device_is_not_read():
+    facts = "0 bytes, the first b''"
+    assert refusal(Path("/dev/zero")) == f"it is no .npz file; {facts}; {OURS}"
 
 
 def test_an_npz_of_somebody_else(tmp_path):
