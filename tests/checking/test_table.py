@@ -128,5 +128,21 @@ def test_another_gradient_or_shape_or_a_nan_is_a_deviation(torch, monkeypatch):
     assert check_row(nan, torch).deviation == np.inf
 
 
+def test_a_deviation_is_relative_to_the_largest_element(torch, monkeypatch):
+    large = one_row(monkeypatch, lambda x: F.exp(x) * 1e9, lambda torch, x: x.exp() * (1e9 + 1e-5))
+    assert 1e-16 < check_row(large, torch).deviation < 1.3e-14
+
+
+def test_a_backward_that_raises_is_not_compared(torch, monkeypatch):
+    monkeypatch.setattr(Exp, "backward", lambda self, gy: gy.ravel()[:1])
+    row = check_row("exp", torch)
+    assert row.verdict == "FAIL"
+    first = row.failures[0]
+    assert "returned a gradient of shape (1,) for input 0" in str(first)
+    assert first.deviation is None
+    # gradcheck has nothing to check in an empty input, whose backward raises all the same
+    assert [f.deviation for f in row.failures if "(0, 3)" in f.example] == [np.inf]
+
+
 def test_without_a_twin_nothing_is_compared(torch, monkeypatch):
     assert check_row(one_row(monkeypatch, F.exp), torch).deviation is None

@@ -298,6 +298,11 @@ def test_the_seed_chooses_the_inputs(cli, ops):
     assert run() == run("--seed", 0) != run("--seed", 1)
 
 
+def test_with_cases_the_seed_chooses_the_upstream_gradient(cli, ops):
+    run = lambda *args: cli("gradcheck", "ops.py:Swish", *args).out  # noqa: E731
+    assert run() == run("--seed", 0) != run("--seed", 1)
+
+
 @pytest.mark.parametrize(
     "cases",
     [
@@ -690,7 +695,15 @@ def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
                 f"{target!r} names nothing to check; write the file and a name in it, such as "
                 "ops.py:Swish",
             )
-            for target in ("ops.py", "ops.py:", "C:\\ops.py", "C:\\ops.py:a-b", ":f", "a.py:f.")
+            for target in (
+                "ops.py",
+                "ops.py:",
+                "C:ops.py",
+                "C:\\ops.py",
+                "C:\\ops.py:a-b",
+                ":f",
+                "a.py:f.",
+            )
         ],
         *[
             (
