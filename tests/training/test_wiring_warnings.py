@@ -81,6 +81,6 @@ def test_the_look_at_the_first_batch_changes_nothing():
     model = nn.mlp(4, (8,), 3, dropout=0.5, rng=0)
     state = model[2].rng.bit_generator.state
     x = data.load("iris").x[:10]
-    training.trainer._warn_of_probabilities(model, nn.CrossEntropy(), x)
+    training.checks.warn_of_probabilities(model, nn.CrossEntropy(), x)
     assert model[2].rng.bit_generator.state == state
     assert all(p.grad is None for p in model.parameters())

@@ -1,0 +1,94 @@
+"""What `Trainer` looks for: data and wiring that train silently and are almost surely mistakes."""
+
+import numpy as np
+
+from ..data import Dataset
+from ..errors import DivergedError, message, warn_once
+from ..functions.activations import Softmax
+from ..nn import CrossEntropy, Module, ReLU, evaluating, watching
+from ..tensor import Tensor
+
+DEAD = 0.2  # of a layer's ReLUs, above which there is a warning
+MAJORITY = 0.9  # of the rows in one class, above which there is a warning
+
+
+def check_finite(part: Dataset, name: str) -> None:
+    """Refuse features that would make every loss NaN: that is not the learning rate's fault."""
+    bad = ~np.isfinite(part.x)
+    if bad.any():
+        row, column = (int(i) for i in np.argwhere(bad)[0])
+        raise DivergedError(
+            "train",
+            f"the {name} rows hold {part.x[row, column]}",
+            f"row {row}, feature {part.feature_names[column]!r}, {np.count_nonzero(bad)} in all",
+            "remove or replace such values before training",
+        )
+
+
+def warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
+    """Warn where the logits of the first batch look like probabilities.
+
+    What Softmax made is left to `cross_entropy`, which knows it from the graph.
+    """
+    if not isinstance(loss, CrossEntropy) or loss.options["from_probabilities"]:
+        return
+    model.eval()
+    try:
+        with np.errstate(all="ignore"):
+            z = model(Tensor(x))
+            p = z.data
+            probable = (p >= 0).all() and np.allclose(p.sum(axis=1), 1)
+    finally:
+        model.train()
+    if probable and not isinstance(z.node, Softmax):
+        warn_once(
+            message(
+                "fit",
+                "the model's outputs look like probabilities, and CrossEntropy takes logits",
+                f"output {p.shape}, each row from 0 to 1 with sum 1",
+                "remove the model's softmax, or use CrossEntropy(from_probabilities=True)",
+            )
+        )
+
+
+def warn_of_majority(train: Dataset) -> None:
+    """Warn where a classifier that always gives the same answer would look good."""
+    counts = np.bincount(train.y)
+    share = counts.max() / len(train)
+    if share > MAJORITY and len(train.class_names) > 1:
+        warn_once(
+            message(
+                "fit",
+                f"{share:.1%} of the training rows are of one class, "
+                f"{train.class_names[counts.argmax()]!r}",
+                f"{counts.max()} of {len(train)} rows; always guessing it is as accurate",
+                "look at the recall of the other classes, or weight the classes",
+            )
+        )
+
+
+def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
+    """Warn where many units of a ReLU layer give 0 for every row: no gradient can revive them."""
+    names = {module: name for name, module in model.named_modules() if isinstance(module, ReLU)}
+    if not names:
+        return
+    alive: dict[str, np.ndarray] = {}
+
+    def watch(module: Module, y: Tensor) -> None:
+        if module in names:
+            alive[names[module]] = (y.data > 0).any(axis=0)
+
+    with evaluating(model), watching(watch), np.errstate(all="ignore"):
+        model(Tensor(x))
+    for name, units_alive in alive.items():
+        dead, units = int((~units_alive).sum()), units_alive.size
+        if dead > DEAD * units:
+            warn_once(
+                message(
+                    "fit",
+                    f"{dead} of {units} units of layer {name!r} are dead: ReLU gives 0 for each "
+                    f"of {len(x)} training rows",
+                    "no gradient reaches them",
+                    "try a smaller learning rate, or LeakyReLU",
+                )
+            )
