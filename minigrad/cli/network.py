@@ -9,7 +9,7 @@ from ..checking import bisect, gradcheck
 from ..checking.report import GOOD, Report
 from ..checking.table import relative_error
 from .output import event
-from .run import network
+from .setup import network
 
 
 def check_network(data: str, options: dict, by_node: bool, as_json: bool) -> bool:
