@@ -71,6 +71,7 @@ def _torch():
     try:
         import torch
 
+        torch.set_num_threads(1)  # for inputs this small, more only wait for each other
         torch.tensor(np.zeros(1)).numpy()  # a PyTorch built for another NumPy fails only here
     except Exception as error:  # a broken installation raises all sorts
         reason = " ".join(str(error).split())
