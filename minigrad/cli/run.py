@@ -182,7 +182,7 @@ def finish(setup: Setup, recorder: runs.Recorder | None, report: Report) -> None
     except Interrupted:
         stop(trainer, recorder)
     if recorder:
-        recorder.checkpoint()
+        recorder.checkpoint(best=False)
     trainer.use_best()
     test = training.evaluate(trainer.model, setup.parts[2], loss=trainer.loss)
     if recorder:

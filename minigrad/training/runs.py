@@ -100,7 +100,7 @@ class Recorder:
         if overwrite:
             self._remove(FILES)
         self.tell("running")
-        self.checkpoint()
+        self.checkpoint(sync=False)
 
     def go_on(self) -> None:
         """Note in run.json that the run goes on, and clear away what a kill left half written."""
@@ -127,15 +127,20 @@ class Recorder:
         if time.monotonic() - self.written >= INTERVAL:
             self.checkpoint()
 
-    def checkpoint(self) -> None:
-        """Write history.csv, best.npz and last.npz, each of them whole or not at all."""
-        trainer = self.trainer
-        archive.atomic_write(os.path.join(self.path, HISTORY), write_history(trainer.history))
-        if trainer.history:
-            self.best().save(os.path.join(self.path, BEST))
-        numbers, arrays = trainer.state()
+    def checkpoint(self, *, best: bool = True, sync: bool = True) -> None:
+        """Write history.csv, best.npz and last.npz, each of them whole or not at all.
+
+        Args:
+            best: False leaves best.npz as it is, for `finish` to write.
+            sync: False leaves the flush to the disk to the operating system.
+        """
+        history = write_history(self.trainer.history)
+        archive.atomic_write(os.path.join(self.path, HISTORY), history, sync=sync)
+        if best and self.trainer.history:
+            self.best().save(os.path.join(self.path, BEST), sync=sync)
+        numbers, arrays = self.trainer.state()
         header = {"content": CONTENT, **self.about, "state": numbers}
-        archive.write(os.path.join(self.path, LAST), header, arrays)
+        archive.write(os.path.join(self.path, LAST), header, arrays, sync=sync)
         self.written = time.monotonic()
 
     def best(self, results: dict | None = None) -> Classifier:
@@ -150,7 +155,7 @@ class Recorder:
         return replace(self.classifier, training={**about, **told, "results": results})
 
     def finish(self, results: dict) -> None:
-        """Write the results, after the last checkpoint."""
+        """Write the model with its results, and run.json, after the last checkpoint."""
         self.best(results).save(os.path.join(self.path, BEST))
         self.tell("finished", results=results)
 
@@ -169,7 +174,7 @@ class Recorder:
             **more,
         }
         text = json.dumps(told, indent=2) + "\n"
-        archive.atomic_write(os.path.join(self.path, RUN), text.encode())
+        archive.atomic_write(os.path.join(self.path, RUN), text.encode(), sync=status != "running")
 
 
 def write_history(history: History) -> bytes:

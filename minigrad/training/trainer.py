@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -163,7 +163,7 @@ class Trainer:
             )
         ]
         self._set_lr()
-        sums = Sums(**asdict(self.sums))
+        sums = replace(self.sums)
         train_step(self.model, self.loss, self.optimizer, parts, sums, self.clip_grad)
         self.sums = sums  # only now: a step that raised has left nothing
 
