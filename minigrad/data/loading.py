@@ -61,7 +61,7 @@ def load(
             "leave it out, and a missing value is an error",
         )
     of_text = {"delimiter": delimiter, "label": label, "one_hot": one_hot, "drop": drop}
-    if isinstance(source, str) and source in BUILTIN:
+    if source in BUILTIN:  # a Path is not
         _refuse("a built-in set", of_text, header)
         dataset = load_builtin(source, dtype, missing)
         if os.path.exists(source):

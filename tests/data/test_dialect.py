@@ -39,6 +39,7 @@ def test_each_delimiter_is_found_and_can_be_given(tmp_path, delimiter, name):
         ("t;a;kind\n1,5;2,5;p\n1,5;2,5;q\n1,5;2;p\n1,5;2,5;q\n", ";"),  # decimal commas
         ('t,a,kind\n"1;2",3,p\n"1;2",3,q\n"1;2",3,p\n"1;2",3,q\n', ","),
         ("a b,c d,kind\n1,2,p q\n3,4,r s\n1,2,p q\n3,4,r s\n", ","),  # never a space
+        ("1.5;2,5;x\n2.5;3,5;y\n", ";"),  # divided by commas as evenly, but not into numbers
         ("a|b,c|d\n1|2,3|4\n5|6|7\n8|9|0\n", "|"),  # a comma in the first two
         ("a|b|kind\n1|2|p\n3|4\n5|6|p\n", "|"),  # a row is too short
     ],

@@ -189,6 +189,12 @@ def test_one_row_and_one_column(tmp_path, read):
     assert list(read("a\n", schema)) == []
 
 
+def test_of_two_delimiters_the_one_of_the_training_file(tmp_path, read):
+    text = "a,b;k\n1;x\n2;y\n1;x\n2;y\n"
+    schema = data.load(write(tmp_path / "a.csv", text)).schema
+    assert schema.delimiter == ";" and list(read("a,b;k\n", schema)) == []
+
+
 # ---- which values ------------------------------------------------------------------------------
 
 
@@ -211,6 +217,9 @@ def test_a_row_with_a_fault_comes_after_the_blocks_above_it(flowers, read):
     assert len(next(rows).x) > 1000
     with pytest.raises(DataError) as error:
         list(rows)
+    rows = iter(read("size,colour\none,red\n" + "1,red\n" * 20000, flowers))
+    with pytest.raises(DataError, match="row 2, "):
+        next(rows)  # nothing of what stands below the fault
     assert 'row 20002, column "size": "one" is not a number; 1 such cell' in str(error.value)
 
 

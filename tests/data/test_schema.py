@@ -46,6 +46,8 @@ WITHOUT_LABEL = {key: value for key, value in FIELDS.items() if key != "label"}
             "ValueError: [1] is no list of texts",
         ),
         ({**FIELDS, "columns": [{"name": "a"}]}, "KeyError: 'values'"),
+        ({**FIELDS, "label": "width"}, "two columns have one name"),
+        ({**FIELDS, "columns": FIELDS["columns"] * 2}, "two columns have one name"),
         ({**FIELDS, "columns": None}, "TypeError: 'NoneType' object is not iterable"),
         ([], "TypeError: list indices must be integers or slices, not str"),
         ({**FIELDS, "more": 1}, "TypeError: Schema.__init__() got an unexpected keyword argument"),
