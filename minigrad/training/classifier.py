@@ -194,8 +194,9 @@ class Classifier:
                     "give a set of the same columns and classes, in the same order",
                 )
             rows = rows.x
+        # In C order: BLAS adds up strided rows in another order.
         with np.errstate(over="ignore"):
-            x = np.atleast_2d(np.asarray(rows, self.model.parameters()[0].dtype))
+            x = np.atleast_2d(np.asarray(rows, self.model.parameters()[0].dtype, order="C"))
         if x.ndim != 2 or x.shape[1] != len(names):
             raise ShapeError(
                 "Classifier.predict",
