@@ -1,8 +1,14 @@
 """What the tests of files share."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from minigrad import data
+
+# Of a process that imports this minigrad, whatever folder it starts in.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 def write(path, content):

@@ -12,7 +12,7 @@ import pytest
 
 from minigrad import data
 from minigrad.errors import DataError, DTypeError
-from tests.data.files import refusal, write
+from tests.data.files import ENVIRONMENT, refusal, write
 
 GOOD = "a,b,kind\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n"
 
@@ -49,8 +49,7 @@ def test_standard_input_stays_open(monkeypatch):
 def test_standard_input_of_a_process():
     code = "from minigrad import data; print(data.load('-').x.tolist())"
     command = [sys.executable, "-c", code]
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    run = subprocess.run(command, input=GOOD, capture_output=True, text=True, env=environment)
+    run = subprocess.run(command, input=GOOD, capture_output=True, text=True, env=ENVIRONMENT)
     assert (run.stdout, run.stderr) == ("[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]\n", "")
 
 

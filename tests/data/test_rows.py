@@ -1,7 +1,6 @@
 """read_rows: columns by name or by place, blocks, and what is refused."""
 
 import gzip
-import os
 import subprocess
 import sys
 
@@ -10,7 +9,7 @@ import pytest
 
 from minigrad import data
 from minigrad.errors import DataError
-from tests.data.files import refusal, write
+from tests.data.files import ENVIRONMENT, refusal, write
 
 FLOWERS = "size,colour,kind\n1,red,a\n2,blue,b\n3,green,a\n4,red,b\n"
 
@@ -322,8 +321,7 @@ print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 def count(training, text):
     """Return how many rows a process reads from its standard input, and its peak memory in kB."""
     command = [sys.executable, "-c", COUNT, str(training)]
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
-    run = subprocess.run(command, input=text, capture_output=True, env=environment, check=True)
+    run = subprocess.run(command, input=text, capture_output=True, env=ENVIRONMENT, check=True)
     return map(int, run.stdout.split())
 
 
