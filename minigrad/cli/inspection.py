@@ -25,7 +25,11 @@ def inspect_path(path: str, as_json: bool) -> None:
     if not os.path.isdir(path):
         _inspect_file(path, as_json)
         return
-    _inspect_file(os.path.join(path, "best.npz"), as_json)
+    best = os.path.join(path, "best.npz")
+    if os.path.exists(best):  # from the end of the first epoch on
+        _inspect_file(best, as_json)
+        if not as_json:
+            click.echo()
     _inspect_run(path, as_json)
 
 
@@ -88,7 +92,7 @@ def _inspect_run(folder: str, as_json: bool) -> None:
     if as_json:
         event("run", path=folder, run=run, epochs=len(epochs), last_epoch=last)
         return
-    click.echo("\n" + "\n".join(_tree({"run.json": run, "last line of history.csv": last})))
+    click.echo("\n".join(_tree({"run.json": run, "last line of history.csv": last})))
 
 
 def _tree(value: dict, indent: str = "") -> Iterator[str]:

@@ -142,6 +142,16 @@ def test_a_run_as_json(cli, run):
     }
 
 
+def test_a_run_before_its_first_epoch_has_ended(cli, run):
+    (run / "best.npz").unlink()
+    (run / "history.csv").write_text(HISTORY.partition("\n")[0] + "\n")
+    (run / "run.json").write_text('{"status": "running"}')
+    text = "run.json\n  status: running\nlast line of history.csv: none\n"
+    assert cli("inspect", run) == (0, text, "")
+    (found,) = cli("inspect", run, "--json").events
+    assert (found["epochs"], found["last_epoch"]) == (0, {})
+
+
 @pytest.mark.parametrize("name", ["run.json", "history.csv"])
 def test_a_run_with_a_piece_missing(cli, run, name):
     (run / name).unlink()
