@@ -24,8 +24,9 @@ def evaluate(model, data, delimiter, header, as_json, quiet):
     rows are 0. The macro average is the mean over the classes; the micro average is taken over all
     rows together.
     """
+    from ..training import load
     from . import predictions  # NumPy's random numbers: not for --help
 
-    classifier = predictions.open_model(model)
+    classifier = load(model)
     rows = predictions.Rows(classifier, data, delimiter, header, quiet, labels=True)
     predictions.report(classifier, rows, as_json, quiet)

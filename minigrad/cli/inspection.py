@@ -11,7 +11,7 @@ from .. import nn, training
 from ..errors import DataError
 from ..training import Classifier, archive
 from .output import event
-from .tables import table
+from .results import table
 
 MISSING = {
     "error": "refused",

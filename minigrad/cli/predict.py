@@ -28,10 +28,11 @@ def predict(model, data, proba, output, overwrite, delimiter, header, as_json, q
     """
     if overwrite and not output:
         raise click.UsageError("--overwrite needs the file; give it with --output")
+    from ..training import load
     from . import predictions  # NumPy's random numbers: not for --help
 
     predictions.check_output(output, overwrite)
-    classifier = predictions.open_model(model)
+    classifier = load(model)
     rows = predictions.Rows(classifier, data, delimiter, header, quiet)
     kind = predictions.json_lines if as_json else predictions.csv_lines
     predictions.write(kind(classifier, rows, proba), output)

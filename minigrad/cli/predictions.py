@@ -9,18 +9,12 @@ import click
 import numpy as np
 
 from .. import data as sets
-from .. import training
 from ..data.text import shown
 from ..errors import DataError
 from ..training import Classifier
 from ..training.archive import atomic_write
 from .output import event, json_line, remark
-from .tables import result_fields, result_tables
-
-
-def open_model(path: str) -> Classifier:
-    """Return the classifier of a model file, or of a run folder."""
-    return training.load(os.path.join(path, "best.npz") if os.path.isdir(path) else path)
+from .results import result_fields, result_tables
 
 
 class Rows:
@@ -71,7 +65,7 @@ def csv_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
     if proba:
         yield _csv(["class", *classifier.schema.class_names]) + "\n"
     for block in rows:
-        log_p = classifier.predict_log_proba(block.x)
+        log_p = classifier.predict_log_proba(block.x, block.first_row)
         lines = [names[i] for i in log_p.argmax(axis=1)]
         if proba:
             numbers = (",".join([f"{p:.6g}" for p in row]) for row in np.exp(log_p).tolist())
@@ -83,7 +77,7 @@ def json_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]
     """Yield the objects of each block as one text, and at the end one that counts them."""
     names = classifier.schema.class_names
     for block in rows:
-        log_p = classifier.predict_log_proba(block.x)
+        log_p = classifier.predict_log_proba(block.x, block.first_row)
         found = [{"class": names[i]} for i in log_p.argmax(axis=1)]
         if proba:
             for row, p in zip(found, np.exp(log_p).tolist(), strict=True):

@@ -16,7 +16,7 @@ from .. import __version__, nn
 from ..data import Dataset
 from ..training import Epoch, Evaluation, Trainer
 from .output import event, on_terminal, remark
-from .tables import result_fields, result_tables
+from .results import result_fields, result_tables
 
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 SCALED = {

@@ -108,7 +108,7 @@ class Classifier:
         """Return the probability of each class, (N, C), float64. See `predict_log_proba`."""
         return np.exp(self.predict_log_proba(rows))
 
-    def predict_log_proba(self, rows) -> np.ndarray:
+    def predict_log_proba(self, rows, first_row: int = 0) -> np.ndarray:
         """Return the logarithm of the probability of each class, (N, C), float64.
 
         The result of a row does not depend on the other rows, to the bit.
@@ -116,6 +116,7 @@ class Classifier:
         Args:
             rows: a Dataset, or its x (N, F), or one row (F,): unscaled features. A missing value
                 is NaN or infinite, and filled where the schema says "mean".
+            first_row: the number of the first one, for the message of an error.
 
         Raises:
             ShapeError: the rows have not F features.
@@ -135,7 +136,7 @@ class Classifier:
             column = int(np.abs(np.nan_to_num(x[row]) / self.scaling.scale).argmax())
             raise DataError(
                 "Classifier.predict",
-                f"the logits of row {row} of {len(x)} are not finite",
+                f"the logits of row {first_row + row} are not finite",
                 f"column {self.schema.feature_names[column]!r} holds {x[row, column]:g}",
                 "give values in the units of the training data",
             )
@@ -153,15 +154,16 @@ class Classifier:
         classes = len(self.schema.class_names)
         confusion, loss = np.zeros((classes, classes), np.int64), 0.0
         for block in [data] if isinstance(data, Dataset) else data:
-            log_p = self.predict_log_proba(block if block is data else block.x)
+            first_row = getattr(block, "first_row", 0)
+            log_p = self.predict_log_proba(block if block is data else block.x, first_row)
             loss -= float(log_p[np.arange(len(log_p)), block.y].sum())
             confusion += confusion_matrix(log_p.argmax(axis=1), block.y, classes)
-        rows = int(confusion.sum())
-        if not rows:
+        count = int(confusion.sum())
+        if not count:
             raise DataError(
                 "Classifier.evaluate", "there are no rows", "0 rows", "give at least one"
             )
-        return Evaluation(loss / rows, int(np.trace(confusion)) / rows, confusion)
+        return Evaluation(loss / count, int(np.trace(confusion)) / count, confusion)
 
     def _logits(self, x: np.ndarray) -> np.ndarray:
         """Return what `model` gives, (n, C), with a matrix product of its own for each row.
@@ -221,9 +223,13 @@ class Classifier:
 def load(path) -> Classifier:
     """Return the Classifier that was saved to `path`, in eval mode.
 
+    Args:
+        path: a model file, or a run folder, of which best.npz is taken.
+
     Raises:
         DataError: the file cannot be read, is damaged, or holds no classifier.
     """
+    path = os.path.join(path, "best.npz") if os.path.isdir(path) else path
     header, arrays = archive.read(path)
     if header.get("content") != "classifier":
         raise DataError(

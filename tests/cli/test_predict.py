@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.cli.models import CLASSES, classifier, features, make_rows, write_csv
-from tests.cli.program import ENVIRONMENT, MODULE
+from tests.cli.program import ENVIRONMENT, MODULE, ROOT
 
 ROWS = make_rows(300)
 QUOTED = ('"small, round"', '"a ""long"" one"', "größer")
@@ -315,3 +315,17 @@ def test_a_million_rows_take_the_memory_of_a_few(model, capsys):
         print(f"\npeak memory: {few} KiB for 20,000 rows, {many} KiB for {count:,}")
     assert count == 1_000_000
     assert many < few + 2000
+
+
+def test_rows_too_large_have_the_number_that_they_have_in_the_file(cli, folder):
+    cli("train", "iris", "--out", "run", "-q")
+    text = (ROOT / "datasets" / "iris.csv").read_text().splitlines()
+    rows = text[:1] + text[1:101] * 50
+    rows[4321 - 1] = "1,3e38,3e38,1,setosa"
+    (folder / "big.csv").write_text("\n".join(rows) + "\n")
+    for command in ("predict", "evaluate"):
+        ended = cli(command, "run", "big.csv", "-q")
+        assert ended.code == 3
+        assert ended.err.startswith(
+            "Error: Classifier.predict: the logits of row 4321 are not finite; "
+        )

@@ -424,7 +424,9 @@ def test_no_such_run(cli):
 def test_init_from(cli, folder):
     cli(*IRIS, "--out", "run", "-q")
     cli(*IRIS, "--init-from", "run/best.npz", "--lr", "1e-30", "--epochs", "1", "--out", "two")
-    models = [training.load(folder / n / "best.npz").model for n in ("run", "two")]
+    cli(*IRIS, "--init-from", "run", "--lr", "1e-30", "--epochs", "1", "--out", "three")
+    models = [training.load(folder / n).model for n in ("run", "two")]
+    assert same(folder / "two", folder / "three", ("history.csv",))
     for p, q in zip(*(model.parameters() for model in models), strict=True):
         np.testing.assert_array_equal(p.data, q.data)
 

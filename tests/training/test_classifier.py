@@ -138,7 +138,7 @@ def test_values_too_large():
     with pytest.raises(DataError) as error:
         model.predict(x)
     assert str(error.value) == (
-        "Classifier.predict: the logits of row 7 of 300 are not finite; "
+        "Classifier.predict: the logits of row 7 are not finite; "
         "column 'c2' holds 3e+38; give values in the units of the training data"
     )
 
