@@ -4,10 +4,6 @@ Flags go before the environment, the environment before the file, the file befor
 That order is Click's own, and so is the bookkeeping.
 """
 
-import difflib
-import json
-import tomllib
-
 import click
 from click.core import ParameterSource
 
@@ -18,6 +14,9 @@ def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str 
     """Make the values of a TOML file the defaults of this command's options."""
     if path is None:
         return None
+    import difflib  # these two not for --help
+    import tomllib
+
     try:
         with open(path, "rb") as file:
             table = tomllib.load(file)
@@ -79,6 +78,8 @@ def origins(ctx: click.Context, chosen_by_data: dict) -> dict[str, str]:
 
 def show(values: dict, origins: dict[str, str]) -> None:
     """Print the options as a TOML file, each with its origin in a comment."""
+    import json  # not for --help
+
     lines = []
     for name, value in values.items():
         if isinstance(value, tuple):
