@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from minigrad import Function
-from minigrad.functions.activations import Tanh
-from minigrad.functions.reductions import Std, Var
-from tests.functions.test_contract import subclasses
-from tests.mutate_source import Target, main, mutants_of, planted, run, targets
+pytest.importorskip("torch", reason="PyTorch is not installed: it is one of the judges")
+
+from minigrad import Function  # noqa: E402
+from minigrad.functions.activations import Tanh  # noqa: E402
+from minigrad.functions.reductions import Std, Var  # noqa: E402
+from tests.functions.test_contract import subclasses  # noqa: E402
+from tests.mutate_source import Target, main, mutants_of, planted, run, targets  # noqa: E402
 
 PAGE = Path(__file__).parents[1] / "docs" / "mutants.md"
 
