@@ -26,7 +26,8 @@ def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str 
         raise click.BadParameter(
             f"{path}: it is no TOML; {error}; write lines such as lr = 0.05"
         ) from error
-    known = {p.name: p for p in ctx.command.params if p.name not in HIDDEN}
+    known = {p.opts[0].lstrip("-").replace("-", "_"): p for p in ctx.command.params}
+    known = {name: p for name, p in known.items() if p.name not in HIDDEN}
     values = {}
     for key, value in table.items():
         name = key.replace("-", "_")
@@ -34,15 +35,24 @@ def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str 
             nearest = difflib.get_close_matches(name, known, n=1)
             remedy = f"did you mean {nearest[0]}?" if nearest else "see --help"
             raise click.BadParameter(f"{path}: there is no option {key!r}; {remedy}")
-        parts = value if isinstance(value, list) else [value]
-        if not all(isinstance(part, (str, int, float)) for part in parts):
-            raise click.BadParameter(
-                f"{path}: {key} is neither a number, a text, true or false, nor a list of them"
-            )
-        several = getattr(known[name], "multiple", False)
-        values[name] = parts if several else ",".join(map(str, parts)) if value is parts else value
+        option = known[name]
+        if option.name in values:
+            raise click.BadParameter(f"{path}: {name} stands in it twice, with - and with _")
+        values[option.name] = _value(f"{path}: {key}", option, value)
     ctx.default_map = {**(ctx.default_map or {}), **values}
     return path
+
+
+def _value(where: str, option: click.Parameter, value):
+    """Return a TOML value as Click takes it from the command line: as text, but for flags."""
+    parts = value if isinstance(value, list) else [value]
+    if getattr(option, "is_flag", False):
+        if not isinstance(value, bool):
+            raise click.BadParameter(f"{where} is a flag; write true or false")
+        return value
+    if not all(isinstance(part, (str, int, float)) for part in parts):
+        raise click.BadParameter(f"{where} is neither a number, a text, nor a list of them")
+    return [*map(str, parts)] if getattr(option, "multiple", False) else ",".join(map(str, parts))
 
 
 config = click.option(

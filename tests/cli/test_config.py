@@ -88,10 +88,14 @@ def test_the_environment_counts_for_train_py_too(program, monkeypatch):
         ("batchsize = 1", "my.toml: there is no option 'batchsize'; did you mean batch_size?"),
         ("config = 'x'", "my.toml: there is no option 'config'; see --help"),
         ("[train]\nlr = 1", "my.toml: there is no option 'train'; see --help"),
+        ("lr = {a = 1}", "my.toml: lr is neither a number, a text, nor a list of them"),
+        ("nesterov = 1", "my.toml: nesterov is a flag; write true or false"),
+        ("overwrite = 'yes'", "my.toml: overwrite is a flag; write true or false"),
         (
-            "lr = {a = 1}",
-            "my.toml: lr is neither a number, a text, true or false, nor a list of them",
+            "batch-size = 3\nbatch_size = 4",
+            "my.toml: batch_size stands in it twice, with - and with _",
         ),
+        ("jsn = true", "my.toml: there is no option 'jsn'; did you mean json?"),
         (
             "lr 1",
             "my.toml: it is no TOML; Expected '=' after a key in a key/value pair (at line 1, "
@@ -109,6 +113,31 @@ def test_a_value_outside_its_range_is_refused_as_on_the_command_line(cli, config
     ended = cli("train", "--config", config("lr = -1"))
     assert ended.code == 2
     assert ended.err.endswith("Error: Invalid value for '--lr': -1.0 is not in the range x>0.\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("epochs = 2.5", "'--epochs': '2.5' is not a valid integer range."),
+        ("epochs = true", "'--epochs': 'True' is not a valid integer range."),
+        ("epochs = inf", "'--epochs': 'inf' is not a valid integer range."),
+        ("lr = true", "'--lr': 'True' is not a valid float range."),
+        ("lr = nan", "'--lr': nan is not a finite number."),
+        ("schedule = 3", "'--schedule': '3' is not one of 'constant', 'step', 'cosine'."),
+    ],
+)
+def test_a_value_of_another_kind(cli, config, line, message):
+    ended = cli("train", "--config", config(line))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.endswith(f"Error: Invalid value for {message}\n")
+
+
+def test_lists_and_flags(cli, config):
+    text = "drop = ['a', 2]\nno-save = true\njson = false\nhidden = []\ninit_from = 3\n"
+    told = shown(cli("train", "--config", config(text), "--show-config"))
+    assert told["drop"] == (["a", "2"], "my.toml")
+    assert told["no_save"] == (True, "my.toml") and told["hidden"] == ([], "my.toml")
+    assert told["init_from"] == ("3", "my.toml")
 
 
 def test_no_such_file(cli):
