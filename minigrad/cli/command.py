@@ -1,9 +1,13 @@
 """What the commands share: errors become one line on stderr and an exit code."""
 
+import contextlib
 import errno
 import io
+import os
+import signal
 import sys
 import warnings
+from collections.abc import Iterator
 
 import click
 
@@ -28,7 +32,7 @@ class Command(click.Command):
         if isinstance(sys.stdout, io.TextIOWrapper):  # as on stderr: \u2212 where there is no "−"
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _sigterm_as_interrupt():
                 quiet = ctx.params.get("quiet")
                 warnings.simplefilter("ignore" if quiet else "always", errors.MinigradWarning)
                 warnings.showwarning = _show
@@ -39,12 +43,25 @@ class Command(click.Command):
             text = f"out of memory: {error}; make the network or the batches smaller"
             raise _failure(text, EXIT_CODES[errors.ArgumentError]) from error
         except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever read our output has left; Click ends quietly
-                raise
+            if error.errno == errno.EPIPE:  # whoever read our output has left
+                for stream in (sys.stdout, sys.stderr):  # or Python complains when it ends
+                    if stream is not None:
+                        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                ctx.exit(INTERRUPTED)
             raise _failure(str(error), EXIT_CODES[errors.DataError]) from error
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, with what it has to clear away."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _show(text, category, filename, lineno, file=None, line=None) -> None:

@@ -1,6 +1,7 @@
 """What `minigrad train` and `minigrad resume` do, in order, and how it is reported."""
 
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -9,8 +10,8 @@ from collections.abc import Callable, Iterator
 import click
 import numpy as np
 
-from .. import __version__, nn, training
-from ..errors import ArgumentError, DataError, DivergedError
+from .. import __version__, training
+from ..errors import ArgumentError, DataError, DivergedError, message, warn_once
 from ..training import runs
 from .command import INTERRUPTED
 from .output import remark
@@ -34,17 +35,19 @@ def run(
     report = Report(as_json, quiet, verbose)
     setup = set_up(source, options)
     if options["init_from"]:
-        start_from(setup.trainer.model, options["init_from"])
-    recorder = None
-    if not options["no_save"]:
-        about = describe(source, setup, options, origins)
-        path = runs.create(options["out"], about["data"]["name"], options["overwrite"])
-        every = options["checkpoint_every"]
-        recorder = runs.Recorder(path, setup.trainer, setup.classifier, about, every)
-        recorder.start(options["overwrite"])
+        start_from(setup, options["init_from"])
     kept = {name: value for name, value in options.items() if name not in SAVING}
-    report.start(setup.dataset, setup.parts, kept, own, setup.trainer.model)
-    finish(setup, recorder, report)
+    if options["no_save"]:
+        report.start(setup.dataset, setup.parts, kept, own, setup.trainer.model)
+        finish(setup, None, report)
+        return
+    about = describe(source, setup, options, origins)
+    path = runs.create(options["out"], about["data"]["name"], options["overwrite"])
+    every = options["checkpoint_every"]
+    with runs.Recorder(path, setup.trainer, setup.classifier, about, every) as recorder:
+        recorder.start(options["overwrite"])
+        report.start(setup.dataset, setup.parts, kept, own, setup.trainer.model)
+        finish(setup, recorder, report)
 
 
 def resume(path: str, epochs: int | None, *, as_json: bool, quiet: bool, verbose: bool) -> None:
@@ -54,16 +57,13 @@ def resume(path: str, epochs: int | None, *, as_json: bool, quiet: bool, verbose
     about = {name: header[name] for name in ("data", "options", "origins", "path", "versions")}
     check_versions(path, about["versions"])
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in about["options"].items()}
+    check_run_json(path, about["options"])
     if epochs is not None:
         done = len(header["state"]["history"])
         check_epochs(path, options, done, epochs)
         options["epochs"] = epochs
         about["options"]["epochs"], about["origins"]["epochs"] = epochs, "resume"
-    source = about["path"] or about["data"]["source"]
-    if about["path"] and not os.path.exists(source):
-        raise DataError(
-            path, "the data of the run is gone", source, "put it back where it was, then resume"
-        )
+    source = find_data(path, about)
     setup = set_up(source, options)
     found = runs.fingerprint(setup.dataset)
     if found != about["data"]["sha256"]:
@@ -74,12 +74,41 @@ def resume(path: str, epochs: int | None, *, as_json: bool, quiet: bool, verbose
             "bring back the data of then, or start anew with minigrad train --init-from",
         )
     setup.trainer.load_state(header["state"], arrays)
-    recorder = runs.Recorder(
-        path, setup.trainer, setup.classifier, about, options["checkpoint_every"]
+    every = options["checkpoint_every"]
+    with runs.Recorder(path, setup.trainer, setup.classifier, about, every) as recorder:
+        recorder.go_on()
+        report.start(setup.dataset, setup.parts, options, {}, setup.trainer.model)
+        finish(setup, recorder, report)
+
+
+def find_data(path: str, about: dict) -> str:
+    """Return where the data of a run is: where it was, or as it was called, from here."""
+    source = about["data"]["source"]
+    if about["path"] is None or os.path.exists(about["path"]):
+        return about["path"] or source
+    if os.path.exists(source):
+        return source
+    raise DataError(
+        path, "the data of the run is gone", about["path"], "put it back where it was, then resume"
     )
-    recorder.go_on()
-    report.start(setup.dataset, setup.parts, options, {}, setup.trainer.model)
-    finish(setup, recorder, report)
+
+
+def check_run_json(path: str, options: dict) -> None:
+    """Refuse to go on where somebody has changed the options in run.json: last.npz decides."""
+    try:
+        with open(os.path.join(path, runs.RUN), encoding="utf-8") as file:
+            told = json.load(file)["options"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # it is written anew
+    # --epochs of an earlier resume may have come as far as here, and no checkpoint after it
+    changed = [k for k in options if k != "epochs" and told.get(k) != options[k]]
+    if changed:
+        raise DataError(
+            os.path.join(path, runs.RUN),
+            "the options are not those that the run began with",
+            ", ".join(f"{k} {told.get(k)!r}, then {options[k]!r}" for k in changed),
+            "put them back, or start anew with minigrad train --init-from",
+        )
 
 
 def describe(source: str, setup: Setup, options: dict, origins: dict) -> dict:
@@ -139,18 +168,32 @@ def check_epochs(path: str, options: dict, done: int, epochs: int) -> None:
         )
 
 
-def start_from(model: nn.Module, path: str) -> None:
+def start_from(setup: Setup, path: str) -> None:
     """Give the model the parameters of a saved one of the same network."""
-    saved = training.load(path)
-    try:
-        model.load_state_dict(saved.model.state_dict())
-    except ArgumentError as error:
+    saved, mine = training.load(path), setup.classifier
+    there, here = (
+        f"{a['inputs']} features, hidden {a['hidden']}, {a['outputs']} classes, {a['activation']}"
+        for a in (saved.architecture, mine.architecture)
+    )
+    if there != here:
         raise ArgumentError(
             "--init-from",
             f"the network of {path} is another one",
-            error.args[2],
-            "give the same --hidden, for data of as many features and classes",
-        ) from error
+            f"{there}; here {here}",
+            "give the same --hidden and --activation, for data of as many features and classes",
+        )
+    names = [c.schema.feature_names + c.schema.class_names for c in (saved, mine)]
+    other = next(((a, b) for a, b in zip(*names, strict=True) if a != b), None)
+    if other:
+        warn_once(
+            message(
+                "--init-from",
+                f"the weights of {path} were trained on other columns or classes",
+                f"{other[0]!r} there is {other[1]!r} here",
+                "go on if that is meant",
+            )
+        )
+    setup.trainer.model.load_state_dict(saved.model.state_dict())
 
 
 class Interrupted(Exception):
@@ -172,23 +215,32 @@ def finish(setup: Setup, recorder: runs.Recorder | None, report: Report) -> None
         if recorder:
             recorder.on_epoch()
 
-    try:
-        with interruptible() as asked, report.progress(trainer) as progress:
-            trainer.run(on_epoch, on_step)
-    except DivergedError:
+    with interruptible() as asked:
+        try:
+            with report.progress(trainer) as progress:
+                trainer.run(on_epoch, on_step)
+        except DivergedError as error:
+            if recorder is None:
+                raise
+            recorder.diverged()
+            *parts, remedy = error.args
+            kept = f"the run up to there is in {click.format_filename(recorder.path)}"
+            raise DivergedError(*parts, f"{remedy}; {kept}") from error
+        except Interrupted:
+            stop(trainer, recorder)
+        except OSError:  # nobody reads what is printed
+            if recorder:
+                recorder.checkpoint()
+                recorder.tell("interrupted")
+            raise
         if recorder:
-            recorder.tell("diverged")
-        raise
-    except Interrupted:
-        stop(trainer, recorder)
-    if recorder:
-        recorder.checkpoint(best=False)
-    trainer.use_best()
-    test = training.evaluate(trainer.model, setup.parts[2], loss=trainer.loss)
-    if recorder:
-        results = {"test_loss": test.loss, "test_accuracy": test.accuracy}
-        recorder.finish({**results, "confusion": test.confusion.tolist()})
-        report.saved(recorder.path)
+            recorder.checkpoint(best=False)
+        trainer.use_best()
+        test = training.evaluate(trainer.model, setup.parts[2], loss=trainer.loss)
+        if recorder:
+            results = {"test_loss": test.loss, "test_accuracy": test.accuracy}
+            recorder.finish({**results, "confusion": test.confusion.tolist()})
+            report.saved(recorder.path)
     report.result(setup.dataset.class_names, test, trainer)
 
 

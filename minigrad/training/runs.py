@@ -23,6 +23,11 @@ from .classifier import Classifier
 from .history import Epoch, History
 from .trainer import Trainer
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 BEST, LAST, HISTORY, RUN = FILES = ("best.npz", "last.npz", "history.csv", "run.json")
 CONTENT = "run"  # what last.npz says that it holds
 INTERVAL = 1.0  # seconds between two checkpoints, at least
@@ -36,7 +41,7 @@ def create(folder: str | None, name: str, overwrite: bool) -> str:
     """
     number = 1
     while True:
-        path = folder or os.path.join("runs", f"{name}-{number}")
+        path = folder if folder is not None else os.path.join("runs", f"{name}-{number}")
         try:
             os.makedirs(path)
             return path
@@ -63,6 +68,25 @@ def _unusable(path: str, why: str) -> DataError:
     return DataError(path, "the folder of the run cannot be made", why, remedy)
 
 
+def _lock(path: str) -> int | None:
+    """Lock the folder for this process, as long as it lives; where there is no flock, do nothing.
+
+    Raises:
+        DataError: another process has locked it.
+    """
+    if fcntl is None:
+        return None
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise DataError(
+            path, "another process writes this run", error.strerror, "wait for its end, or stop it"
+        ) from error
+    return descriptor
+
+
 def fingerprint(dataset: Dataset) -> str:
     """Return the SHA-256 of all that a run takes from its data: numbers, labels and names."""
     digest = hashlib.sha256()
@@ -84,8 +108,11 @@ class Recorder:
         trainer: the run.
         classifier: what best.npz holds; its model is another one than the trainer's.
         about: what last.npz tells besides the state: all that it takes to set the run up again.
-        every: steps between two checkpoints; None writes one after each epoch. Closer together
-            than a second, they are left out.
+        every: steps between two checkpoints; None takes one after each epoch. At most one a
+            second is written; the last one is kept until then.
+
+    Raises:
+        DataError: another process writes to the folder.
     """
 
     def __init__(
@@ -94,6 +121,15 @@ class Recorder:
         self.path, self.trainer, self.classifier = path, trainer, classifier
         self.about, self.every = about, every
         self.started = self.written = time.monotonic()
+        self._kept: tuple[dict, dict] | None = None  # a checkpoint that was not written yet
+        self._lock = _lock(path)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
 
     def start(self, overwrite: bool) -> None:
         """Write run.json and a first checkpoint; with `overwrite` an older run's files go."""
@@ -110,22 +146,28 @@ class Recorder:
 
     def _remove(self, names) -> None:
         for name in names:
-            if os.path.exists(os.path.join(self.path, name)):
-                os.remove(os.path.join(self.path, name))
+            path = os.path.join(self.path, name)
+            try:
+                os.remove(path)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise _unusable(path, error.strerror) from error
 
     def on_step(self) -> None:
-        """Write a checkpoint where its turn has come."""
+        """Take a checkpoint where its turn has come."""
         if self.every and self.trainer.optimizer.steps % self.every == 0:
-            self._at_intervals()
+            self._take()
 
     def on_epoch(self) -> None:
-        """Write a checkpoint, unless they are counted in steps."""
+        """Take a checkpoint, unless they are counted in steps."""
         if not self.every:
-            self._at_intervals()
+            self._take()
 
-    def _at_intervals(self) -> None:
+    def _take(self) -> None:
+        self._kept = self.trainer.state()
         if time.monotonic() - self.written >= INTERVAL:
-            self.checkpoint()
+            self._write(*self._kept)
 
     def checkpoint(self, *, best: bool = True, sync: bool = True) -> None:
         """Write history.csv, best.npz and last.npz, each of them whole or not at all.
@@ -134,14 +176,22 @@ class Recorder:
             best: False leaves best.npz as it is, for `finish` to write.
             sync: False leaves the flush to the disk to the operating system.
         """
+        self._write(*self.trainer.state(), best=best, sync=sync)
+
+    def _write(self, numbers: dict, arrays: dict, *, best: bool = True, sync: bool = True) -> None:
         history = write_history(self.trainer.history)
         archive.atomic_write(os.path.join(self.path, HISTORY), history, sync=sync)
         if best and self.trainer.history:
             self.best().save(os.path.join(self.path, BEST), sync=sync)
-        numbers, arrays = self.trainer.state()
         header = {"content": CONTENT, **self.about, "state": numbers}
         archive.write(os.path.join(self.path, LAST), header, arrays, sync=sync)
-        self.written = time.monotonic()
+        self.written, self._kept = time.monotonic(), None
+
+    def diverged(self) -> None:
+        """Write the last checkpoint that was taken: what came after it is not to be trusted."""
+        if self._kept:
+            self._write(*self._kept)
+        self.tell("diverged")
 
     def best(self, results: dict | None = None) -> Classifier:
         """Return the classifier of the best epoch so far, or of the last without validation."""
@@ -193,7 +243,14 @@ def read_checkpoint(path: str) -> tuple[dict, dict[str, np.ndarray]]:
         DataError: there is none, or it is damaged or no checkpoint.
     """
     last = os.path.join(path, LAST)
-    if os.path.isdir(path) and not os.path.exists(last):
+    if not os.path.isdir(path):
+        raise DataError(
+            path,
+            "it is no folder",
+            f"a run is a folder with a {LAST}",
+            "give the folder that minigrad train wrote, such as runs/iris-1",
+        )
+    if not os.path.exists(last):
         raise DataError(
             path,
             f"it holds no {LAST}",

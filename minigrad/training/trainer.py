@@ -203,7 +203,7 @@ class Trainer:
     # ---- state ---------------------------------------------------------------------------------
 
     def state(self) -> tuple[dict, dict[str, np.ndarray]]:
-        """Return all that the rest of the run depends on: numbers for JSON, and arrays."""
+        """Return copies of all that the rest of the run depends on, as JSON and as arrays."""
         names = {p: name for name, p in self.model.named_parameters()}
         numbers = {
             "steps": self.optimizer.steps,
@@ -215,7 +215,7 @@ class Trainer:
             "best": self.best and {"epoch": self.best.epoch, "val_loss": self.best.val_loss},
         }
         arrays = {f"model/{name}": a for name, a in self.model.state_dict().items()}
-        arrays |= {f"velocity/{names[p]}": v for p, v in self.optimizer.velocity.items()}
+        arrays |= {f"velocity/{names[p]}": v.copy() for p, v in self.optimizer.velocity.items()}
         if self.best:
             arrays |= {f"best/{name}": a for name, a in self.best.state.items()}
         return numbers, arrays

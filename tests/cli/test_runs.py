@@ -16,7 +16,7 @@ import pytest
 
 from minigrad import training
 from minigrad.training import archive
-from tests.cli.program import MODULE
+from tests.cli.program import MODULE, ROOT
 
 IRIS = ("train", "iris", "--hidden", "6", "--epochs", "4")
 # A run of several seconds, so that a signal finds it at work.
@@ -277,6 +277,48 @@ def test_a_second_signal_stops_at_once(start, folder):
     assert (process.returncode, err) == (130, b"Interrupted.\n")
 
 
+def test_a_signal_while_the_data_is_read(start, folder):
+    os.mkfifo(folder / "slow.csv")
+    process = start("train", "slow.csv", command=MODULE)
+    with open(folder / "slow.csv", "w") as pipe:  # it opens when the program does
+        pipe.write("a,b\n")
+        pipe.flush()
+        time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, b"", b"Interrupted.\n")
+
+
+def test_a_signal_while_the_result_is_made(start, folder, whole):
+    """The run is trained: it is written whole."""
+    script = (
+        "import time, minigrad.training as t\n"
+        "evaluate = t.evaluate\n"
+        "def slow(*args, **options):\n"
+        "    print('begun', flush=True); time.sleep(1); return evaluate(*args, **options)\n"
+        "t.evaluate = slow\n"
+        "from minigrad.cli import main; main(prog_name='minigrad')\n"
+    )
+    process = start(*IRIS, "-q", "--out", "run", command=(sys.executable, "-c", script))
+    assert process.stdout.readline() == b"begun\n"
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, b"") and out.startswith(b"test accuracy")
+    assert run_json(folder / "run")["status"] == "finished"
+
+
+def test_a_reader_that_leaves_loses_nothing(start, program, folder, whole):
+    process = start(*LONG, "--out", "run", "--json", command=MODULE)
+    assert process.stdout.readline().startswith(b'{"event": "run"')
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and b"Traceback" not in err
+    assert run_json(folder / "run")["status"] == "interrupted"
+    assert program("resume", "run", "-q", command=MODULE).code == 0
+    assert same(folder / "run", whole)
+
+
 def kill_and_resume(start, program, run, seconds):
     """Kill a run with SIGKILL after some seconds, and let `resume` end it."""
     process = start(*LONG, "--out", str(run), "-q", command=MODULE)
@@ -389,6 +431,31 @@ def test_another_version(cli, folder):
         change(folder / "run", versions=header["versions"])
 
 
+def test_options_changed_in_run_json(cli, folder):
+    cli(*IRIS, "--out", "run", "-q")
+    told = run_json(folder / "run")
+    told["options"]["lr"] = 0.7
+    (folder / "run" / "run.json").write_text(json.dumps(told))
+    refuses(
+        cli,
+        f"{os.path.join('run', 'run.json')}: the options are not those that the run began with; "
+        "lr 0.7, then 0.1; put them back, or start anew with minigrad train --init-from",
+    )
+    (folder / "run" / "run.json").write_text("{")  # it is written anew
+    assert cli("resume", "run").code == 0 and run_json(folder / "run")["options"]["lr"] == 0.1
+
+
+def test_a_project_that_was_moved(cli, folder, monkeypatch):
+    (folder / "a").mkdir()
+    shutil.copy(ROOT / "datasets" / "iris.csv", folder / "a" / "my.csv")
+    monkeypatch.chdir(folder / "a")
+    cli("train", "my.csv", "--epochs", "2", "-q")
+    monkeypatch.chdir(folder)
+    (folder / "a").rename(folder / "b")
+    monkeypatch.chdir(folder / "b")
+    assert cli("resume", "runs/my-1", "--epochs", "3", "-q").code == 0
+
+
 def test_the_last_checkpoint_is_missing(cli, folder):
     cli(*IRIS, "--out", "run", "-q")
     os.remove("run/last.npz")
@@ -413,8 +480,8 @@ def test_no_such_run(cli):
     ended = cli("resume", "nothing")
     assert (ended.code, ended.out) == (3, "")
     assert ended.err == (
-        f"Error: {os.path.join('nothing', 'last.npz')}: it cannot be read; "
-        "No such file or directory; give the path of a file that minigrad wrote\n"
+        "Error: nothing: it is no folder; a run is a folder with a last.npz; "
+        "give the folder that minigrad train wrote, such as runs/iris-1\n"
     )
 
 
@@ -436,23 +503,58 @@ def test_init_from_another_network(cli):
     ended = cli("train", "iris", "--hidden", "7", "--init-from", "run/best.npz", "--out", "two")
     assert ended.code == 2 and not os.path.exists("two")
     assert ended.err == (
-        "Error: --init-from: the network of run/best.npz is another one; 0.weight is (6, 4) for "
-        "(7, 4); 0.bias is (6,) for (7,); 2.weight is (3, 6) for (3, 7); give the same --hidden, "
-        "for data of as many features and classes\n"
+        "Error: --init-from: the network of run/best.npz is another one; 4 features, hidden [6], "
+        "3 classes, relu; here 4 features, hidden [7], 3 classes, relu; give the same --hidden "
+        "and --activation, for data of as many features and classes\n"
+    )
+
+
+def test_init_from_a_model_of_other_columns_is_a_warning(cli, folder):
+    cli(*IRIS, "--out", "run", "-q")
+    rows = (ROOT / "datasets" / "iris.csv").read_text().replace("virginica", "zzz")
+    (folder / "other.csv").write_text(rows)
+    ended = cli("train", "other.csv", *IRIS[2:], "--init-from", "run", "--no-save")
+    assert ended.code == 0
+    assert ended.err.splitlines()[0] == (
+        "Warning: --init-from: the weights of run were trained on other columns or classes; "
+        "'virginica' there is 'zzz' here; go on if that is meant"
     )
 
 
 # ---- divergence
 
 
-def test_a_run_that_diverges_keeps_its_last_checkpoint(cli, folder):
-    cli(*IRIS, "--out", "run", "-q")
-    ended = cli("train", "iris", "--lr", "1e30", "--out", "bad", "-q")
+@pytest.mark.parametrize("every", [[], ["--checkpoint-every", "1"]], ids=["epochs", "steps"])
+def test_a_run_that_diverges_keeps_its_last_checkpoint(cli, folder, every):
+    """It diverges within the first second, in which no checkpoint is flushed."""
+    ended = cli("train", "digits", "--lr", "1.5", "--epochs", "60", "--out", "bad", "-q", *every)
     assert (ended.code, ended.out) == (4, "")
-    assert ended.err.startswith("Error: train: the ")
-    assert run_json(folder / "bad")["status"] == "diverged"
-    _, arrays = archive.read(folder / "bad" / "last.npz")
+    assert ended.err.startswith("Error: train: the loss is ")
+    assert ended.err.endswith("; the run up to there is in bad\n")
+    told = run_json(folder / "bad")
+    assert told["status"] == "diverged" and told["epochs"] > 0
+    header, arrays = archive.read(folder / "bad" / "last.npz")
     assert all(np.isfinite(a).all() for a in arrays.values())
+    assert len(header["state"]["history"]) == told["epochs"]
+    assert header["state"]["steps"] == (told["steps"] if every else 40 * told["epochs"])
+    assert len((folder / "bad/history.csv").read_text().splitlines()) == 1 + told["epochs"]
+    assert training.load(folder / "bad").training["epoch"] == told["best_epoch"]
+
+
+# ---- two at once
+
+
+def test_a_run_that_is_being_written_is_left_alone(start, program, folder):
+    process = start(*LONG, "--out", "run", "-q", command=MODULE)
+    wait_for(folder / "run" / "last.npz", process)
+    for command in (("resume", "run"), (*IRIS, "--out", "run", "--overwrite")):
+        ended = program(*command, command=MODULE)
+        assert (ended.code, ended.out) == (3, "")
+        assert ended.err == (
+            "Error: run: another process writes this run; Resource temporarily unavailable; "
+            "wait for its end, or stop it\n"
+        )
+    assert process.poll() is None
 
 
 # ---- weights of classes
