@@ -30,6 +30,7 @@ class Scaling:
     kind: str = "standard"
 
     @classmethod
+    @np.errstate(over="ignore", invalid="ignore")  # of values too large, which are refused
     def fit(cls, data: Data, kind: str = "standard") -> Self:
         """Return the scaling of a Dataset or its x (N, F), computed in float64 and without NaN.
 
@@ -68,10 +69,9 @@ class Scaling:
             )
         gaps = np.isnan(x)
         for f in np.flatnonzero(gaps.all(axis=0)):
-            name = data.feature_names[f] if isinstance(data, Dataset) else f"feature {f}"
             raise DataError(
                 "Scaling.fit",
-                f"{name!r} has no value in the training rows to take a mean of",
+                f"{_name(data, f)!r} has no value in the training rows to take a mean of",
                 f"x {x.shape}, all {len(x)} of this column missing",
                 "leave the column out",
             )
@@ -89,6 +89,15 @@ class Scaling:
         elif kind == "minmax":
             shift = low.astype(np.float64)
             scale = np.where(varies, high - shift, 1.0)
+        reach = np.maximum(np.abs(low), np.abs(high), dtype=np.float64)
+        limit = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32).max / 4
+        for f in np.flatnonzero((reach > limit) | ~np.isfinite(scale)):
+            raise DataError(
+                "Scaling.fit",
+                f"the values of {_name(data, f)!r} are too large to calculate with in {x.dtype}",
+                f"they lie from {low[f]:g} to {high[f]:g}",
+                "change the unit, or leave the column out",
+            )
         return cls(shift, scale, fill, kind)
 
     def apply(self, data: Data) -> Data:
@@ -114,3 +123,7 @@ class Scaling:
             np.copyto(scaled, self.fill - self.shift, where=np.isnan(data), casting="same_kind")
         scaled /= self.scale
         return scaled
+
+
+def _name(data: Data, feature: int) -> str:
+    return data.feature_names[feature] if isinstance(data, Dataset) else f"feature {feature}"

@@ -15,6 +15,7 @@ from ..tensor import Tensor
 from .metrics import confusion_matrix
 
 BLOCK = 1024  # rows that `evaluate` takes at once
+LARGE = 1e5  # a feature so large makes the first gradients large, whatever the learning rate
 
 
 @dataclass
@@ -145,7 +146,7 @@ def _mass(loss: Module, t: np.ndarray) -> float:
 
 
 def diverged(wrong: str, model: Module, optimizer: SGD, x: np.ndarray) -> DivergedError:
-    """Say where the first non-finite number is: in the data, in a layer, or in the loss alone."""
+    """Say where it comes from: the data, or the learning rate and the first non-finite output."""
     if not np.isfinite(x).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(x.reshape(len(x), -1)))[0])
         return DivergedError(
@@ -153,6 +154,15 @@ def diverged(wrong: str, model: Module, optimizer: SGD, x: np.ndarray) -> Diverg
             f"{wrong}, because the data holds {x[row].flat[column]}",
             f"row {row} of the batch, feature {column}",
             "remove or replace such values before training",
+        )
+    largest = np.abs(x).argmax()
+    if abs(x.flat[largest]) > LARGE:
+        row, column = divmod(int(largest), x.size // len(x))
+        return DivergedError(
+            "train",
+            f"{wrong}, and the data holds {x.flat[largest]:g}",
+            f"row {row} of what went in, feature {column}",
+            "scale the features, or change their unit; then look at the learning rate",
         )
     names = {module: name for name, module in model.named_modules()}
     bad, lr = [], optimizer.param_groups[0]["lr"]

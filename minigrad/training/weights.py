@@ -7,6 +7,8 @@ import numpy as np
 from ..data import Dataset
 from ..errors import ArgumentError
 
+HEAVIEST = 1e6
+
 
 def balanced_weights(train: Dataset) -> np.ndarray:
     """Return N / (C n) for each of the C classes, with n of the N rows in it.
@@ -31,21 +33,28 @@ def named_weights(text: str, class_names: tuple[str, ...]) -> np.ndarray:
     """Return the weights (C,) that "name=w,name=w" gives; a class that is not named weighs 1.
 
     Raises:
-        ArgumentError: a part is not the name of a class, an equals sign and a number from 0.
+        ArgumentError: a part is not the name of a class, an equals sign and a number from 0 to a
+            million, a class is named twice, or all weigh nothing.
     """
-    weights = dict.fromkeys(class_names, 1.0)
+    given: dict[str, float] = {}
     for part in text.split(","):
         name, _, number = part.rpartition("=")
         try:
             weight = float(number)
         except ValueError:
             weight = math.nan
-        if name not in weights or not 0 <= weight < math.inf:
+        if name not in class_names or name in given or not 0 <= weight <= HEAVIEST:
             raise ArgumentError(
                 "--class-weight",
-                f"{part!r} is not NAME=W with the name of a class and a number from 0",
+                f"{part!r} is not NAME=W with a class, named once, and a number from 0 to "
+                f"{HEAVIEST:g}",
                 f"the classes are {', '.join(class_names)}",
                 "write it as in yes=2,no=0.5, or balanced",
             )
-        weights[name] = weight
-    return np.array(list(weights.values()))
+        given[name] = weight
+    weights = np.array([given.get(name, 1.0) for name in class_names])
+    if not weights.any():
+        raise ArgumentError(
+            "--class-weight", "no class has any weight", text, "give one of them a number above 0"
+        )
+    return weights

@@ -568,12 +568,25 @@ def test_class_weights(cli, folder):
     assert balanced["confusion"] == plain["confusion"]  # iris has as many rows of each class
 
 
-@pytest.mark.parametrize("part", ["rose=2", "setosa", "setosa=x", "setosa=-1", "setosa=nan", ""])
+@pytest.mark.parametrize(
+    "part",
+    ["rose=2", "setosa", "setosa=x", "setosa=-1", "setosa=nan", "setosa=1e300", "virginica=2", ""],
+)
 def test_class_weights_that_make_no_sense(cli, part):
     ended = cli(*IRIS, "--class-weight", f"virginica=1,{part}")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
-        f"Error: --class-weight: {part!r} is not NAME=W with the name of a class and a number "
-        "from 0; the classes are setosa, versicolor, virginica; write it as in yes=2,no=0.5, or "
-        "balanced\n"
+        f"Error: --class-weight: {part!r} is not NAME=W with a class, named once, and a number "
+        "from 0 to 1e+06; the classes are setosa, versicolor, virginica; write it as in "
+        "yes=2,no=0.5, or balanced\n"
+    )
+
+
+def test_class_weights_of_nothing(cli):
+    text = "setosa=0,versicolor=0,virginica=0"
+    ended = cli(*IRIS, "--class-weight", text)
+    assert (ended.code, ended.err) == (
+        2,
+        f"Error: --class-weight: no class has any weight; {text}; "
+        "give one of them a number above 0\n",
     )

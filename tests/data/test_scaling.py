@@ -169,3 +169,26 @@ def test_apply_refuses_other_features(shape):
         f"Scaling.apply: x does not have the 2 features that were fitted; x {shape}, shift (2,); "
         "give x as (N, 2)"
     )
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax", "none"])
+@pytest.mark.parametrize(
+    "dtype, low, high", [(np.float32, -3e38, 3e38), (np.float64, -1.7e308, 1.7e308)]
+)
+def test_values_too_large_to_calculate_with(kind, dtype, low, high):
+    x = np.array([[1, 0], [1, low], [1, high]], dtype)
+    y = np.zeros(3, np.int64)
+    for data, name in ((x, "feature 1"), (Dataset(x, y, ("a", "b"), ("c",)), "b")):
+        with pytest.raises(DataError) as error:
+            Scaling.fit(data, kind)
+        assert str(error.value) == (
+            f"Scaling.fit: the values of {name!r} are too large to calculate with in {x.dtype}; "
+            f"they lie from {low:g} to {high:g}; change the unit, or leave the column out"
+        )
+
+
+def test_a_deviation_too_large_for_float64():
+    x = np.array([[1e200], [-1e200]])
+    with pytest.raises(DataError, match="they lie from -1e\\+200 to 1e\\+200"):
+        Scaling.fit(x)
+    assert Scaling.fit(x, "minmax").apply(x).tolist() == [[1], [0]]
