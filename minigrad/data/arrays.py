@@ -280,7 +280,7 @@ def array_blocks(
             f"x {x.shape}",
             "give the features of the training data, in their order",
         )
-    problems = Problems(schema.missing, dtype)
+    problems = Problems(schema.missing, dtype, trained=True)
     codes = _codes(arrays.y, Codes(schema.class_names)) if labels else None
     complete = find_complete(arrays, codes, problems)
     problems.check(where)

@@ -106,12 +106,12 @@ def is_blank(row: list[str]) -> bool:
 def find_header(rows: list[list[str]], where: str) -> bool:
     """Return whether the first of the rows names the columns.
 
-    It does where it has a text above numbers. It does not where all that stands above numbers is
-    a number, and what stands above text comes again below. Alone, or with one column, it does if
-    no number is in it.
+    It does where it has a text above numbers, and no number above others, but such as count the
+    columns. It does not where all that stands above numbers is a number, and what stands above
+    text comes again below. Alone, or with one column, it does if no number is in it.
 
-    Raises DataError where neither is so, where the names would be fractions, and where the numbers
-    of the first row might count the columns.
+    Raises DataError where neither is so, and where the numbers of the first row might count the
+    columns.
     """
     first, *body = rows
     columns = list(zip(*(row for row in body if len(row) == len(first)), strict=True))
@@ -125,10 +125,10 @@ def find_header(rows: list[list[str]], where: str) -> bool:
             (old_texts if cell in column else new_texts).append(cell)
     names = [cell for cell in above_numbers if not is_number(cell) and not is_missing(cell)]
     if names:
-        fractions = [cell for cell in above_numbers if is_number(cell) and whole(cell) is None]
-        if not fractions:
+        numbers = [cell for cell in above_numbers if is_number(cell)]
+        if not numbers or _count(numbers):
             return True
-        facts = f"{shown(names[0])} would name a column, but so would {shown(fractions[0])}"
+        facts = f"{shown(names[0])} would name a column, but so would {shown(numbers[0])}"
     elif old_texts:
         return False
     elif new_texts:

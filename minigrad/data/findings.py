@@ -72,10 +72,13 @@ DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 
 
 class Problems:
-    """The Findings of each kind; which of them are errors depends on Schema.missing."""
+    """The Findings of each kind; which of them are errors depends on Schema.missing.
 
-    def __init__(self, missing_rule: str, dtype: np.dtype):
-        self.missing_rule, self.dtype = missing_rule, np.dtype(dtype)
+    trained: whether a model reads the rows, for which it is too late to choose another way.
+    """
+
+    def __init__(self, missing_rule: str, dtype: np.dtype, trained: bool = False):
+        self.missing_rule, self.dtype, self.trained = missing_rule, np.dtype(dtype), trained
         self.not_numbers, self.too_large = Findings(), Findings()
         self.missing, self.unlabelled = Findings(), Findings()
         self.unknown = Findings(distinct=True)
@@ -94,20 +97,23 @@ class Problems:
                 where, "is not a number", "write 1.5 for 1,5" if comma else remedy
             )
         if self.too_large:
-            raise self.too_large.error(
-                where, f"is too large for {self.dtype}", "pass --dtype float64, or change the unit"
-            )
+            remedy = "change the unit"
+            if self.dtype != np.float64:
+                remedy += ", or train with --dtype float64"
+            raise self.too_large.error(where, f"is too large for {self.dtype}", remedy)
         if self.unknown:
             raise self.unknown.error(
                 where, "did not stand in the training data", "leave its rows out, or train anew"
             )
         if self.missing and self.missing_rule == "error":
-            raise self.missing.error(
-                where, "is a missing value", "pass --missing drop or --missing mean"
-            )
+            remedy = "pass --missing drop or --missing mean"
+            if self.trained:
+                remedy = "fill it in, or train with --missing drop or --missing mean"
+            raise self.missing.error(where, "is a missing value", remedy)
         if self.unlabelled and self.missing_rule != "drop":
+            remedy = "leave the row out" if self.trained else "pass --missing drop"
             raise self.unlabelled.error(
-                where, "is a missing label", "write the label, or pass --missing drop"
+                where, "is a missing label", f"write the label, or {remedy}"
             )
 
     def places(self) -> str:

@@ -105,7 +105,7 @@ def _text_rows(lines, where, schema, labels, dtype, delimiter, header):
     hot = bool(texts)
     if y_place is not None:
         texts[y_place] = Codes(schema.class_names)
-    problems = Problems(schema.missing, dtype)
+    problems = Problems(schema.missing, dtype, trained=True)
     cells = Cells(table, numbers, texts, y_place, problems)
     used = {*places, y_place}
     extra = [name or f"column_{i}" for i, name in enumerate(table.names) if i not in used]
@@ -151,7 +151,8 @@ def _places(table, schema, labels):
             where,
             f"{len(missing)} of {len(wanted)} columns are missing",
             f"{listed(missing)}; row 1 has {listed(names)}",
-            "name them in row 1, or pass --header no for a file of the features alone, in order",
+            "name them in row 1"
+            + (", or pass --header no for a file of the features alone, in order" * (not labels)),
         )
     # By place: the features alone, or where the label had no column of its own, behind them.
     places = list(range(len(features)))

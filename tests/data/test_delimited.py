@@ -405,12 +405,12 @@ BAD = {
     "too large": (
         GOOD.replace("3", "1e39"),
         'row 3, column "a": "1e39" is too large for float32; 1 such cell: row 3 "a" "1e39"; '
-        "pass --dtype float64, or change the unit",
+        "change the unit, or train with --dtype float64",
     ),
     "too large for any": (
         GOOD.replace("3", "1e999"),
         'row 3, column "a": "1e999" is too large for float32; 1 such cell: row 3 "a" "1e999"; '
-        "pass --dtype float64, or change the unit",
+        "change the unit, or train with --dtype float64",
     ),
     "open quote": (
         GOOD + '1,"2,x\n3,4,y\n',

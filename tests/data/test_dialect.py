@@ -72,6 +72,7 @@ HEADERS = {
     "years": ("2019,2020,2021\n5,6,7\n5,6,8\n4,3,7\n1,2,8\n", None),
     "words only": ("colour,kind\nred,p\nblue,q\nred,q\nblue,p\n", None),
     "a sentence": ("Wow... Loved this place.,1\nCrust is not good.,0\nAwful,0\nGood,1\n", None),
+    "a sign for a missing number": ("-,3,1,p\n3,1,2,q\n4,2,2,p\n1,5,2,q\n", None),
     "a name and a fraction": ("kind,1.5,2\n1,5,6\n0,5,6\n1,4,3\n0,1,2\n", None),
 }
 FACTS = {
@@ -80,6 +81,7 @@ FACTS = {
     "years": '"2019", "2020", "2021" … may be names or values',
     "words only": '"colour" may be a name or a value',
     "a sentence": '"Wow... Loved this place." may be a name or a value',
+    "a sign for a missing number": '"-" would name a column, but so would "3"',
     "a name and a fraction": '"kind" would name a column, but so would "1.5"',
 }
 

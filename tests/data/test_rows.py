@@ -130,7 +130,10 @@ def test_rows_without_names_for_a_file_that_had_them(flowers, read, refused):
 
 def test_missing_columns_are_listed(flowers, refused):
     assert refused("a,size\n1,2\n", flowers, labels=True) == (
-        '2 of 3 columns are missing; "colour", "kind"; row 1 has "a", "size"; '
+        '2 of 3 columns are missing; "colour", "kind"; row 1 has "a", "size"; name them in row 1'
+    )
+    assert refused("a,size\n1,2\n", flowers) == (
+        '1 of 2 columns are missing; "colour"; row 1 has "a", "size"; '
         "name them in row 1, or pass --header no for a file of the features alone, in order"
     )
 
@@ -234,7 +237,7 @@ def test_missing_values_are_treated_as_in_training(tmp_path, read, refused):
     assert refused(GAPS, schema("error")) == (
         'row 3, column "size": "" is a missing value; '
         '2 such cells: row 3 "size" "", row 4 "colour" "?"; '
-        "pass --missing drop or --missing mean"
+        "fill it in, or train with --missing drop or --missing mean"
     )
     kept = [[1, 0, 0, 1], [4, 0, 0, 1], [5, 1, 0, 0]]
     assert joined(read(GAPS, schema("drop"))) == (kept, None, 2)
