@@ -165,9 +165,12 @@ class Recorder:
             self._take()
 
     def _take(self) -> None:
-        self._kept = self.trainer.state()
+        numbers, arrays = self.trainer.state()
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            return  # the next loss will end the run
+        self._kept = numbers, arrays
         if time.monotonic() - self.written >= INTERVAL:
-            self._write(*self._kept)
+            self._write(numbers, arrays)
 
     def checkpoint(self, *, best: bool = True, sync: bool = True) -> None:
         """Write history.csv, best.npz and last.npz, each of them whole or not at all.

@@ -186,7 +186,7 @@ def test_a_number_that_is_not_finite_is_null(capsys):
 
 def test_a_last_step_that_diverges_is_seen_without_validation_rows(cli):
     one_step = ("--epochs", 1, "--batch-size", 5000, "--lr", "1e38", "--val-fraction", 0)
-    ended = cli("train", "iris", *one_step, "-q")
+    ended = cli("train", "iris", *one_step, "-q", "--no-save")
     assert (ended.code, ended.out) == (4, "")
     assert ended.err == (
         "Error: train: the loss is nan after the last step, number 1; learning rate 1e+38, first "
