@@ -44,7 +44,11 @@ def plot(runs, output, overwrite, only_ascii):
         save(found, planes)
         click.echo(f"wrote {click.format_filename(output)}")
         return
-    style = plotting.ASCII if only_ascii else plotting.style_for(sys.stdout.encoding)
+    style = (
+        plotting.ASCII
+        if only_ascii
+        else plotting.style_for(getattr(sys.stdout, "encoding", "ascii"))
+    )
     click.echo(plotting.draw(found, planes, shutil.get_terminal_size().columns, style))
 
 

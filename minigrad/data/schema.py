@@ -71,8 +71,10 @@ class Schema:
             raise _damaged("two columns have one name")
         if schema.missing not in MISSING_RULES or type(schema.by_name) is not bool:
             raise _damaged(f"missing {schema.missing!r}, by_name {schema.by_name!r}")
-        if not isinstance(schema.delimiter, str | None):
+        if schema.delimiter not in (None, ",", ";", "\t", "|"):
             raise _damaged(f"delimiter {schema.delimiter!r}")
+        if len(set(classes)) != len(classes):
+            raise _damaged(f"class_names {classes}")
         return schema
 
 

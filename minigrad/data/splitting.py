@@ -45,7 +45,7 @@ def split(
     if table is None:
         c = counts.argmin()
         raise DataError(
-            "split",
+            dataset.name or "split",
             f"class {dataset.class_names[c]!r} has too few rows for its share of every part",
             f"{counts[c]} of {len(dataset)} rows, val {val}, test {test}",
             "add rows to it, drop it, or change the fractions",

@@ -10,6 +10,7 @@ import numpy as np
 from .. import functions as F
 from .. import nn
 from ..data import Dataset, Scaling, Schema
+from ..data.scaling import KINDS
 from ..errors import ArgumentError, DataError, ShapeError
 from ..tensor import Tensor
 from . import archive
@@ -197,8 +198,16 @@ class Classifier:
                 )
             rows = rows.x
         # In C order: BLAS adds up strided rows in another order.
-        with np.errstate(over="ignore"):
-            x = np.atleast_2d(np.asarray(rows, self.model.parameters()[0].dtype, order="C"))
+        try:
+            with np.errstate(over="ignore"):
+                x = np.atleast_2d(np.asarray(rows, self.model.parameters()[0].dtype, order="C"))
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                "Classifier.predict",
+                "the rows are no numbers",
+                str(error),
+                f"give an array (N, {len(names)}); data.read_rows reads files by model.schema",
+            ) from error
         if x.ndim != 2 or x.shape[1] != len(names):
             raise ShapeError(
                 "Classifier.predict",
@@ -243,6 +252,8 @@ def load(path) -> Classifier:
         model = _build(header["architecture"], schema, arrays)
         parts = (arrays.get(f"scaling.{name}") for name in ("shift", "scale", "fill"))
         scaling = Scaling(*parts, kind=header["scaling"])
+        if scaling.kind not in KINDS or not (scaling.scale > 0).all():
+            raise ValueError(f"scaling {scaling.kind!r}, {scaling.scale}")
         return Classifier(model, schema, scaling, {**header["training"]})
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(

@@ -125,21 +125,21 @@ def test_rng():
         (
             [50, 2],
             {},
-            "split: class 'c1' has too few rows for its share of every part; "
+            "counted: class 'c1' has too few rows for its share of every part; "
             "2 of 52 rows, val 0.2, test 0.2; "
             "add rows to it, drop it, or change the fractions",
         ),
         (
             [50, 50, 0],
             {"val": 0},
-            "split: class 'c2' has too few rows for its share of every part; "
+            "counted: class 'c2' has too few rows for its share of every part; "
             "0 of 100 rows, val 0, test 0.2; "
             "add rows to it, drop it, or change the fractions",
         ),
         (  # One row of each in val and test would make each of them 10 rows of 40, not 8.
             [4] * 10,
             {},
-            "split: class 'c0' has too few rows for its share of every part; "
+            "counted: class 'c0' has too few rows for its share of every part; "
             "4 of 40 rows, val 0.2, test 0.2; "
             "add rows to it, drop it, or change the fractions",
         ),

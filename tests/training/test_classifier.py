@@ -409,3 +409,46 @@ def test_arrays_that_do_not_fit_the_header(tmp_path, name, change):
     archive.write(tmp_path / "a.npz", header, arrays)
     with pytest.raises(DataError, match=f"ValueError: {name} is "):
         load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ([["a", "b", "c", "d"]], "could not convert string to float: 'a'"),
+        ({"x": 1}, "float() argument must be a string or a real number, not 'dict'"),
+    ],
+)
+def test_rows_that_are_no_numbers(rows, why):
+    with pytest.raises(DataError) as error:
+        classifier().predict(rows)
+    assert str(error.value) == (
+        f"Classifier.predict: the rows are no numbers; {why}; "
+        "give an array (N, 4); data.read_rows reads files by model.schema"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scaling": "x"},
+        {"schema": {"class_names": ["a", "a", "b"]}},
+        {"schema": {"delimiter": "xx"}},
+    ],
+    ids=str,
+)
+def test_a_whole_file_with_a_header_that_makes_no_sense(tmp_path, change):
+    classifier().save(tmp_path / "m.npz")
+    header, arrays = archive.read(tmp_path / "m.npz")
+    for name, value in change.items():
+        header[name] = {**header[name], **value} if isinstance(value, dict) else value
+    archive.write(tmp_path / "m.npz", header, arrays)
+    with pytest.raises(DataError, match="its header and its arrays do not make a classifier"):
+        load(tmp_path / "m.npz")
+
+
+def test_a_scale_of_zero(tmp_path):
+    classifier().save(tmp_path / "m.npz")
+    header, arrays = archive.read(tmp_path / "m.npz")
+    archive.write(tmp_path / "m.npz", header, {**arrays, "scaling.scale": np.zeros(4)})
+    with pytest.raises(DataError, match="do not make a classifier; ValueError: scaling 'standard'"):
+        load(tmp_path / "m.npz")
