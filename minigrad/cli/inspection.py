@@ -27,13 +27,11 @@ def inspect_path(path: str, as_json: bool) -> None:
         return
     best = os.path.join(path, "best.npz")
     if os.path.exists(best):  # from the end of the first epoch on
-        _inspect_file(best, as_json)
-        if not as_json:
-            click.echo()
+        _inspect_file(best, as_json, of_a_run=True)
     _inspect_run(path, as_json)
 
 
-def _inspect_file(path: str, as_json: bool) -> None:
+def _inspect_file(path: str, as_json: bool, of_a_run: bool = False) -> None:
     header, arrays = archive.read(path)
     size, content = os.path.getsize(path), header.get("content")
     classifier = training.load(path) if content == "classifier" else None
@@ -49,7 +47,10 @@ def _inspect_file(path: str, as_json: bool) -> None:
     told = {"format", "version", "arrays", "content"}
     if classifier:
         told |= {"architecture", "schema", "scaling"}
-    click.echo("\n".join(_tree({key: header[key] for key in header if key not in told})))
+    if of_a_run:  # run.json comes next, and says it all again
+        told |= {"training"}
+    if more := {key: header[key] for key in header if key not in told}:
+        click.echo("\n".join(_tree(more)))
 
 
 def _classifier(classifier: Classifier) -> str:
@@ -92,6 +93,12 @@ def _inspect_run(folder: str, as_json: bool) -> None:
     if as_json:
         event("run", path=folder, run=run, epochs=len(epochs), last_epoch=last)
         return
+    options, origins = run.get("options"), run.pop("origins", None)
+    if isinstance(options, dict) and isinstance(origins, dict):
+        run["options"] = {
+            name: f"{_text(value)} ({origins.get(name, 'unknown')})"
+            for name, value in options.items()
+        }
     click.echo("\n".join(_tree({"run.json": run, "last line of history.csv": last})))
 
 
@@ -101,7 +108,11 @@ def _tree(value: dict, indent: str = "") -> Iterator[str]:
         if isinstance(part, dict) and part:
             yield f"{indent}{key}"
             yield from _tree(part, indent + "  ")
-        elif isinstance(part, list):
-            yield f"{indent}{key}: {', '.join(map(str, part)) or 'none'}"
         else:
-            yield f"{indent}{key}: {'none' if part in (None, {}) else part}"
+            yield f"{indent}{key}: {_text(part)}"
+
+
+def _text(value) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value in (None, {}) else str(value)

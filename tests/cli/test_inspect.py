@@ -9,6 +9,11 @@ import pytest
 from minigrad.training import archive
 from tests.cli.models import CLASSES, classifier
 
+RUN = {
+    "status": "finished",
+    "options": {"lr": 0.1, "seed": 3},
+    "origins": {"lr": "default", "seed": "command line"},
+}
 HISTORY = (
     "epoch,train_loss,train_accuracy,val_loss,val_accuracy,lr,grad_norm\n"
     "1,1.25,0.5,1.5,0.4,0.1,2.5\n"
@@ -27,7 +32,7 @@ def run(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     classifier().save(folder / "best.npz")
-    (folder / "run.json").write_text(json.dumps({"status": "finished", "options": {"lr": 0.1}}))
+    (folder / "run.json").write_text(json.dumps(RUN))
     (folder / "history.csv").write_text(HISTORY)
     return folder
 
@@ -105,12 +110,14 @@ def test_a_file_of_another_content(cli, tmp_path):
 def test_a_run(cli, run):
     code, out, err = cli("inspect", run)
     assert (code, err) == (0, "")
-    assert out == cli("inspect", run / "best.npz").out + (
-        "\n"
+    model, _, training = cli("inspect", run / "best.npz").out.partition("training\n")
+    assert training  # it stands in run.json again
+    assert out == model + (
         "run.json\n"
         "  status: finished\n"
         "  options\n"
-        "    lr: 0.1\n"
+        "    lr: 0.1 (default)\n"
+        "    seed: 3 (command line)\n"
         "last line of history.csv\n"
         "  epoch: 2\n"
         "  train_loss: 0.75\n"
@@ -128,7 +135,7 @@ def test_a_run_as_json(cli, run):
     assert found == {
         "event": "run",
         "path": str(run),
-        "run": {"status": "finished", "options": {"lr": 0.1}},
+        "run": RUN,
         "epochs": 2,
         "last_epoch": {
             "epoch": 2,
