@@ -229,3 +229,11 @@ def test_log_softmax_before_cross_entropy_changes_nothing():
     x = np.random.default_rng(0).standard_normal((4, 3))
     once, twice = F.cross_entropy(x, [0, 1, 2, 0]), F.cross_entropy(F.log_softmax(x), [0, 1, 2, 0])
     np.testing.assert_allclose(once.item(), twice.item(), rtol=1e-14)
+
+
+@pytest.mark.parametrize("offset", [0, 1e3, 1e5])
+def test_the_gradient_of_logsumexp_is_a_softmax_however_large_x_is(offset):
+    x = Tensor(np.float32([offset, offset - 1, offset - 3]), requires_grad=True)
+    F.logsumexp(x).backward()
+    assert x.grad.sum() == pytest.approx(1, rel=1e-6)
+    np.testing.assert_allclose(x.grad, F.softmax(x).data, rtol=1e-6)
