@@ -1,6 +1,7 @@
 """What `minigrad.debug()` turns on: checks that cost time, and so are off by default.
 
-While `active.watch` is set, the engine hands it every node, forward and backward.
+While `active.watch` is set, the engine hands it every node, forward and backward. What its
+`before_forward` returns are the arrays that `forward` gets.
 """
 
 import contextlib
@@ -17,10 +18,11 @@ from .errors import GraphError, NonFiniteError, message, user_frame
 class Checks:
     """The watch of debug mode: finite numbers stay finite, and saved arrays stay as they are."""
 
-    def before_forward(self, node, arrays: list, options: dict) -> None:
-        """Note where `node` is made, and whether from finite numbers."""
+    def before_forward(self, node, arrays: list, options: dict) -> list:
+        """Note where `node` is made, and whether from finite numbers; return its input arrays."""
         node._made_at = user_line()
         node._from_finite = all_finite([*arrays, *options.values()])
+        return arrays
 
     def after_forward(self, node, y: np.ndarray) -> None:
         """Note what `node` saved; look for the first NaN or infinity."""

@@ -115,7 +115,7 @@ class Function:
         node.needs = needs = tuple([x._requires_grad for x in inputs])
         watch = debugging.active.watch
         if watch:
-            watch.before_forward(node, arrays, options)
+            arrays = watch.before_forward(node, arrays, options)
         try:
             y = node.forward(*arrays, **options)
         except ValueError as error:

@@ -218,10 +218,11 @@ class _Recorder:
         self.running: list[str] = []
         self.spoiled = None
 
-    def before_forward(self, node, arrays: list[np.ndarray], options: dict) -> None:
+    def before_forward(self, node, arrays: list[np.ndarray], options: dict) -> list[np.ndarray]:
         """Keep what flows into the node, and its generators as they are before they are used."""
         layer = self.running[-1] if self.running else ""
         self.records[node] = _Record(node, arrays, options, layer)
+        return arrays
 
     def after_forward(self, node, y: np.ndarray) -> None:
         """Keep what comes out."""

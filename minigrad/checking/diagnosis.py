@@ -34,7 +34,7 @@ def diagnose(check: _Check, i: int, failing: list, indices: list) -> str:
     _, x = check.subject.leaves[i]
     others = [k for k in indices if k not in set(failing)]
     chosen = failing[:ROWS] + others[: max(0, ROWS - len(failing))]
-    probe = Probe(check.subject.evaluate, x.data, check.u)
+    probe = check.probe(x.data)
     J = np.stack([probe.jacobian_row(k, STEP * unit(float(x.data[k]))) for k in chosen])
     J = J.reshape(len(chosen), -1)
     u = check.u
@@ -75,7 +75,7 @@ def diagnose(check: _Check, i: int, failing: list, indices: list) -> str:
         )
     for j, (name, other) in enumerate(check.subject.leaves):
         if j != i and other.shape == x.shape:
-            beside = Probe(check.subject.evaluate, other.data, check.u)
+            beside = check.probe(other.data)
             if fits(_measure(beside, other, chosen)):
                 return f"it is the gradient of {name}"
     if bool((np.float32(A) == A).all() and (np.abs(A - N) <= 1e-5 * scale).all()):

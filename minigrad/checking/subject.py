@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..debugging import debug
+from ..debugging import debug, watched_by
 from ..errors import ArgumentError, MinigradError, NonFiniteError
 from ..nn import Module, watching
 from ..tensor import Tensor
+from .differences import EPS, Rounding
+
+RUNS = 4  # that measure rounding
 
 
 class Subject:
@@ -106,6 +109,22 @@ class Subject:
         finally:
             for (_, x), array in zip(self.leaves, arrays, strict=True):
                 x.data, x.grad = array, None
+
+    def rounding(self, y: np.ndarray) -> np.ndarray:
+        """Return a bound on the rounding error of each element of y, the value of f."""
+        return np.fmax(EPS * abs(y), self._spread(self.evaluate, y))
+
+    def gradient_rounding(self, i: int, g: np.ndarray, u: np.ndarray, dtype) -> np.ndarray:
+        """Return a bound on the rounding error of each element of g, the gradient of leaf i."""
+        return 3 * self._spread(lambda: self.gradients(u, dtype)[i], g)
+
+    def _spread(self, run: Callable[[], np.ndarray], values: np.ndarray) -> np.ndarray:
+        """Return how far each value moves when what goes into the operations is rounded anew."""
+        runs = []
+        for seed in range(RUNS):
+            with watched_by(Rounding(seed)), np.errstate(all="ignore"):
+                runs.append(abs(run() - values))
+        return np.fmax.reduce(runs)
 
     def backward(self, y: Tensor, u: np.ndarray) -> None:
         """Run y.backward(u); leaves of its graph that are not checked keep their gradients."""

@@ -1,0 +1,257 @@
+"""gradcheck on random compositions: right code never fails, and a planted mistake is found."""
+
+import collections
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+
+from minigrad import Function, Tensor, gradcheck
+from minigrad import functions as F
+from minigrad.checking.check import _Check
+from minigrad.checking.subject import Subject
+
+# ---- compositions of smooth functions ----------------------------------------------------------
+
+
+UNARY = {
+    "neg": F.neg,
+    "exp": F.exp,
+    "sin": F.sin,
+    "cos": F.cos,
+    "tanh": F.tanh,
+    "sigmoid": F.sigmoid,
+    "softplus": F.softplus,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "square": lambda x: x**2,
+    "cube": lambda x: x**3,
+    "root": lambda x: F.sqrt(x * x + 1),
+    "log": F.log,
+    "sqrt": F.sqrt,
+    "power": lambda x: x**-1.5,
+    "softmax": F.softmax,
+    "log_softmax": lambda x: F.log_softmax(x, axis=0),
+    "logsumexp": lambda x: F.logsumexp(x, axis=-1),
+    "sum": lambda x: x.sum(axis=0),
+    "mean": lambda x: x.mean(axis=-1, keepdims=True),
+    "var": lambda x: x.var(axis=-1),
+    "total": F.sum,
+    "transpose": F.transpose,
+    "reverse": lambda x: x[::-1],
+    "twice": lambda x: F.concatenate([x, x]),
+    "flat": lambda x: x.reshape(-1),
+    "cross_entropy": lambda x: F.cross_entropy(x, np.arange(len(x)) % x.shape[1]),
+}
+BINARY = {
+    "add": F.add,
+    "sub": F.sub,
+    "mul": F.mul,
+    "div": F.div,
+    "matmul": F.matmul,
+    "linear": F.linear,
+    "mse": F.mse_loss,
+    "pow": F.pow,
+}
+POSITIVE = ("log", "sqrt", "power", "pow")
+SHAPES = [(), (1,), (3,), (2, 3), (3, 3), (2, 1), (1, 3), (2, 2, 3)]
+
+
+class Composition(NamedTuple):
+    """Inputs by shape and scale, and operations on the values so far, by number."""
+
+    seed: int
+    inputs: tuple[tuple[tuple[int, ...], float], ...]
+    steps: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    def arrays(self):
+        rng = np.random.default_rng(self.seed)
+        return [scale * rng.standard_normal(shape) for shape, scale in self.inputs]
+
+    def run(self, inputs, spoiled=-1, wrong=None):
+        """Return the last value; the gradient of the value `spoiled` goes through `wrong`."""
+        values = list(inputs)
+        for name, operands in self.steps:
+            y = apply(name, *[values[i] for i in operands])
+            values.append(Spoiled.apply(y, wrong=wrong) if len(values) == spoiled else y)
+        return values[-1]
+
+    def __call__(self, *inputs):
+        return self.run(inputs)
+
+
+def apply(name, *operands):
+    return (UNARY.get(name) or BINARY[name])(*operands)
+
+
+def fits(name, operands):
+    """Return the value of one more operation; None where it is not defined or not finite."""
+    x = operands[0].data if name in POSITIVE else abs(operands[-1].data)
+    if name in (*POSITIVE, "div") and not (x > 1e-9 * max(1, abs(x).max())).all():
+        return None  # at a pole, or at the end of the domain
+    with np.errstate(all="ignore"):
+        try:
+            y = apply(name, *operands)
+        except (ValueError, TypeError, IndexError):  # the shapes do not fit
+            return None
+    return y if y.size <= 40 and np.abs(y.data).max() < 1e100 else None
+
+
+@st.composite
+def compositions(draw):
+    """Draw a composition of one to six operations that is finite at its inputs."""
+    scales = st.floats(-6, 6).map(lambda e: float(f"{10**e:.2g}"))
+    inputs = draw(st.lists(st.tuples(st.sampled_from(SHAPES), scales), min_size=1, max_size=3))
+    drawn = Composition(draw(st.integers(0, 2**32 - 1)), tuple(inputs))
+    values, steps = [Tensor(x) for x in drawn.arrays()], []
+    for _ in range(draw(st.integers(1, 6))):
+        name = draw(st.sampled_from([*UNARY, *BINARY, *BINARY, *BINARY]))
+        operands = [len(values) - 1]  # the newest one, so that they hang together
+        if name in BINARY:
+            operands.insert(draw(st.integers(0, 1)), draw(st.integers(0, len(values) - 1)))
+        y = fits(name, [values[i] for i in operands])
+        if y is not None:
+            steps.append((name, tuple(operands)))
+            values.append(y)
+    assume(steps)
+    return drawn._replace(steps=tuple(steps))
+
+
+SLOW = settings(
+    max_examples=10_000,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+QUICK = settings(SLOW, max_examples=60, derandomize=True)
+
+# ---- right code never fails ---------------------------------------------------------------------
+
+
+def never_fails(composition):
+    """Check the composition element by element and along directions."""
+    for mode in ("full", "project"):
+        report = gradcheck(composition, composition.arrays(), mode=mode, raises=False)
+        assert "FAIL" not in [r.verdict for r in report.results], f"{composition}\n{report}"
+
+
+# ---- a planted mistake is found -----------------------------------------------------------------
+
+
+class Spoiled(Function):
+    """y = x, whose backward hands on another gradient."""
+
+    def forward(self, x, wrong):
+        self.wrong = wrong
+        return x
+
+    def backward(self, gy):
+        return self.wrong(gy)
+
+
+def one_element(change):
+    """Return what changes one element of a gradient only."""
+
+    def wrong(g):
+        g = g.copy()
+        g.flat[g.size // 2] *= change
+        return g
+
+    return wrong
+
+
+MUTANTS = {
+    "sign": lambda g: -g,
+    "zero": lambda g: 0 * g,
+    "twice": lambda g: 2 * g,
+    "1 %": lambda g: 1.01 * g,
+    "1e-5": lambda g: (1 + 1e-5) * g,
+    "reversed": lambda g: np.ascontiguousarray(g[::-1]) if g.ndim else -g,
+    "mean": lambda g: np.full_like(g, g.mean()) if g.size > 1 else 0 * g,
+    "one element": one_element(1.01),
+    "one sign": one_element(-1),
+}
+
+
+def judge(composition, spoiled, mutant):
+    """Say whether gradcheck finds the mutant, and if not, whether it may have missed it."""
+    arrays = composition.arrays()
+    wrong = MUTANTS[mutant]
+    report = gradcheck(
+        lambda *xs: composition.run(xs, spoiled, wrong), arrays, mode="full", raises=False
+    )
+    if not report:
+        return "found"
+    with Subject(composition, arrays, None) as subject:
+        check = _Check(subject, "float64", None, 1e-8, 1e-6, 0)
+        check.whole()
+        right = check.analytic
+        subject.f = lambda *xs: composition.run(xs, spoiled, wrong)
+        planted = subject.gradients(check.u)
+        subject.f = composition
+        verdict = "equal"
+        for i, (g, w) in enumerate(zip(right, planted, strict=True)):
+            if g is None or np.array_equal(g, w):
+                continue
+            verdict = "below"
+            effect = abs(w - g)
+            share = effect / (1e-8 + 1e-6 * abs(g))
+            for k in list(np.ndindex(g.shape)):
+                if share[k] == share.max():
+                    tolerance = check._elements(i, [k]).tolerance
+                    assert effect[k] <= 3 * tolerance, (
+                        f"{mutant} at value {spoiled} of {composition}: input {i}{list(k)} is "
+                        f"{w[k]} for {g[k]}, tolerance {tolerance}"
+                    )
+    return verdict
+
+
+@given(compositions())
+@QUICK
+def test_right_code_never_fails(composition):
+    never_fails(composition)
+
+
+@given(compositions(), st.data())
+@QUICK
+def test_a_planted_mistake_is_found(composition, data):
+    judge_one(composition, data)
+
+
+def judge_one(composition, data):
+    spoiled = len(composition.inputs) + data.draw(st.integers(0, len(composition.steps) - 1))
+    return judge(composition, spoiled, data.draw(st.sampled_from(sorted(MUTANTS))))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::minigrad.errors.MinigradWarning")
+def test_ten_thousand_compositions_never_fail(capsys):
+    steps = collections.Counter()
+
+    @given(compositions())
+    @SLOW
+    def check(composition):
+        never_fails(composition)
+        steps[len(composition.steps)] += 1
+
+    check()
+    with capsys.disabled():
+        print(f"\n{sum(steps.values())} compositions, none failed; by operations {dict(steps)}")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::minigrad.errors.MinigradWarning")
+def test_ten_thousand_planted_mistakes_are_found(capsys):
+    verdicts = collections.Counter()
+
+    @given(compositions(), st.data())
+    @SLOW
+    def check(composition, data):
+        verdicts[judge_one(composition, data)] += 1
+
+    check()
+    with capsys.disabled():
+        print(f"\n{sum(verdicts.values())} mutants: {dict(verdicts)}")
