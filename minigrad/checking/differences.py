@@ -145,31 +145,47 @@ class Probe:
         steps = np.geomspace(2 * EPS * max(abs(value), EPS), max(1.0, abs(value)), TRIED)
         changes, spans, moved = [], [], np.zeros(self.u.shape, dtype=bool)
         for h in steps:
-            (y_a, a), (y_b, b) = self.at(index, value - h), self.at(index, value + h)
+            try:
+                (y_a, a), (y_b, b) = self.at(index, value - h), self.at(index, value + h)
+            except (ValueError, ArithmeticError):  # f may refuse what is far from x
+                break
             changes.append(_parts(self.u * (y_b - y_a)))
             spans.append([b - a])
             moved |= y_a != y_b
-        changes, spans = np.array(changes), np.array(spans)
+        if not changes:
+            return Estimate(float("nan"), np.inf)
         noise = _parts(np.where(moved | ~moved.any(), self.noise, 0))
         noise = np.maximum(noise, _resolution(changes, 4 * EPS * max(1.0, abs(value))))
-        seen = np.abs(changes).max(axis=0, where=np.isfinite(changes), initial=0) / 2
-        slopes, noises = changes / spans, 2 * noise / spans
-        best, jump = Estimate(float(slopes[0].sum()), np.inf), 0.0
-        wild = (seen / 10 < noise) & (noise < 10 * seen)
-        if (wild & (noise > _parts(abs(self.u) * np.maximum(abs(y_a) / 1000, EPS)))).any():
-            return best
-        for i, h in enumerate(spans[:-1, 0] / 2):
-            gap = abs(slopes[i + 1] - slopes[i])
-            allowed = [4 * (noises[i] + noises[i + 1]), abs(slopes[i]) / 2, seen / 10 / h]
-            if not (gap <= np.max(allowed, axis=0)).all():
-                break  # f ends, or varies faster: what larger steps agree on is chance
-            jump = np.maximum(jump, gap * h)
-            error = 2 * float((2 * jump / h + noises[i]).sum())
-            if error < best.error:
-                best = Estimate(float(slopes[i].sum()), error)
-            elif not error < 2 * best.error:
-                break
+        large = _parts(abs(self.u) * np.maximum(abs(y_a) / 1000, EPS))
+        return _best(np.array(changes), np.array(spans), noise, large)
+
+
+def _best(changes, spans, noise, large) -> Estimate:
+    """Return the slope at the step with the smallest error.
+
+    Args:
+        changes: of each term of L, for each step.
+        spans: from the left end to the right end of each step.
+        noise: the rounding error of each term.
+        large: what is too much of it for rounding alone.
+    """
+    seen = np.abs(changes).max(axis=0, where=np.isfinite(changes), initial=0) / 2
+    slopes, noises = changes / spans, 2 * noise / spans
+    best, jump = Estimate(float(slopes[0].sum()), np.inf), 0.0
+    if ((noise > large) & (seen / 10 < noise) & (noise < 10 * seen)).any():
         return best
+    for i, h in enumerate(spans[:-1, 0] / 2):
+        gap = abs(slopes[i + 1] - slopes[i])
+        allowed = [4 * (noises[i] + noises[i + 1]), abs(slopes[i]) / 2, seen / 10 / h]
+        if not (gap <= np.max(allowed, axis=0)).all():
+            break  # f ends, or varies faster: what larger steps agree on is chance
+        jump = np.maximum(jump, gap * h)
+        error = 2 * float((2 * jump / h + noises[i]).sum())
+        if error < best.error:
+            best = Estimate(float(slopes[i].sum()), error)
+        elif not error < 2 * best.error:
+            break
+    return best
 
 
 def _parts(terms: np.ndarray) -> np.ndarray:
@@ -177,12 +193,13 @@ def _parts(terms: np.ndarray) -> np.ndarray:
     return terms.reshape(-1) if terms.size <= PARTS else terms.sum().reshape(1)
 
 
-def _resolution(changes: np.ndarray, finest: float) -> np.ndarray:
+def _resolution(changes: list, finest: float) -> np.ndarray:
     """Return by how much each term changed first, where smaller steps did not change it.
 
     So does ln(1 + z) for a small z, which resolves no less than ε. What changes first by more than
     `finest` was flat before.
     """
+    changes = np.array(changes)
     first = (changes != 0).argmax(axis=0)
     change = abs(np.take_along_axis(changes, first[None], axis=0)[0])
     return np.where((first > 0) & (change <= finest), change, 0)
