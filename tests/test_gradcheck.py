@@ -447,3 +447,18 @@ def test_a_function_that_returns_no_tensor(result, name):
 
 def test_it_is_a_public_name():
     assert mg.gradcheck is gradcheck
+
+
+def test_the_backward_of_nothing_is_run_and_its_shape_checked():
+    class Wrong(Function):
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, gy):
+            return np.zeros((5, 5))
+
+    report = gradcheck(Wrong.apply, np.zeros((0, 3)), raises=False)
+    assert report.results[0].verdict == "FAIL"
+    assert "a gradient of shape (5, 5) for input 0" in report.results[0].diagnosis
+    assert gradcheck(lambda x: x.mean(), np.zeros((0, 3)))
+    assert gradcheck(lambda x: x.sum(), np.zeros((0, 3)))

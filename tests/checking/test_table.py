@@ -137,11 +137,9 @@ def test_a_backward_that_raises_is_not_compared(torch, monkeypatch):
     monkeypatch.setattr(Exp, "backward", lambda self, gy: gy.ravel()[:1])
     row = check_row("exp", torch)
     assert row.verdict == "FAIL"
-    first = row.failures[0]
-    assert "returned a gradient of shape (1,) for input 0" in str(first)
-    assert first.deviation is None
-    # gradcheck has nothing to check in an empty input, whose backward raises all the same
-    assert [f.deviation for f in row.failures if "(0, 3)" in f.example] == [np.inf]
+    assert "returned a gradient of shape (1,) for input 0" in str(row.failures[0])
+    assert all(f.deviation is None for f in row.failures)
+    assert [f for f in row.failures if "(0, 3)" in f.example]  # of nothing, too
 
 
 def test_without_a_twin_nothing_is_compared(torch, monkeypatch):
