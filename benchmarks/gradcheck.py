@@ -1,11 +1,12 @@
 """gradcheck of minigrad and of PyTorch, side by side.
 
-    python benchmarks/gradcheck.py
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/gradcheck.py
 
 Both check the same function of the same float64 arrays, with their default tolerances, every input
 and parameter an argument: element by element (`mode="full"`, PyTorch's default) and along random
 directions (`mode="project"`, PyTorch's `fast_mode=True`). They take turns in one process, and the
-ratio is the median over the rounds. Needs PyTorch (extra `bench`).
+ratio is the median over the rounds; the threads of two libraries on few cores would measure each
+other. Needs PyTorch (extra `bench`).
 """
 
 import functools
