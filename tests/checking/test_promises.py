@@ -1,0 +1,297 @@
+"""What gradcheck promises and no other test holds it to, sentence by sentence."""
+
+import inspect
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigrad import Function, Tensor, errors, gradcheck, nn
+from minigrad import functions as F
+from minigrad.checking import Result
+from minigrad.checking.cases import CASES
+
+ROOT = Path(__file__).parents[2]
+RNG = np.random.default_rng(3)
+
+
+class Sine(Function):
+    """y = sin x, with a backward pass that a test may spoil: `spoil(gx)`."""
+
+    def forward(self, x, spoil):
+        self.x, self.spoil = x, spoil
+        return np.sin(x)
+
+    def backward(self, gy):
+        return self.spoil(gy * np.cos(self.x))
+
+
+def sine(spoil):
+    return lambda x: Sine.apply(x, spoil=spoil)
+
+
+class Watched(Function):
+    """y = x; `seen` gets each upstream gradient."""
+
+    def forward(self, x, seen):
+        self.seen = seen
+        return x + 0
+
+    def backward(self, gy):
+        self.seen.append(gy)
+        return gy
+
+
+class Spoiled(Function):
+    """y = x, whose gradient is 1.01 times the right one: behind f, it spoils each of f's."""
+
+    def forward(self, x):
+        return x + 0
+
+    def backward(self, gy):
+        return 1.01 * gy
+
+
+def examples():
+    """Return an example of several elements for each row of the table that has one."""
+    found = {}
+    for case in CASES:
+        for shapes in case.shapes:
+            if min(map(np.prod, shapes)) > 1:
+                found.setdefault(case.name, (case, shapes))
+    return [pytest.param(*example, id=name) for name, example in found.items()]
+
+
+every_row = pytest.mark.parametrize(("case", "shapes"), examples())
+
+
+# ---- the call and the report -------------------------------------------------------------------
+
+
+def test_the_signature():
+    parameters = [
+        p.replace(annotation=p.empty) for p in inspect.signature(gradcheck).parameters.values()
+    ]
+    assert str(inspect.Signature(parameters)) == (
+        "(f, inputs=(), *, module=None, mode='auto', dtype='float64', eps=None, atol=1e-08, "
+        "rtol=1e-06, seed=0, raises=True)"
+    )
+    fields = {"name", "verdict", "index", "analytic", "numeric", "error", "diagnosis"}
+    assert fields <= set(Result._fields)
+
+
+def test_the_report_says_what_it_computed_in():
+    model = nn.Linear(3, 2, rng=0)  # float32
+    head = str(gradcheck(model, RNG.standard_normal((4, 3)))).partition(";")[2]
+    assert head.startswith(
+        " backward in float64, differences in float64, given as float32 and float64; passes where"
+    )
+    assert model.weight.dtype == np.float32
+
+
+def test_the_report_as_json():
+    report = gradcheck(sine(lambda g: -g), RNG.standard_normal(4), raises=False)
+    found = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert found["results"][0]["diagnosis"] == "the sign is flipped"
+    assert found["results"][0]["analytic"] == report.results[0].analytic
+
+
+def test_in_pytest_the_report_is_the_message(tmp_path):
+    page = (ROOT / "docs" / "gradcheck.md").read_text("utf-8")
+    example = re.search(r"^```python\n(.*?)^```$", page, re.S | re.M)[1]
+    assert len(example.splitlines()) < 25  # from the class to the green test
+    right = example.replace("test_swish()\n\n", "")
+    wrong = right.replace("return gy * (", "return -gy * (")
+    assert wrong != right
+    for name, text in (("right", right), ("wrong", wrong.removesuffix("test_swish()\n"))):
+        (tmp_path / f"test_{name}.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60)
+    assert "1 failed, 1 passed" in done.stdout
+    message = [line.removeprefix("E").strip() for line in done.stdout.splitlines()]
+    head = "minigrad.errors.GradcheckError: gradcheck: 1 of 1 gradients are wrong; backward in "
+    assert any(line.startswith(head) for line in message)
+    assert "FAIL input 0: 7 of 7 elements fail: the sign is flipped" in message
+
+
+PRINTED = re.compile(
+    r"^(\w+) (?P<name>[^:\n]+).*\n    (?P=name)\[[\d, ]*\]: analytic (\S+), numeric (\S+) ± (\S+), "
+    r"\|difference\| (\S+) (<=|>) (\S+)$",
+    re.M,
+)
+
+
+@pytest.mark.parametrize("wrong", [0, 1e-9, 1e-5, -2, np.nan])
+def test_the_verdict_can_be_recomputed_from_the_printed_line(wrong):
+    f = sine(lambda g: g * (1 + wrong))
+    report = gradcheck(lambda x, w: f(x) + w, list(RNG.standard_normal((2, 3))), raises=False)
+    text = str(report)
+    atol, rtol = re.search(r"<= (\S+) \+ (\S+)·\|numeric\| \+ error$", text, re.M).groups()
+    lines = PRINTED.findall(text)
+    assert len(lines) == len(report.results) == 2
+    for verdict, _, *numbers, sign, limit in lines:
+        analytic, numeric, error, difference = map(float, numbers)
+        tolerance = float(atol) + float(rtol) * abs(numeric) + error
+        passes = abs(analytic - numeric) <= tolerance
+        assert (verdict, sign) == (("PASS", "<=") if passes else ("FAIL", ">"))
+        assert float(limit) == pytest.approx(tolerance, rel=0.05)  # ± is printed with two digits
+        assert difference == pytest.approx(
+            abs(analytic - numeric), rel=1e-5, abs=1e-11, nan_ok=True
+        )
+
+
+# ---- the numbers -------------------------------------------------------------------------------
+
+
+@every_row
+@pytest.mark.filterwarnings("ignore::UserWarning")  # the table provokes some on purpose
+def test_a_smooth_function_agrees_to_1e_9_and_gets_no_diagnosis(case, shapes):
+    inputs = case.inputs(shapes)
+    for result in gradcheck(case.f, inputs).results:
+        assert (result.verdict, result.diagnosis, result.failing) == ("PASS", "", 0)
+    upstream = []
+
+    def f(*xs):
+        return Watched.apply(case.f(*xs), seen=upstream)
+
+    report = gradcheck(f, inputs, atol=0, rtol=0, raises=False)
+    xs = [Tensor(x, requires_grad=True) for x in inputs]
+    case.f(*xs).backward(upstream[0])
+    for x, result in zip(xs, report.results, strict=True):
+        largest = np.abs(x.grad).max()
+        assert abs(result.analytic - result.numeric) <= 1e-9 * largest + result.error
+        assert result.error <= 1e-7 * largest  # which is not much to hide behind
+
+
+@every_row
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_float32_passes_right_code_and_fails_what_is_1_percent_wrong(case, shapes):
+    inputs = case.inputs(shapes, np.float32)
+    report = gradcheck(case.f, inputs, dtype="float32")
+    assert "backward in float32, differences in float64" in str(report)
+    report = gradcheck(
+        lambda *xs: Spoiled.apply(case.f(*xs)), inputs, dtype="float32", raises=False
+    )
+    assert [r.verdict for r in report.results] == ["FAIL"] * len(report.results)
+
+
+def test_what_a_central_difference_does_not_settle_is_extrapolated_from_steps_of_1e_4():
+    steps = set()
+
+    def f(x):
+        steps.update(np.round(abs(x.data[x.data != 0.5] - 0.5) / 0.5, 12))
+        return F.exp(100 * x)
+
+    (result,) = gradcheck(f, np.array([0.5])).results
+    assert {6e-6, 1e-4, 5e-5, 2.5e-5} <= steps
+    assert abs(result.analytic - result.numeric) <= 1e-9 * abs(result.analytic) + result.error
+    assert result.error < 1e-7 * abs(result.analytic)
+
+
+def test_a_wrong_shape_is_said_and_no_value_compared():
+    wrong = sine(lambda g: g[:, :2])
+    (result,) = gradcheck(wrong, np.ones((3, 3)), raises=False).results
+    assert (result.verdict, result.checked, result.index) == ("FAIL", 0, None)
+    assert "Sine.backward: returned a gradient of shape (3, 2) for input 0" in result.diagnosis
+
+
+@pytest.mark.parametrize("layout", [lambda x: x[::2, ::-1], lambda x: x.T, np.asfortranarray])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("mode", ["full", "project"])
+def test_strided_read_only_inputs_are_unchanged_to_the_bit(layout, dtype, mode):
+    x = RNG.standard_normal((6, 6)).astype(dtype)
+    bits = x.tobytes()
+    x.flags.writeable = False
+    assert gradcheck(lambda x: F.softmax(x) @ x.T, layout(x), mode=mode, dtype=dtype)
+    with pytest.raises(errors.GradcheckError):
+        gradcheck(sine(lambda g: -g), layout(x), mode=mode, dtype=dtype)
+    assert x.tobytes() == bits
+
+
+@pytest.mark.parametrize("mode", ["full", "project"])
+@pytest.mark.parametrize("last", [1, 5, 20])
+def test_all_is_put_back_when_f_raises(last, mode):
+    model, calls = nn.Sequential(nn.Linear(3, 2, rng=0), nn.Dropout(0.5, rng=1)), []
+    weight, grad = model[0].weight, np.ones((2, 3), np.float32)
+    weight.grad, array, bits = grad, weight.data, weight.data.tobytes()
+    state = model[1].rng.bit_generator.state
+
+    def f(x):
+        calls.append(x)
+        y = model(x)
+        return y if len(calls) < last else 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        gradcheck(f, RNG.standard_normal((4, 3)), module=model, mode=mode)
+    assert len(calls) == last
+    assert weight.data is array and weight.data.tobytes() == bits
+    assert weight.grad is grad and (grad == 1).all() and model[0].bias.grad is None
+    assert model[1].rng.bit_generator.state == state
+
+
+# ---- the modes ---------------------------------------------------------------------------------
+
+
+def checked(report):
+    return [result.checked for result in report.results]
+
+
+def test_auto_is_full_up_to_1000_elements_in_all():
+    xs = [np.ones(65), np.ones(935), np.ones(937), np.ones(64)]
+    assert checked(gradcheck(lambda a, b: F.concatenate([a, b]), xs[:2])) == [65, 935]
+    assert checked(gradcheck(lambda a, b: F.concatenate([a, b]), xs[:3:2])) == [0, 0]  # projected
+    assert checked(gradcheck(lambda a, b: F.concatenate([a, b]), xs[2:])) == [0, 64]
+    assert checked(gradcheck(F.sum, np.ones(1500), mode="full")) == [1500]
+
+
+@pytest.mark.parametrize("size", [1_001, 100_000])
+def test_a_projection_takes_a_few_forward_passes_with_a_small_step_whatever_the_size(size):
+    x, points = RNG.standard_normal(size), []
+
+    def f(t):
+        points.append(t.data.copy())
+        return F.sin(t).sum()
+
+    assert gradcheck(f, x)
+    moved = [abs(p / x - 1) for p in points if np.count_nonzero(p != x) == size]
+    moved = [m for m in moved if 1e-7 < m.max() < 1e-4]  # the rest measures rounding
+    assert len(moved) == 6  # two for each of three directions
+    for m in moved:
+        assert m.min() >= 1e-6 and m.max() <= 1e-5
+    assert len(points) < 20
+
+
+def test_a_projection_tells_1e_5_of_the_norm_and_not_1e_8():
+    x = RNG.standard_normal(2_000)
+    signs = RNG.choice([-1, 1], 2_000)
+    assert not gradcheck(sine(lambda g: g * (1 + 1e-4 * signs)), x, raises=False)
+    assert gradcheck(sine(lambda g: g * (1 + 1e-8 * signs)), x)
+
+
+class Total(Function):
+    """y = Σ x, whose gradient is wrong for one element."""
+
+    def forward(self, x):
+        self.shape = x.shape
+        return x.sum()
+
+    def backward(self, gy):
+        gx = np.full(self.shape, gy)
+        gx[123, 456] += 0.1
+        return gx
+
+
+def test_one_wrong_element_of_a_million_is_located_within_seconds():
+    start = time.perf_counter()
+    x = RNG.standard_normal((1000, 1000))
+    (result,) = gradcheck(Total.apply, x, raises=False).results
+    assert (result.verdict, result.index, result.failing) == ("FAIL", (123, 456), 1)
+    assert result.analytic - result.numeric == pytest.approx(0.1)
+    assert result.checked <= 256
+    assert f"1 of {result.checked} sampled of 1000000 elements fail" in str(result)
+    assert time.perf_counter() - start < 20
