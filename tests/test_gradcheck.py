@@ -462,3 +462,97 @@ def test_the_backward_of_nothing_is_run_and_its_shape_checked():
     assert "a gradient of shape (5, 5) for input 0" in report.results[0].diagnosis
     assert gradcheck(lambda x: x.mean(), np.zeros((0, 3)))
     assert gradcheck(lambda x: x.sum(), np.zeros((0, 3)))
+
+
+# ---- options -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "known"),
+    [
+        ({"eps": 0}, "None, or a number above 0"),
+        ({"eps": -1e-6}, "None, or a number above 0"),
+        ({"eps": float("nan")}, "None, or a number above 0"),
+        ({"eps": "a"}, "None, or a number above 0"),
+        ({"atol": -1}, "a number from 0"),
+        ({"atol": "1"}, "a number from 0"),
+        ({"rtol": float("inf")}, "a number from 0"),
+        ({"rtol": float("nan")}, "a number from 0"),
+        ({"seed": -1}, "a whole number from 0"),
+        ({"seed": None}, "a whole number from 0"),
+        ({"seed": 1.5}, "a whole number from 0"),
+        ({"dtype": np.float32}, "float64, float32"),
+    ],
+    ids=str,
+)
+def test_options_that_would_check_nothing(option, known):
+    ((name, value),) = option.items()
+    with pytest.raises(
+        ArgumentError,
+        match=exactly(
+            f"gradcheck: {name}={value!r} is unknown; it can be {known}; choose one of them"
+        ),
+    ):
+        gradcheck(F.sin, NORMAL, **option)
+
+
+# ---- kinks and sizes ---------------------------------------------------------------------------
+
+
+def function(forward, backward):
+    """Return a function of one input with these two passes."""
+
+    class Mine(Function):
+        def forward(self, x):
+            self.x = x
+            return forward(x)
+
+        def backward(self, gy):
+            return backward(self.x, gy)
+
+    return Mine.apply
+
+
+@pytest.mark.parametrize("slope", [np.nan, np.inf, -0.1, 1.1, 5])
+def test_a_gradient_outside_of_the_slopes_of_a_kink(slope):
+    f = function(lambda x: np.maximum(x, 0), lambda x, gy: gy * np.where(x == 0, slope, x > 0))
+    report = gradcheck(f, np.array([1.0, 0.0, -2.0]), raises=False)
+    (result,) = report.results
+    assert (result.verdict, result.failing, result.index) == ("FAIL", 1, (1,))
+
+
+@pytest.mark.parametrize("slope", [0, 0.3, 1])
+def test_any_slope_between_those_of_a_kink_is_right(slope):
+    f = function(lambda x: np.maximum(x, 0), lambda x, gy: gy * np.where(x == 0, slope, x > 0))
+    assert gradcheck(f, np.array([1.0, 0.0, -2.0])).results[0].verdict == "KINK"
+
+
+@pytest.mark.parametrize("tiny", [0.0, 1e-12, 1e-7, 1e-4])
+def test_a_wrong_element_that_is_near_0_among_many(tiny):
+    def wrong(x, gy):
+        g = gy * (2 * x + 1)
+        g[5] *= 1.5
+        return g
+
+    x = np.random.default_rng(0).standard_normal(2000)
+    x[5] = tiny
+    report = gradcheck(function(lambda x: x * x + x, wrong), x, raises=False)
+    assert report.results[0].verdict == "FAIL" and report.results[0].index == (5,)
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-3, 1.0])
+def test_a_wrong_element_among_many_small_gradients(scale):
+    def wrong(x, gy):
+        g = np.full(x.shape, 2 * gy / x.size) * x
+        g[7] *= 2
+        return g
+
+    x = np.random.default_rng(0).standard_normal(100_000) * scale
+    f = function(lambda x: (x * x).mean(), wrong)
+    assert not gradcheck(f, x, atol=0, raises=False)
+
+
+@pytest.mark.parametrize("f", [F.sin, F.cos, F.tanh])
+@pytest.mark.parametrize("scale", [1e3, 1e5])
+def test_a_projection_takes_a_smaller_step_where_f_varies_fast(f, scale):
+    assert gradcheck(f, np.random.default_rng(0).standard_normal(2000) * scale)
