@@ -258,7 +258,8 @@ def test_a_projection_takes_a_few_forward_passes_with_a_small_step_whatever_the_
         return F.sin(t).sum()
 
     assert gradcheck(f, x)
-    moved = [abs(p / x - 1) for p in points if np.count_nonzero(p != x) == size]
+    unit = np.maximum(abs(x), 0.1 * np.sqrt(np.mean(x * x)))  # of an element near 0, the others'
+    moved = [abs(p - x) / unit for p in points if np.count_nonzero(p != x) == size]
     moved = [m for m in moved if 1e-7 < m.max() < 1e-4]  # the rest measures rounding
     assert len(moved) == 6  # two for each of three directions
     for m in moved:
