@@ -126,10 +126,12 @@ PRINTED = re.compile(
 )
 
 
+@pytest.mark.parametrize("options", [{}, {"atol": 0, "rtol": 0}], ids=str)
 @pytest.mark.parametrize("wrong", [0, 1e-9, 1e-5, -2, np.nan])
-def test_the_verdict_can_be_recomputed_from_the_printed_line(wrong):
+def test_the_verdict_can_be_recomputed_from_the_printed_line(wrong, options):
     f = sine(lambda g: g * (1 + wrong))
-    report = gradcheck(lambda x, w: f(x) + w, list(RNG.standard_normal((2, 3))), raises=False)
+    inputs = list(np.random.default_rng(0).standard_normal((2, 3)))
+    report = gradcheck(lambda x, w: f(x) + w, inputs, raises=False, **options)
     text = str(report)
     atol, rtol = re.search(r"<= (\S+) \+ (\S+)·\|numeric\| \+ error$", text, re.M).groups()
     lines = PRINTED.findall(text)
@@ -261,7 +263,7 @@ def test_a_projection_takes_a_few_forward_passes_with_a_small_step_whatever_the_
     unit = np.maximum(abs(x), 0.1 * np.sqrt(np.mean(x * x)))  # of an element near 0, the others'
     moved = [abs(p - x) / unit for p in points if np.count_nonzero(p != x) == size]
     moved = [m for m in moved if 1e-7 < m.max() < 1e-4]  # the rest measures rounding
-    assert len(moved) == 6  # two for each of three directions
+    assert len(moved) in (2, 4, 6)  # two for each of up to three directions
     for m in moved:
         assert m.min() >= 1e-6 and m.max() <= 1e-5
     assert len(points) < 20
