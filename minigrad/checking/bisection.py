@@ -118,8 +118,7 @@ def bisect(f: Callable, inputs=(), *, module: Module | None = None) -> Bisection
     """
     recorder = _Recorder()
     with Subject(f, inputs, module, dtype=None, where="bisect") as subject:
-        naming = _naming(subject.modules, recorder.running)
-        with watched_by(recorder), naming, np.errstate(all="ignore"):
+        with watched_by(recorder), _naming(subject.modules, recorder.running):
             y = subject.run()
         if y.node is None:
             raise ArgumentError(

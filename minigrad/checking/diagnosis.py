@@ -21,7 +21,6 @@ ROWS = 64  # of the Jacobian that are measured
 CLOSE = 1e-5  # of the largest element: how well a hypothesis has to fit
 
 
-@np.errstate(all="ignore")
 def diagnose(check: _Check, i: int, failing: list, indices: list) -> str:
     """Return the mistake that explains leaf i's gradient, or "".
 

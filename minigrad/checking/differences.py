@@ -46,8 +46,8 @@ class Rounding:
         return node.backward(gy)
 
     def _moved(self, a: np.ndarray) -> np.ndarray:
-        units = self.rng.uniform(-1.5, 1.5, a.shape).astype(a.dtype)
-        return np.asarray(a + a * (units * np.finfo(a.dtype).eps))
+        units = 3 * self.rng.random(a.shape, dtype=np.float32) - 1.5
+        return np.asarray(a + a * (units * np.finfo(a.dtype).eps), dtype=a.dtype)
 
 
 class Probe:
@@ -114,12 +114,10 @@ class Probe:
         """Return the slope; its rounding error is that of the elements of y that moved."""
         if step == 0:  # h is lost in the rounding of x: no estimate, which agrees with nothing
             return Estimate(float("nan"), 0.0)
-        moved = y_a != y_b
-        if not moved.any():  # or all of them, by less than y can show
-            moved = ...
-        with np.errstate(all="ignore"):
-            error = 2 * float(self.noise[moved].sum()) / step
-            return Estimate(float((self.u * (y_b - y_a)).sum()) / step, error)
+        change = y_b - y_a
+        # where none moved they may all have, by less than y can show
+        noise = np.vdot(self.noise, change != 0) or self.rounding(1.0)
+        return Estimate(float(np.vdot(self.u, change)) / step, 2 * float(noise) / step)
 
     def richardson(self, index, scale: float) -> Estimate:
         """Return the derivative extrapolated from three central differences to a step of 0.
@@ -133,7 +131,6 @@ class Probe:
         value = (16 * r2 - r1) / 15
         return Estimate(value, abs(r2 - r1) + 2 * d3.error)
 
-    @np.errstate(all="ignore")
     def search(self, index) -> Estimate:
         """Return the central difference with the step that suits f best, found by trying many.
 

@@ -17,7 +17,7 @@ RUNS = 4  # that measure rounding
 class Subject:
     """f, its inputs and the parameters of a module, evaluated in float64 as often as it takes.
 
-    Inside `with subject:` the parameters hold copies; afterwards their arrays, gradients and the
+    Inside `with subject:` the parameters hold copies, and NumPy does not warn; afterwards their arrays, gradients and the
     module's generators are what they were. The inputs are copied and never written to.
 
     Args:
@@ -65,6 +65,8 @@ class Subject:
         self.generators = [g for g in held if isinstance(g, np.random.Generator)]
 
     def __enter__(self):
+        self.quiet = np.errstate(all="ignore")  # once: f is evaluated thousands of times
+        self.quiet.__enter__()
         self.states = [generator.bit_generator.state for generator in self.generators]
         self.before = [(p, p.data, p.grad) for _, p in self.leaves]
         for _, p in self.leaves:
@@ -75,6 +77,7 @@ class Subject:
         for p, data, grad in self.before:
             p.data, p.grad = data, grad
         self._rewind()
+        self.quiet.__exit__(*error)
 
     def _rewind(self) -> None:
         for generator, state in zip(self.generators, self.states, strict=True):
@@ -92,20 +95,19 @@ class Subject:
 
     def evaluate(self) -> np.ndarray:
         """Return the values of f; a copy, for f may return a view of what is perturbed next."""
-        with np.errstate(all="ignore"):
-            return np.array(self.run().data, dtype=np.float64)
+        return np.array(self.run().data, dtype=np.float64)
 
     def gradients(self, u: np.ndarray, dtype=np.float64) -> list[np.ndarray | None]:
         """Return what backward(u) computes for each leaf in `dtype`; None where no graph is."""
         arrays = [x.data for _, x in self.leaves]
         try:
             for _, x in self.leaves:
-                x.data, x.grad = x.data.astype(dtype), None
-            with np.errstate(all="ignore"):
-                y = self.run()
+                x.data, x.grad = x.data.astype(dtype, copy=False), None
+            y = self.run()
             if y.requires_grad:
                 self.backward(y, u)
-            return [None if x.grad is None else x.grad.astype(np.float64) for _, x in self.leaves]
+            grads = [x.grad for _, x in self.leaves]
+            return [None if g is None else g.astype(np.float64, copy=False) for g in grads]
         finally:
             for (_, x), array in zip(self.leaves, arrays, strict=True):
                 x.data, x.grad = array, None
@@ -122,7 +124,7 @@ class Subject:
         """Return how far each value moves when what goes into the operations is rounded anew."""
         runs = []
         for seed in range(RUNS):
-            with watched_by(Rounding(seed)), np.errstate(all="ignore"):
+            with watched_by(Rounding(seed)):
                 runs.append(abs(run() - values))
         return np.fmax.reduce(runs)
 
@@ -162,7 +164,7 @@ class Subject:
     def source_of_non_finite(self) -> str:
         """Return the operation that makes the first non-finite number, and the line that ran it."""
         try:
-            with debug(), np.errstate(all="ignore"):
+            with debug():
                 self.run()
         except NonFiniteError as error:
             return str(error)
