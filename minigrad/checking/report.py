@@ -18,10 +18,11 @@ class Result(NamedTuple):
             NONDETERMINISTIC: two evaluations differ; NONFINITE: f is NaN or infinite; NO GRADIENT:
             f depends on the input, and no graph reaches it.
         failing, checked, size: how many elements fail, of how many looked at, of how many in all.
-        index: the worst element; None where the whole input was judged.
+        index: the worst element; None where a random direction or the whole input was judged.
         analytic: what backward computed.
-        numeric, error: the finite difference, and the bound on its own error.
-        tolerance: the right side of the inequality.
+        numeric, error: the finite difference, and a bound on its error; with the rounding of the
+            analytic side, where that counts.
+        tolerance: the right side of the inequality; along a direction, the error alone.
         diagnosis: what kind of mistake the numbers fit; empty where there is none.
     """
 
@@ -44,17 +45,19 @@ class Result(NamedTuple):
             line += f": {self.failing} of {self.checked}{sample} elements fail"
         if self.diagnosis:
             line += f": {self.diagnosis}"
-        if self.index is not None:
+        if not math.isnan(self.tolerance):
             line += "\n    " + self.inequality()
         return line
 
     def inequality(self) -> str:
         """Return the inequality that was evaluated, with its numbers."""
-        element = f"{self.name}[{', '.join(map(str, self.index))}]"
+        where = "along a random direction"
+        if self.index is not None:
+            where = f"{self.name}[{', '.join(map(str, self.index))}]"
         difference = abs(self.analytic - self.numeric)
         sign = "<=" if difference <= self.tolerance else ">"
         return (
-            f"{element}: analytic {self.analytic:.12g}, numeric {self.numeric:.12g} "
+            f"{where}: analytic {self.analytic:.12g}, numeric {self.numeric:.12g} "
             f"± {self.error:.2g}, |difference| {difference:.6g} {sign} {self.tolerance:.6g}"
         )
 
@@ -83,9 +86,11 @@ class Report(NamedTuple):
             f"{bad} of {len(self.results)} gradients are wrong" if bad else "all gradients agree"
         )
         given = "" if self.given == (self.dtype,) else f", given as {' and '.join(self.given)}"
+        sums = [r for r in self.results if r.index is None and not math.isnan(r.tolerance)]
+        along = ", along a direction where it is <= error" if sums else ""
         head = (
             f"gradcheck: {found}; backward in {self.dtype}, differences in float64{given}; passes "
-            f"where |analytic − numeric| <= {self.atol:g} + {self.rtol:g}·|numeric| + error"
+            f"where |analytic − numeric| <= {self.atol:g} + {self.rtol:g}·|numeric| + error{along}"
         )
         return "\n".join([head, *map(str, self.results)])
 

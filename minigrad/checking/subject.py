@@ -14,11 +14,42 @@ from .differences import EPS, Rounding
 RUNS = 4  # that measure rounding
 
 
+class Narrowing:
+    """A watch that finds gradients of a narrower dtype than their inputs.
+
+    Args:
+        found: is filled with the text for each leaf that such a gradient flows into, by its id.
+    """
+
+    def __init__(self, found: dict[int, str]):
+        self.found = found
+
+    def before_forward(self, node, arrays: list[np.ndarray], options: dict) -> list[np.ndarray]:
+        """Return the arrays."""
+        return arrays
+
+    def after_forward(self, node, y: np.ndarray) -> None:
+        """Leave the output as it is."""
+
+    def backward(self, node, gy: np.ndarray):
+        """Run the node's backward, and compare the dtypes."""
+        gradients = node.backward(gy)
+        parts = gradients if isinstance(gradients, tuple) else (gradients,)
+        for g, x in zip(parts, node.inputs, strict=False):
+            dtype = to_dtype(g)
+            if x.requires_grad and dtype.kind == "f" and dtype.itemsize < x.dtype.itemsize:
+                where = f"{type(node).__name__}.backward"
+                why = f"correct but {dtype}: {where} returned {dtype} for an input of {x.dtype}"
+                self.found.update({id(leaf): why for leaf in _leaves_of(x)})
+        return gradients
+
+
 class Subject:
     """f, its inputs and the parameters of a module, evaluated in float64 as often as it takes.
 
-    Inside `with subject:` the parameters hold copies, and NumPy does not warn; afterwards their arrays, gradients and the
-    module's generators are what they were. The inputs are copied and never written to.
+    Inside `with subject:` the parameters hold copies, and NumPy does not warn; afterwards their
+    arrays, gradients and the module's generators are what they were. The inputs are copied and
+    never written to.
 
     Args:
         f, inputs, module: as `gradcheck` takes them.
