@@ -364,8 +364,8 @@ class _Check:
             agrees, judged = self._agrees_along(i, v)
             if not agrees:
                 found = self._locate(i, v, everywhere)
-                rest = self.rng.permutation(x.size)[: SAMPLE - len(found)]
-                sample = np.unique(np.concatenate([found, rest]))
+                rest = self.rng.permutation(np.setdiff1d(everywhere, found))
+                sample = np.sort(np.concatenate([found, rest[: SAMPLE - len(found)]]))
                 indices = [np.unravel_index(int(n), x.shape) for n in sample]
                 result = self._elements(i, indices)
                 if result.verdict != "PASS" or len(sample) == x.size:

@@ -291,12 +291,19 @@ def test_the_verdict_of_a_projection_can_be_recomputed_from_what_is_printed():
     for dtype in ("float64", "float32"):
         report = mg.gradcheck(lambda x: (x @ x.T).sum(), X, mode="project", dtype=dtype)
         (r,) = report.results
-        tolerance = report.atol + report.rtol * abs(r.numeric) + r.error
-        assert r.index is None and r.tolerance == pytest.approx(tolerance)
-        numbers = (
-            rf"along a random direction: analytic {r.analytic:.12g}, numeric {r.numeric:.12g} "
-        )
-        assert numbers in str(report) and f"{report.rtol:g}·|numeric| + error" in str(report)
+        assert r.index is None and r.tolerance == r.error
+        numbers = f"along a random direction: analytic {r.analytic:.12g}, numeric {r.numeric:.12g} "
+        assert numbers in str(report)
+        assert "|numeric| + error, along a direction where it is <= error\n" in str(report)
+
+
+def test_the_verdict_in_float32_can_be_recomputed_from_what_is_printed():
+    for f, inputs in MISTAKES.values():
+        report = mg.gradcheck(f, inputs, raises=False, dtype="float32")
+        assert "1e-08 + 0.001·|numeric| + error" in str(report)
+        for r in report.results:
+            assert r.tolerance == pytest.approx(1e-8 + 1e-3 * abs(r.numeric) + r.error)
+            assert (abs(r.analytic - r.numeric) <= r.tolerance) == (r.verdict == "PASS")
 
 
 def test_the_end_of_a_domain_is_no_failure_of_right_code_and_hides_no_mistake():

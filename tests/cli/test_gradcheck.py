@@ -563,7 +563,7 @@ def test_a_wrong_network_is_exit_1_with_the_element(cli, monkeypatch):
     assert code == 1
     table, *failures, summary = out.split("\n\n")[1:]
     assert [line.split()[-1] for line in table.splitlines()[1:]] == ["FAIL", "PASS"] * 2
-    assert failures[0].startswith("FAIL 0.weight: 1 of 255 sampled of 8192 elements fail\n    0.w")
+    assert failures[0].startswith("FAIL 0.weight: 1 of 256 sampled of 8192 elements fail\n    0.w")
     assert "\n    2.weight[1, 2]: analytic " in failures[1]
     assert summary == "2 of 4 parameters pass\n"
 
