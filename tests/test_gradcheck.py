@@ -372,7 +372,8 @@ def test_what_is_not_floating_is_passed_through():
     index, mask, text = np.array([2, 0, 2]), NORMAL > 0, "tanh"
 
     def f(x, i, m, name, number):
-        assert i is index and m is mask and name is text and type(number) is int
+        assert i is not index and i.tolist() == [2, 0, 2]  # a copy, for f may write to it
+        assert (m == mask).all() and name is text and type(number) is int
         return F.where(m, x, 0)[i] * number
 
     report = gradcheck(f, [NORMAL, index, mask, text, 3])

@@ -1,17 +1,21 @@
 """What is checked: f with its inputs and parameters, as a function of float64 arrays."""
 
 import functools
+import types
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ..debugging import debug, watched_by
-from ..errors import ArgumentError, MinigradError, NonFiniteError
+from ..engine import Function
+from ..errors import ArgumentError, GraphError, MinigradError, NonFiniteError
 from ..nn import Module, watching
 from ..tensor import Tensor
 from .differences import EPS, Rounding
 
 RUNS = 4  # that measure rounding
+DEEPEST = 5  # how far away from f a generator is looked for
+MOST = 10_000  # objects that are looked at for it
 
 
 class Narrowing:
@@ -65,18 +69,17 @@ class Subject:
     def __init__(
         self, f: Callable, inputs, module: Module | None, dtype=np.float64, where="gradcheck"
     ):
-        inputs = [inputs] if isinstance(inputs, (Tensor, np.ndarray, float)) else list(inputs)
-        self.f, self.dtype, self.where = f, dtype, where
+        if isinstance(f, type) and issubclass(f, Function):
+            f = f.apply
         if module is None and isinstance(f, Module):
             module = f
-        self.arguments = [_leaf(x, dtype) for x in inputs]
-        names = [f"input {i}" for i in range(len(inputs))]
+        inputs = _checked(f, inputs, module, where)
+        self.f, self.dtype, self.where = f, dtype, where
+        self.arguments = [_copied(x, dtype) for x in inputs]
         parameters = [] if module is None else module.named_parameters()
         parameters = [(name, p) for name, p in parameters if p.requires_grad]
         self.leaves = [
-            (name, x)
-            for name, x, old in zip(names, self.arguments, inputs, strict=True)
-            if x is not old
+            (f"input {i}", x) for i, x in enumerate(self.arguments) if to_dtype(x).kind == "f"
         ] + parameters
         if not self.leaves:
             raise ArgumentError(
@@ -87,18 +90,24 @@ class Subject:
             )
         given = [to_dtype(x) for x in inputs] + [p.dtype for _, p in parameters]
         self.given = sorted({str(dtype) for dtype in given if dtype.kind == "f"})
-        held = [module, *_held_by(f)]
+        held = _reached([module, f, *inputs])
         self.modules: dict[Module, str] = {}
         for root in [m for m in held if isinstance(m, Module)]:
             for name, m in root.named_modules():
                 self.modules.setdefault(m, name)
-        held += [value for m in self.modules for value in vars(m).values()]
         self.generators = [g for g in held if isinstance(g, np.random.Generator)]
 
     def __enter__(self):
         self.quiet = np.errstate(all="ignore")  # once: f is evaluated thousands of times
         self.quiet.__enter__()
         self.states = [generator.bit_generator.state for generator in self.generators]
+        self.attributes = [(vars(m), dict(vars(m))) for m in self.modules]
+        self.contents = [
+            (array, array.copy())
+            for _, held in self.attributes
+            for array in (getattr(v, "data", v) for v in held.values() if not _is_leaf(v))
+            if isinstance(array, np.ndarray)
+        ]
         self.before = [(p, p.data, p.grad) for _, p in self.leaves]
         for _, p in self.leaves:
             p.data = np.array(p.data, dtype=self.dtype)
@@ -108,11 +117,19 @@ class Subject:
         for p, data, grad in self.before:
             p.data, p.grad = data, grad
         self._rewind()
+        for attributes, before in self.attributes:
+            for name in attributes.keys() - before.keys():
+                del attributes[name]
         self.quiet.__exit__(*error)
 
     def _rewind(self) -> None:
+        """Put the generators and what the modules hold, but parameters, back to the start."""
         for generator, state in zip(self.generators, self.states, strict=True):
             generator.bit_generator.state = state
+        for attributes, before in self.attributes:
+            attributes.update(before)
+        for array, content in self.contents:
+            array[...] = content
 
     def run(self) -> Tensor:
         """Return f of the arguments, with every generator where it was at the start."""
@@ -136,7 +153,15 @@ class Subject:
                 x.data, x.grad = x.data.astype(dtype, copy=False), None
             y = self.run()
             if y.requires_grad:
-                self.backward(y, u)
+                given = u.copy()
+                self.backward(y, given)
+                if not np.array_equal(given, u):
+                    raise GraphError(
+                        self.where,
+                        "a backward pass wrote to the gradient that it was given",
+                        f"gy {u.shape}",
+                        "make a new array: gy * 3, not gy *= 3",
+                    )
             grads = [x.grad for _, x in self.leaves]
             return [None if g is None else g.astype(np.float64, copy=False) for g in grads]
         finally:
@@ -209,12 +234,43 @@ def to_dtype(x) -> np.dtype:
     return x.dtype if isinstance(x, (Tensor, np.ndarray)) else np.asarray(x).dtype
 
 
-def _leaf(x, dtype):
-    """Return a leaf with the values of x in this dtype; x itself where it is not floating."""
-    if to_dtype(x).kind != "f":
-        return x
-    data = x.data if isinstance(x, Tensor) else np.asarray(x)
-    return Tensor(np.array(data, dtype=dtype), requires_grad=True)
+def _checked(f: Callable, inputs, module, where: str) -> list:
+    """Return the inputs as a list; refuse what cannot be checked.
+
+    Raises:
+        ArgumentError: f is a class or not callable, module is none, or inputs is no sequence.
+    """
+    if isinstance(f, type) or not callable(f):
+        raise ArgumentError(
+            where,
+            f"f is {'a class' if isinstance(f, type) else 'not callable'}",
+            repr(f),
+            "pass a function of Tensors, a Function, or an instance of a Module",
+        )
+    if module is not None and not isinstance(module, Module):
+        raise ArgumentError(where, "module is no Module", repr(module), "pass the model")
+    if isinstance(inputs, (Tensor, np.ndarray, np.generic, int, float)):
+        return [inputs]
+    try:
+        return list(inputs)
+    except TypeError:
+        raise ArgumentError(
+            where, "inputs is no array", type(inputs).__name__, "pass an array, or a list of them"
+        ) from None
+
+
+def _copied(x, dtype):
+    """Return a leaf with the values of a floating x in this dtype, a copy of any other array."""
+    data = x.data if isinstance(x, Tensor) else x
+    if to_dtype(x).kind == "f":
+        return Tensor(np.array(data, dtype=dtype), requires_grad=True)
+    if isinstance(x, Tensor):
+        return Tensor(data.copy())
+    return x.copy() if isinstance(x, np.ndarray) else x
+
+
+def _is_leaf(value) -> bool:
+    return isinstance(value, Tensor) and value.requires_grad
 
 
 def _leaves_of(y: Tensor) -> list[Tensor]:
@@ -229,16 +285,50 @@ def _leaves_of(y: Tensor) -> list[Tensor]:
     return [x for x in found.values() if x.node is None]
 
 
-def _held_by(f) -> Iterator:
-    """Yield what f can reach: a closure, defaults, globals, the arguments of a partial …"""
-    yield f
-    yield getattr(f, "__self__", None)
-    if isinstance(f, functools.partial):
-        yield from (*f.args, *f.keywords.values(), *_held_by(f.func))
-    for cell in getattr(f, "__closure__", None) or ():
-        yield cell.cell_contents
-    yield from getattr(f, "__defaults__", None) or ()
-    yield from (getattr(f, "__kwdefaults__", None) or {}).values()
-    code = getattr(f, "__code__", None)
-    if code is not None:
-        yield from (f.__globals__[name] for name in code.co_names if name in f.__globals__)
+def _reached(roots: list) -> list:
+    """Return what these objects hold: in closures, defaults, globals, attributes, lists …"""
+    found: dict[int, object] = {}
+    todo = [(root, 0) for root in roots]
+    while todo and len(found) < MOST:
+        held, depth = todo.pop()
+        if id(held) in found or isinstance(held, (types.ModuleType, type, str, np.ndarray)):
+            continue
+        found[id(held)] = held
+        if depth < DEEPEST and not isinstance(held, (np.random.Generator, Tensor)):
+            todo += [(inner, depth + 1) for inner in _held_by(held)]
+    return list(found.values())
+
+
+def _held_by(held) -> Iterator:
+    """Yield what an object holds itself."""
+    if isinstance(held, (list, tuple, set)):
+        yield from held
+    elif isinstance(held, dict):
+        yield from held.values()
+    elif isinstance(held, functools.partial):
+        yield from (held.func, *held.args, *held.keywords.values())
+    elif isinstance(held, types.FunctionType):
+        yield from (cell.cell_contents for cell in held.__closure__ or () if _is_full(cell))
+        yield from held.__defaults__ or ()
+        yield from (held.__kwdefaults__ or {}).values()
+        yield from (held.__globals__[n] for n in _names(held.__code__) if n in held.__globals__)
+    elif isinstance(held, types.MethodType):
+        yield from (held.__self__, held.__func__)
+    else:
+        yield from getattr(held, "__dict__", {}).values()
+        yield vars(type(held)).get("__call__")
+
+
+def _is_full(cell) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:  # of a variable that was not assigned yet
+        return False
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    """Yield the names that a function and the functions written inside it look up."""
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            yield from _names(inner)
