@@ -557,3 +557,153 @@ def test_a_wrong_element_among_many_small_gradients(scale):
 @pytest.mark.parametrize("scale", [1e3, 1e5])
 def test_a_projection_takes_a_smaller_step_where_f_varies_fast(f, scale):
     assert gradcheck(f, np.random.default_rng(0).standard_normal(2000) * scale)
+
+
+@pytest.mark.parametrize("x", [np.array([1.0]), np.array([0.5, 1.0, -3.0])])
+@pytest.mark.parametrize("slope", [0, 5])
+def test_a_jump_is_judged_by_its_neighbours(x, slope):
+    f = function(np.floor, lambda x, gy: slope * gy)
+    (result,) = gradcheck(f, x, raises=False).results
+    assert result.verdict == ("FAIL" if slope else "KINK")
+
+
+# ---- state -------------------------------------------------------------------------------------
+
+
+class Running(nn.Module):
+    """Divides by a mean that it keeps as it runs."""
+
+    def __init__(self):
+        self.count, self.mean, self.seen = 0, np.ones(3), []
+        self.buffer = Tensor(np.zeros(2))
+
+    def forward(self, x):
+        self.count += 1
+        self.mean *= 0.9
+        self.mean += abs(x.data).mean(axis=0)
+        self.buffer.data += 1
+        self.new = self.count
+        return x / Tensor(self.mean.copy())
+
+
+def test_what_a_module_keeps_is_put_back_and_the_same_in_each_run():
+    module = Running()
+
+    x = np.random.default_rng(0).standard_normal((4, 3))
+    assert gradcheck(lambda t: module(Tensor(x)) * t, x, module=module)
+    assert (module.count, module.mean.tolist(), module.seen) == (0, [1, 1, 1], [])
+    assert module.buffer.data.tolist() == [0, 0] and not hasattr(module, "new")
+
+
+def test_an_integer_input_is_a_copy():
+    def f(x, i):
+        i[...] = 0
+        return 2 * x
+
+    i = np.arange(3)
+    assert gradcheck(f, [NORMAL, i]) and i.tolist() == [0, 1, 2]
+
+
+class Holder:
+    """Holds a generator in one of the ways that programs do."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng(0)
+
+    def __call__(self, x):
+        return F.dropout(x, rng=self.rng)
+
+    def method(self, x):
+        return self(x)
+
+
+HOLDER = Holder()
+
+
+def helper(x):
+    return F.dropout(x, rng=HOLDER.rng)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        Holder(),
+        Holder().method,
+        lambda x: helper(x),
+        lambda x: [helper(y) for y in [x]][0],
+        lambda x, held=[np.random.default_rng(0)]: F.dropout(x, rng=held[0]),  # noqa: B006, B008
+        nn.Sequential(nn.Sequential(nn.Dropout(0.5, rng=0))),
+    ],
+)
+def test_generators_are_found_where_programs_hold_them(f):
+    assert gradcheck(f, NORMAL)
+
+
+def test_a_generator_that_is_an_input():
+    rng = np.random.default_rng(0)
+    state = rng.bit_generator.state
+    assert gradcheck(lambda x, rng: F.dropout(x, rng=rng), [NORMAL, rng])
+    assert rng.bit_generator.state == state
+
+
+def test_a_backward_that_writes_to_gy():
+    def wrong(x, gy):
+        gy *= 3
+        return gy
+
+    report = gradcheck(function(lambda x: 3 * x, wrong), NORMAL, raises=False)
+    assert str(report.results[0]) == (
+        "FAIL input 0: gradcheck: a backward pass wrote to the gradient that it was given; "
+        "gy (3, 4); make a new array: gy * 3, not gy *= 3"
+    )
+
+
+# ---- arguments ---------------------------------------------------------------------------------
+
+
+def test_a_class_of_function_and_single_numbers():
+    class Double(Function):
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, gy):
+            return 2 * gy
+
+    assert gradcheck(Double, np.float32(2)) and gradcheck(Double, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            (None, NORMAL),
+            "gradcheck: f is not callable; None; "
+            "pass a function of Tensors, a Function, or an instance of a Module",
+        ),
+        (
+            (nn.ReLU, NORMAL),
+            f"gradcheck: f is a class; {nn.ReLU!r}; "
+            "pass a function of Tensors, a Function, or an instance of a Module",
+        ),
+        (
+            (F.sin, None),
+            "gradcheck: inputs is no array; NoneType; pass an array, or a list of them",
+        ),
+        (
+            (F.sin, 3),
+            "gradcheck: there is nothing to check; 1 inputs, none of them floating, "
+            "and no parameters; pass float inputs, or module=",
+        ),
+    ],
+    ids=lambda v: "",
+)
+def test_arguments_that_cannot_be_checked(arguments, text):
+    with pytest.raises(ArgumentError, match=exactly(text)):
+        gradcheck(*arguments)
+
+
+def test_a_module_that_is_none():
+    with pytest.raises(
+        ArgumentError, match=exactly("gradcheck: module is no Module; 3; pass the model")
+    ):
+        gradcheck(F.sin, NORMAL, module=3)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..debugging import debug, watched_by
-from ..engine import Function
+from ..engine import Function, to_array
 from ..errors import ArgumentError, GraphError, MinigradError, NonFiniteError
 from ..nn import Module, watching
 from ..tensor import Tensor
@@ -105,8 +105,7 @@ class Subject:
         self.contents = [
             (array, array.copy())
             for _, held in self.attributes
-            for array in (getattr(v, "data", v) for v in held.values() if not _is_leaf(v))
-            if isinstance(array, np.ndarray)
+            for array in (to_array(v) for v in held.values() if _is_buffer(v))
         ]
         self.before = [(p, p.data, p.grad) for _, p in self.leaves]
         for _, p in self.leaves:
@@ -269,8 +268,10 @@ def _copied(x, dtype):
     return x.copy() if isinstance(x, np.ndarray) else x
 
 
-def _is_leaf(value) -> bool:
-    return isinstance(value, Tensor) and value.requires_grad
+def _is_buffer(value) -> bool:
+    """Return whether a module's attribute is an array that it may write to; no parameter."""
+    frozen = isinstance(value, Tensor) and not value.requires_grad
+    return frozen or isinstance(value, np.ndarray)
 
 
 def _leaves_of(y: Tensor) -> list[Tensor]:
