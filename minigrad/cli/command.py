@@ -40,7 +40,7 @@ class Command(click.Command):
         except errors.MinigradError as error:
             raise _failure(str(error), EXIT_CODES.get(type(error), 1)) from error
         except MemoryError as error:
-            text = f"out of memory: {error}; make the network or the batches smaller"
+            text = f"out of memory: {error}; make the network, the batches or the inputs smaller"
             raise _failure(text, EXIT_CODES[errors.ArgumentError]) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read our output has left
@@ -48,7 +48,9 @@ class Command(click.Command):
                     if stream is not None:
                         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
                 ctx.exit(INTERRUPTED)
-            raise _failure(str(error), EXIT_CODES[errors.DataError]) from error
+            where = "the output" if error.filename is None else error.filename
+            text = f"{where}: {error.strerror}; check the path, its rights, and the space there"
+            raise _failure(text, EXIT_CODES[errors.DataError]) from error
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)

@@ -84,12 +84,12 @@ def _torch():
 
 def check_mutants(names: Sequence[str], as_json: bool) -> bool:
     """Check that the table rejects wrong backward passes; return whether no mutant survives."""
-    outcomes = []
+    names, outcomes = find(names), []
     if not as_json:
         click.echo(f"{'class':<22}  mutants  killed  equivalent  survived")
     with warnings.catch_warnings(), _bar(None) as bar:
         warnings.simplefilter("ignore")  # a mutant may divide by zero
-        for function, group in itertools.groupby(run_mutants(find(names)), lambda o: o.function):
+        for function, group in itertools.groupby(run_mutants(names), lambda o: o.function):
             of_class = []
             for outcome in group:
                 of_class.append(outcome)

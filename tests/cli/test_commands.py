@@ -121,12 +121,12 @@ def test_train_py_is_the_train_command(program):
         (
             MemoryError("no 3 TiB"),
             2,
-            "Error: out of memory: no 3 TiB; make the network or the batches smaller\n",
+            "Error: out of memory: no 3 TiB; make the network, the batches or the inputs smaller\n",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied", "iris.csv"),
             3,
-            "Error: [Errno 13] Permission denied: 'iris.csv'\n",
+            "Error: iris.csv: Permission denied; check the path, its rights, and the space there\n",
         ),
         (KeyboardInterrupt(), 130, "Interrupted.\n"),
     ],

@@ -410,7 +410,7 @@ def test_a_file_in_another_folder_finds_its_neighbours(program, ops, tmp_path):
             2,
             "gradcheck: f returned no Tensor; ndarray; return one Tensor",
         ),
-        ("sub:f", 3, "[Errno 21] Is a directory: 'sub'"),
+        ("sub:f", 3, "sub: Is a directory; check the path, its rights, and the space there"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_line(cli, ops, args, code, line):

@@ -233,7 +233,11 @@ def test_a_reader_that_leaves_gives_no_traceback(start, stream):
 def test_a_full_disk_is_one_line(program):
     with open("/dev/full", "w") as full:
         ended = program("iris", "-q", stdout=full)
-    assert (ended.code, ended.err) == (3, "Error: [Errno 28] No space left on device\n")
+    assert (ended.code, ended.err) == (
+        3,
+        "Error: the output: No space left on device; "
+        "check the path, its rights, and the space there\n",
+    )
 
 
 def test_without_a_stderr(program):

@@ -274,11 +274,11 @@ def test_an_unknown_data_set_is_exit_3(cli, name, remedy):
 def test_a_class_without_a_row_for_every_part_is_exit_3(cli):
     code, out, err = cli("train", "iris", "--test-fraction", 0.99, "--val-fraction", 0.005)
     assert (code, out) == (3, "")
-    assert re.fullmatch("Error: split: class 'setosa' has too few rows [^\n]*\n", err)
+    assert re.fullmatch("Error: iris: class 'setosa' has too few rows [^\n]*\n", err)
 
 
 def test_divergence_is_exit_4(cli):
-    code, out, err = cli("train", "--lr", "1e6")
+    code, out, err = cli("train", "--lr", "1e6", "--no-save")
     assert code == 4
     assert "test accuracy" not in out
     assert err == (
@@ -291,5 +291,5 @@ def test_too_large_a_network_is_one_line(cli):
     code, out, err = cli("train", "iris", "--hidden", "1000000,1000000")
     assert (code, out) == (2, "")
     assert re.fullmatch(
-        "Error: out of memory: [^\n]*; make the network or the batches smaller\n", err
+        "Error: out of memory: [^\n]*; make the network, the batches or the inputs smaller\n", err
     )
