@@ -349,3 +349,55 @@ def test_what_cancels_passes_and_the_report_says_how_little_it_knows(k):
     (result,) = mg.gradcheck(lambda x: (x + k) - k, np.array([0.7, 1.1])).results
     assert result.verdict == "PASS" and result.error > abs(result.analytic - result.numeric)
     assert not mg.gradcheck(op(lambda x: (x + 1e8) - 1e8, lambda g, x: 1.1 * g), X, raises=False)
+
+
+def test_a_forward_that_rounds_to_float32_is_told_from_nice_numbers():
+    class Rounded(Function):
+        def forward(self, x):
+            self.y = np.tanh(x.astype(np.float32)).astype(x.dtype)
+            return self.y
+
+        def backward(self, gy):
+            return gy * (1 - self.y**2)
+
+    class Cube(Function):
+        def forward(self, x):
+            self.x = x
+            return x**3
+
+        def backward(self, gy):
+            return gy * 3 * self.x
+
+    x = np.array([0.5, 1.0, 2.0])
+    (result,) = mg.gradcheck(Rounded.apply, x, raises=False).results
+    assert result.diagnosis == (
+        "f itself rounds to float32, which hides its slopes: let it compute in float64"
+    )
+    (result,) = mg.gradcheck(Cube.apply, x, raises=False).results
+    assert (result.verdict, result.diagnosis) == ("FAIL", "")
+
+
+def test_an_elementwise_function_sums_over_no_axis():
+    class Leaky(Function):
+        def forward(self, x):
+            self.x = x
+            return np.where(x > 0, x, 0.1 * x)
+
+        def backward(self, gy):
+            return gy * (self.x > 0)
+
+    (result,) = mg.gradcheck(Leaky.apply, np.array([-1.0, -2.0, 3.0]), raises=False).results
+    assert (result.verdict, result.diagnosis) == ("FAIL", "")
+
+
+def test_a_forgotten_3_is_no_mean_over_a_batch_of_3():
+    class Cube(Function):
+        def forward(self, x):
+            self.x = x
+            return x**3
+
+        def backward(self, gy):
+            return gy * self.x**2
+
+    (result,) = mg.gradcheck(Cube.apply, np.array([0.3, 1.2, 2.0]), raises=False).results
+    assert result.diagnosis == "it is off by the constant factor 0.333333"
