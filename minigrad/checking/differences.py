@@ -15,6 +15,7 @@ EPS = np.finfo(np.float64).eps
 STEP = 6e-6  # where the two errors of a central difference balance: the cube root of ε
 WIDE = 1e-4  # for Richardson extrapolation, which removes the h² and h⁴ terms
 TRIED = 40  # steps, where nothing else settles it
+CLOSE = 1e-2  # of x: steps within which no kink lies, as a rule
 PARTS = 1000  # elements of y that are looked at one by one then
 
 
@@ -26,13 +27,13 @@ class Estimate(NamedTuple):
 
 
 class Rounding:
-    """A watch that moves what flows into each operation by a unit in the last place, up or down.
+    """A watch that moves what flows into each operation by some units of ε, up or down.
 
     By how much f moves then is how far its rounding may put it off.
     """
 
-    def __init__(self, seed: int):
-        self.rng = np.random.default_rng(seed)
+    def __init__(self, seed: int, units: float):
+        self.rng, self.units = np.random.default_rng(seed), units
 
     def before_forward(self, node, arrays: list[np.ndarray], options: dict) -> list[np.ndarray]:
         """Return the arrays, those moved that depend on what is checked; an exponent stays 3."""
@@ -46,8 +47,9 @@ class Rounding:
         return node.backward(gy)
 
     def _moved(self, a: np.ndarray) -> np.ndarray:
-        units = 3 * self.rng.random(a.shape, dtype=np.float32) - 1.5
-        return np.asarray(a + a * (units * np.finfo(a.dtype).eps), dtype=a.dtype)
+        share = 2 * self.rng.random(a.shape, dtype=np.float32) - 1
+        share *= self.units * np.finfo(a.dtype).eps
+        return np.asarray(a + a * share, dtype=a.dtype)
 
 
 class Probe:
@@ -152,7 +154,7 @@ class Probe:
         if not changes:
             return Estimate(float("nan"), np.inf)
         noise = _parts(np.where(moved | ~moved.any(), self.noise, 0))
-        noise = np.maximum(noise, _resolution(changes, 4 * EPS * max(1.0, abs(value))))
+        noise = np.maximum(noise, _resolution(changes, int((steps <= CLOSE * abs(value)).sum())))
         large = _parts(abs(self.u) * np.maximum(abs(y_a) / 1000, EPS))
         return _best(np.array(changes), np.array(spans), noise, large)
 
@@ -190,16 +192,16 @@ def _parts(terms: np.ndarray) -> np.ndarray:
     return terms.reshape(-1) if terms.size <= PARTS else terms.sum().reshape(1)
 
 
-def _resolution(changes: list, finest: float) -> np.ndarray:
+def _resolution(changes: list, close: int) -> np.ndarray:
     """Return by how much each term changed first, where smaller steps did not change it.
 
-    So does ln(1 + z) for a small z, which resolves no less than ε. What changes first by more than
-    `finest` was flat before.
+    So does ln(1 + z) for a small z, which resolves no less than ε. What changes first after the
+    `close` smallest steps was flat before.
     """
     changes = np.array(changes)
     first = (changes != 0).argmax(axis=0)
     change = abs(np.take_along_axis(changes, first[None], axis=0)[0])
-    return np.where((first > 0) & (change <= finest), change, 0)
+    return np.where((first > 0) & (first < close), change, 0)
 
 
 def unit(value: float) -> float:

@@ -177,7 +177,11 @@ MUTANTS = {
 
 
 def judge(composition, spoiled, mutant):
-    """Say whether gradcheck finds the mutant, and if not, whether it may have missed it."""
+    """Return "found", "equal" where no gradient changes, or "below" where it changes too little.
+
+    Too little is up to a few times the tolerance for right code: for wrong code many steps are
+    tried, and the bound on the error is wider.
+    """
     arrays = composition.arrays()
     wrong = MUTANTS[mutant]
     report = gradcheck(
@@ -202,7 +206,7 @@ def judge(composition, spoiled, mutant):
             for k in list(np.ndindex(g.shape)):
                 if share[k] == share.max():
                     tolerance = check._elements(i, [k]).tolerance
-                    assert effect[k] <= 3 * tolerance, (
+                    assert effect[k] <= 10 * tolerance, (
                         f"{mutant} at value {spoiled} of {composition}: input {i}{list(k)} is "
                         f"{w[k]} for {g[k]}, tolerance {tolerance}"
                     )
