@@ -17,7 +17,7 @@ from .subject import Narrowing, Subject
 FULL = 1000  # elements in all, up to which `auto` perturbs every one
 SMALL = 64  # elements of one input that are perturbed one by one in any case
 SAMPLE = 256  # elements that are looked at where a projection fails
-DIRECTIONS = 3
+DIRECTIONS = 2
 RELATIVE_STEP = 5e-6  # of a projection; a larger one crosses kinks
 SMALLER = (1e-2, 1e-4)  # shares of it, where it disagrees
 NEAR = 0.1  # of the typical element: one nearer to 0 is moved by so much, to be noticed at all
