@@ -155,7 +155,7 @@ class Probe:
             return Estimate(float("nan"), np.inf)
         noise = _parts(np.where(moved | ~moved.any(), self.noise, 0))
         noise = np.maximum(noise, _resolution(changes, int((steps <= CLOSE * abs(value)).sum())))
-        large = _parts(abs(self.u) * np.maximum(abs(y_a) / 1000, EPS))
+        large = _parts(abs(self.u) * EPS * np.maximum(1000 * abs(y_a), 1))
         return _best(np.array(changes), np.array(spans), noise, large)
 
 
