@@ -207,7 +207,7 @@ class _Check:
             if self._agree(analytic[k], estimates[j], largest) and not unknown:
                 continue
             kink = self._kink(probe, k)
-            if unknown and not kink:
+            if unknown and not (kink and np.isinf(kink.low)):  # only a jump, or the end of f
                 continue
             if kink and kink.low <= analytic[k] <= kink.high:
                 kinks[j] = kink.sides

@@ -230,6 +230,15 @@ def test_right_code_never_fails(composition):
     never_fails(composition)
 
 
+def test_noise_is_not_taken_for_a_kink():
+    """What floats cannot resolve, and jumps nowhere, is not judged by its neighbours."""
+    steps = (
+        ("linear", (2, 1)), ("sin", (3,)), ("sub", (2, 4)), ("sub", (1, 5)), ("linear", (6, 0))
+    )  # fmt: skip
+    f = Composition(16783, (((3, 3), 220000.0),) * 3, steps)
+    assert gradcheck(f, f.arrays())
+
+
 @given(compositions(), st.data())
 @QUICK
 def test_a_planted_mistake_is_found(composition, data):
