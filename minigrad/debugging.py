@@ -1,7 +1,6 @@
 """What `minigrad.debug()` turns on: checks that cost time, and so are off by default.
 
-While `active.watch` is set, the engine hands it every node, forward and backward. What its
-`before_forward` returns are the arrays that `forward` gets.
+While `active.watch` is set, the engine hands it every node, forward and backward.
 """
 
 import contextlib
@@ -15,23 +14,38 @@ import numpy as np
 from .errors import GraphError, NonFiniteError, message, user_frame
 
 
-class Checks:
+class Watch:
+    """What the engine hands every node to; this one leaves all as it is."""
+
+    def before_forward(self, node, arrays: list[np.ndarray], options: dict) -> list[np.ndarray]:
+        """Return the arrays that `forward` gets."""
+        return arrays
+
+    def after_forward(self, node, y: np.ndarray) -> None:
+        """Look at what `forward` returned."""
+
+    def backward(self, node, gy: np.ndarray):
+        """Return the gradients that `node.backward(gy)` computes."""
+        return node.backward(gy)
+
+
+class Checks(Watch):
     """The watch of debug mode: finite numbers stay finite, and saved arrays stay as they are."""
 
-    def before_forward(self, node, arrays: list, options: dict) -> list:
+    def before_forward(self, node, arrays, options):
         """Note where `node` is made, and whether from finite numbers; return its input arrays."""
         node._made_at = user_line()
         node._from_finite = all_finite([*arrays, *options.values()])
         return arrays
 
-    def after_forward(self, node, y: np.ndarray) -> None:
+    def after_forward(self, node, y):
         """Note what `node` saved; look for the first NaN or infinity."""
         node._checksums = _checksums(node)
         if node._from_finite and not all_finite([y]):
             where = f"{type(node).__name__}.forward"
             raise NonFiniteError(non_finite(where, y, node._made_at))
 
-    def backward(self, node, gy: np.ndarray):
+    def backward(self, node, gy):
         """Run `node.backward(gy)` between the same checks."""
         if "_checksums" not in vars(node):  # made before debug mode was turned on
             return node.backward(gy)

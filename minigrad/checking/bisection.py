@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..debugging import all_finite, non_finite, user_line, watched_by
+from ..debugging import Watch, all_finite, non_finite, user_line, watched_by
 from ..errors import ArgumentError, message
 from ..nn import Module
 from .check import gradcheck
@@ -202,7 +202,7 @@ class _Record:
         return self.step._replace(verdict="NONFINITE", why=why)
 
 
-class _Recorder:
+class _Recorder(Watch):
     """The watch that keeps every node, in forward order.
 
     Attributes:
@@ -217,17 +217,17 @@ class _Recorder:
         self.running: list[str] = []
         self.spoiled = None
 
-    def before_forward(self, node, arrays: list[np.ndarray], options: dict) -> list[np.ndarray]:
+    def before_forward(self, node, arrays, options):
         """Keep what flows into the node, and its generators as they are before they are used."""
         layer = self.running[-1] if self.running else ""
         self.records[node] = _Record(node, arrays, options, layer)
         return arrays
 
-    def after_forward(self, node, y: np.ndarray) -> None:
+    def after_forward(self, node, y):
         """Keep what comes out."""
         self.records[node].ran(y)
 
-    def backward(self, node, gy: np.ndarray):
+    def backward(self, node, gy):
         """Run the node's backward, and look at what it makes."""
         gradients = node.backward(gy)
         if self.spoiled is None and all_finite([gy]):

@@ -12,7 +12,7 @@ from ..nn import Module
 from .diagnosis import diagnose
 from .differences import EPS, STEP, WIDE, Estimate, Probe, unit
 from .report import Report, Result
-from .subject import Narrowing, Subject
+from .subject import RUNS, Narrowing, Subject
 
 FULL = 1000  # elements in all, up to which `auto` perturbs every one
 SMALL = 64  # elements of one input that are perturbed one by one in any case
@@ -22,6 +22,7 @@ RELATIVE_STEP = 5e-6  # of a projection; a larger one crosses kinks
 SMALLER = (1e-2, 1e-4)  # shares of it, where it disagrees
 NEAR = 0.1  # of the typical element: one nearer to 0 is moved by so much, to be noticed at all
 FLOOR = 1e-6  # of the norm of the terms: what a projection can tell apart
+MANY_RUNS = 5 * RUNS  # that measure rounding, before anything is called wrong
 SETTLED = 1e-9  # of the largest element: what smooth functions agree to
 FLOAT32 = (1e-3, 1e-4)  # of the element, of the largest element: what float32 rounding may do
 
@@ -136,7 +137,7 @@ class _Check:
             source = self.subject.source_of_non_finite()
             return self._all("NONFINITE", f"output {at} is {y[tuple(at)]}; {source}")
         self.u = self.rng.standard_normal(y.shape)
-        self.y, self.noise, self.measured = y, EPS * abs(y), False
+        self.y, self.noise, self.measured = y, EPS * abs(y), 0
         try:
             with watched_by(Narrowing(self.narrowed)):
                 self.analytic = self.subject.gradients(self.u, self.dtype)
@@ -174,12 +175,13 @@ class _Check:
             return self._elements(i, list(np.ndindex(x.shape)))
         return self._projected(i)
 
-    def _measures(self) -> bool:
-        """Measure how f rounds, once; return whether that is new. Most projections need it not."""
-        if self.measured:
+    def _measures(self, runs: int = RUNS) -> bool:
+        """Measure how f rounds, once for each number of runs; return whether it is by far more."""
+        if self.measured >= runs:
             return False
-        self.noise, self.measured = self.subject.rounding(self.y), True
-        return True
+        before, self.measured = self.noise, runs
+        self.noise = np.fmax(before, self.subject.rounding(self.y, runs))
+        return bool((self.noise > 2 * before).any())
 
     def probe(self, x: np.ndarray) -> Probe:
         """Return what evaluates f with elements of x moved."""
@@ -193,37 +195,27 @@ class _Check:
         if not indices:
             return Result(name, "PASS")
         self._measures()
-        analytic = self.analytic[i]
+        analytic = np.array([self.analytic[i][k] for k in indices])
         probe = self.probe(x.data)
-        estimates = [probe.central(k, self.eps * unit(float(x.data[k]))) for k in indices]
-        largest = _largest(estimates)
-        for j, k in enumerate(indices):
-            if not self._settles(analytic[k], estimates[j], largest):
-                estimates[j] = self._refined(probe, k, analytic[k], estimates[j], largest)
-        largest = _largest(estimates)
+        e, largest = self._derivatives(probe, indices, analytic)
         kinks, failing, alone = {}, [], []
-        for j, k in enumerate(indices):
-            unknown = np.isinf(estimates[j].error)  # where f jumps, or varies too fast for floats
-            if self._agree(analytic[k], estimates[j], largest) and not unknown:
+        unknown = np.isinf(e.error)  # where f jumps, or varies too fast for floats
+        for j in np.flatnonzero(unknown | ~self._agree(analytic, e, largest)):
+            kink = self._kink(probe, indices[j])
+            if unknown[j] and not (kink and np.isinf(kink.low)):  # only a jump, or the end of f
                 continue
-            kink = self._kink(probe, k)
-            if unknown and not (kink and np.isinf(kink.low)):  # only a jump, or the end of f
-                continue
-            if kink and kink.low <= analytic[k] <= kink.high:
+            if kink and kink.low <= analytic[j] <= kink.high:
                 kinks[j] = kink.sides
-            elif kink or np.isfinite(estimates[j].value):
+            elif kink or np.isfinite(e.value[j]):
                 failing.append(j)
             else:
                 alone.append(j)
+        if failing and self._measures(MANY_RUNS):
+            return self._elements(i, indices)
         if failing:
-            failing = self._beyond_rounding(i, indices, failing, estimates, largest)
+            failing = self._beyond_rounding(i, indices, failing, e, largest)
         if kinks and not self._passes_beside(i, {indices[j]: kinks[j] for j in kinks}):
             kinks, failing = {}, sorted([*kinks, *failing])
-        worst = max(
-            failing or alone or list(kinks) or range(len(indices)),
-            key=lambda j: self._excess(analytic[indices[j]], estimates[j], largest),
-        )
-        k, e = indices[worst], estimates[worst]
         verdict, diagnosis = "PASS", ""
         if failing:
             verdict, diagnosis = "FAIL", diagnose(self, i, [indices[j] for j in failing], indices)
@@ -235,26 +227,38 @@ class _Check:
                 f"{len(kinks)} of {len(indices)} elements sit on a kink, where the slopes to both "
                 "sides differ, or at the end of the domain; moved off it, the gradient is right"
             )
+        excess = self._excess(analytic, e, largest)
+        worst = max(failing or alone or list(kinks) or [excess.argmax()], key=excess.__getitem__)
+        e = Estimate(float(e.value[worst]), float(e.error[worst]))
         return Result(
             name=name,
             verdict=verdict,
             failing=len(failing),
             checked=len(indices),
             size=x.size,
-            index=tuple(int(n) for n in k),
-            analytic=float(analytic[k]),
+            index=tuple(int(n) for n in indices[worst]),
+            analytic=float(analytic[worst]),
             numeric=e.value,
             error=self._error(e, largest),
             tolerance=self._tolerance(e, largest),
             diagnosis=diagnosis,
         )
 
-    def _settles(self, analytic: float, e: Estimate, largest: float) -> bool:
-        """Return whether a plain central difference is as good as any."""
-        if e.error > self.rtol * largest or not self._agree(analytic, e, largest):
-            return False
+    def _derivatives(self, probe: Probe, indices: list, analytic) -> tuple[Estimate, float]:
+        """Return numeric derivatives and their errors, as arrays, and the largest derivative."""
+        e = _arrays([probe.central(k, self.eps * unit(float(probe.x[k]))) for k in indices])
+        largest = _largest(e)
+        for j in np.flatnonzero(~self._settles(analytic, e, largest)):
+            first = Estimate(e.value[j], e.error[j])
+            refined = self._refined(probe, indices[j], analytic[j], first, largest)
+            e.value[j], e.error[j] = refined
+        return e, _largest(e)
+
+    def _settles(self, analytic: np.ndarray, e: Estimate, largest: float) -> np.ndarray:
+        """Return where a plain central difference is as good as any."""
         close = abs(analytic - e.value) <= SETTLED * largest + e.error
-        return bool(close) or self.dtype == np.float32
+        settled = (e.error <= self.rtol * largest) & self._agree(analytic, e, largest)
+        return settled & (close | (self.dtype == np.float32))
 
     def _refined(self, probe: Probe, k, analytic: float, first: Estimate, largest: float):
         """Return an extrapolated derivative, or one by the best of many steps.
@@ -270,52 +274,61 @@ class _Check:
         gap = min(abs(analytic - wide.value), abs(wide.value))
         if max(wide.error, probe.rounding(WIDE * unit(value) / 4)) < gap / 1000:
             # the smallest step that can tell the two apart
-            near = probe.central(k, max(10 * probe.rounding(gap), 100 * EPS * abs(value)))
+            near = probe.central(k, max(10 * probe.rounding(gap), 2 * EPS * abs(value)))
             if max(abs(first.value - wide.value), abs(near.value - wide.value)) < gap / 4:
                 return wide
-        wider = probe.richardson(k, max(1.0, abs(value)))  # a step that does not shrink with x
-        if wider.error <= self.rtol * largest and self._agree(analytic, wider, largest):
-            return wider
-        return probe.search(k)
+        return self._searched(probe, k)
 
-    def _beyond_rounding(self, i: int, indices, failing, estimates, largest) -> list[int]:
-        """Return which elements fail by more than the rounding of the analytic gradient."""
+    def _searched(self, probe: Probe, k) -> Estimate:
+        """Return the derivative by the best of many steps."""
+        reached = self.subject.reached_by(probe.x, k)
+        return probe.search(k, self.subject.rounding(self.y, self.measured, reached))
+
+    def _beyond_rounding(self, i: int, indices, failing, e: Estimate, largest) -> list[int]:
+        """Return which elements fail by more than the rounding of the analytic gradient.
+
+        One of them at least is found wrong by the best of many steps.
+        """
         noise = self.subject.gradient_rounding(i, self.analytic[i], self.u, self.dtype)
-        still = []
+        probe, still = self.probe(self.subject.leaves[i][1].data), []
         for j in failing:
-            k, e = indices[j], estimates[j]
-            e, hidden = e._replace(error=e.error + noise[k]), self._hidden(i, k, e)
-            if self._agree(self.analytic[i][k] - hidden, e, largest):
-                estimates[j] = e._replace(error=e.error + abs(hidden))
+            k = indices[j]
+            if not still:
+                e.value[j], e.error[j] = self._searched(probe, k)
+            one = Estimate(e.value[j], e.error[j] + noise[k])
+            hidden = self._hidden(i, k, e.value[j])
+            if self._agree(self.analytic[i][k] - hidden, one, largest):
+                e.error[j] = one.error + abs(hidden)
             else:
                 still.append(j)
         return still
 
-    def _hidden(self, i: int, k, e: Estimate) -> float:
+    def _hidden(self, i: int, k, numeric: float) -> float:
         """Return the part of the analytic gradient that comes from y too large to show it."""
         _, x = self.subject.leaves[i]
         probe, reach = self.probe(x.data), max(1.0, abs(float(x.data[k])))
-        if not abs(self.analytic[i][k] - e.value) <= probe.rounding(reach):
+        if not abs(self.analytic[i][k] - numeric) <= probe.rounding(reach):
             return 0.0
         still = probe.still(k, reach)
         part = float(self.subject.gradients(np.where(still, self.u, 0), self.dtype)[i][k])
         return part if abs(part) <= probe.rounding(reach, still) else 0.0
 
-    def _error(self, e: Estimate, largest: float) -> float:
+    # The next four take numbers or arrays.
+
+    def _error(self, e: Estimate, largest: float):
         """Return the bound on the error of e and, in float32, on that of the analytic gradient."""
         return e.error + self.slack * largest
 
-    def _tolerance(self, e: Estimate, largest: float) -> float:
+    def _tolerance(self, e: Estimate, largest: float):
         return self.atol + self.rtol * abs(e.value) + self._error(e, largest)
 
-    def _agree(self, analytic: float, e: Estimate, largest: float) -> bool:
-        return bool(abs(analytic - e.value) <= self._tolerance(e, largest))  # False for NaN
+    def _agree(self, analytic, e: Estimate, largest: float):
+        return abs(analytic - e.value) <= self._tolerance(e, largest)  # False for NaN
 
-    def _excess(self, analytic: float, e: Estimate, largest: float) -> float:
-        if np.isinf(e.error):  # nothing can be told, which is to be seen
-            return 1.0
-        excess = abs(analytic - e.value) / (self._tolerance(e, largest) or 1e-300)
-        return np.inf if np.isnan(excess) else excess
+    def _excess(self, analytic, e: Estimate, largest: float):
+        """Return |analytic − numeric| / tolerance; 1 where nothing can be told, to be seen."""
+        excess = abs(analytic - e.value) / np.maximum(self._tolerance(e, largest), 1e-300)
+        return np.where(np.isinf(e.error), 1, np.where(np.isnan(excess), np.inf, excess))
 
     def _kink(self, probe: Probe, k) -> "_Kink | None":
         """Return the kink that x sits on, where the slopes to both sides differ at every step.
@@ -362,10 +375,8 @@ class _Check:
                     x.data[k] = before[k] + way * abs(shift) * unit(float(before[k]))
                 analytic = self.subject.gradients(self.u, self.dtype)[i]
                 probe = self.probe(x.data)
-                estimates = [probe.richardson(k, unit(float(x.data[k]))) for k in kinks]
-                largest = _largest(estimates)
-                pairs = zip(kinks, estimates, strict=True)
-                if not all(self._agree(analytic[k], e, largest) for k, e in pairs):
+                e = _arrays([probe.richardson(k, unit(float(x.data[k]))) for k in kinks])
+                if not self._agree([analytic[k] for k in kinks], e, _largest(e)).all():
                     return False
             return True
         finally:
@@ -379,8 +390,9 @@ class _Check:
         for _ in range(DIRECTIONS):
             v = self._direction(x.data)
             agrees, judged = self._agrees_along(i, v)
-            if not agrees and self._measures():
-                agrees, judged = self._agrees_along(i, v)
+            for runs in (RUNS, MANY_RUNS):
+                if not agrees and self._measures(runs):
+                    agrees, judged = self._agrees_along(i, v)
             if agrees:
                 continue
             # The step may have crossed a kink, or f may vary faster than it: then smaller ones
@@ -445,6 +457,11 @@ class _Check:
         return support
 
 
-def _largest(estimates: list[Estimate]) -> float:
+def _arrays(estimates: list[Estimate]) -> Estimate:
+    """Return the values and the errors of all of them."""
+    return Estimate(*np.array(estimates).T)
+
+
+def _largest(e: Estimate) -> float:
     """Return the size of the largest derivative; one beyond the end of the domain is NaN."""
-    return max((abs(e.value) for e in estimates if np.isfinite(e.value)), default=0.0)
+    return float(abs(e.value).max(where=np.isfinite(e.value), initial=0))

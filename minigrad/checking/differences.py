@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..debugging import Watch
+
 EPS = np.finfo(np.float64).eps
 STEP = 6e-6  # where the two errors of a central difference balance: the cube root of ε
 WIDE = 1e-4  # for Richardson extrapolation, which removes the h² and h⁴ terms
@@ -26,30 +28,47 @@ class Estimate(NamedTuple):
     error: float
 
 
-class Rounding:
+class Reach(Watch):
+    """A watch that notes which elements of what flows into each operation are NaN.
+
+    NaN goes wherever an element's value goes: to put it in place of one shows what that reaches.
+    """
+
+    def __init__(self):
+        self.seen: list[list[np.ndarray]] = []
+
+    def before_forward(self, node, arrays, options):
+        """Note the elements that are NaN, and return the arrays."""
+        self.seen.append([np.isnan(a) for a in arrays])
+        return arrays
+
+
+class Rounding(Watch):
     """A watch that moves what flows into each operation by some units of ε, up or down.
 
     By how much f moves then is how far its rounding may put it off.
+
+    Args:
+        seed: of the directions and shares.
+        units: the most by which a number is moved, in ε.
+        reached: for each operation the elements of its inputs to move; all, where there is none.
     """
 
-    def __init__(self, seed: int, units: float):
-        self.rng, self.units = np.random.default_rng(seed), units
+    def __init__(self, seed: int, units: float, reached: list[list[np.ndarray]] = ()):
+        self.rng, self.units, self.reached = np.random.default_rng(seed), units, iter(reached)
 
-    def before_forward(self, node, arrays: list[np.ndarray], options: dict) -> list[np.ndarray]:
+    def before_forward(self, node, arrays, options):
         """Return the arrays, those moved that depend on what is checked; an exponent stays 3."""
-        return [self._moved(a) if n else a for a, n in zip(arrays, node.needs, strict=True)]
+        reached = next(self.reached, [True] * len(arrays))
+        return [
+            self._moved(a, r) if n else a
+            for a, n, r in zip(arrays, node.needs, reached, strict=True)
+        ]
 
-    def after_forward(self, node, y: np.ndarray) -> None:
-        """Leave the output as it is: it is moved where it goes in next."""
-
-    def backward(self, node, gy: np.ndarray):
-        """Run the node's backward."""
-        return node.backward(gy)
-
-    def _moved(self, a: np.ndarray) -> np.ndarray:
+    def _moved(self, a: np.ndarray, reached) -> np.ndarray:
         share = 2 * self.rng.random(a.shape, dtype=np.float32) - 1
         share *= self.units * np.finfo(a.dtype).eps
-        return np.asarray(a + a * share, dtype=a.dtype)
+        return np.asarray(a + np.where(reached, a * share, 0), dtype=a.dtype)
 
 
 class Probe:
@@ -93,11 +112,11 @@ class Probe:
 
     def along(self, v: np.ndarray, h: float) -> Estimate:
         """Return the slope of L along v, by a central difference with the step h."""
-        before = self.x.copy()
+        before, step = self.x.copy(), h * v
         try:
-            self.x[...] = before + h * v
+            np.add(before, step, out=self.x)
             above = self.evaluate()
-            self.x[...] = before - h * v
+            np.subtract(before, step, out=self.x)
             below = self.evaluate()
         finally:
             self.x[...] = before
@@ -133,12 +152,15 @@ class Probe:
         value = (16 * r2 - r1) / 15
         return Estimate(value, abs(r2 - r1) + 2 * d3.error)
 
-    def search(self, index) -> Estimate:
+    def search(self, index, noise: np.ndarray) -> Estimate:
         """Return the central difference with the step that suits f best, found by trying many.
 
-        From the smallest step upwards the rounding error falls, until truncation sets in. What two
-        neighbouring steps differ by bounds both. The error is infinite where f varies faster than
-        floats can tell apart.
+        The error is infinite where f varies faster than floats can tell apart.
+
+        Args:
+            index: of the element.
+            noise: the rounding error of each element of y, from what this element reaches alone:
+                the rest rounds the same way at each step.
         """
         value = float(self.x[index])
         steps = np.geomspace(2 * EPS * max(abs(value), EPS), max(1.0, abs(value)), TRIED)
@@ -153,37 +175,37 @@ class Probe:
             moved |= y_a != y_b
         if not changes:
             return Estimate(float("nan"), np.inf)
-        noise = _parts(np.where(moved | ~moved.any(), self.noise, 0))
+        noise = _parts(np.where(moved | ~moved.any(), abs(self.u) * noise, 0))
         noise = np.maximum(noise, _resolution(changes, int((steps <= CLOSE * abs(value)).sum())))
-        large = _parts(abs(self.u) * EPS * np.maximum(1000 * abs(y_a), 1))
+        y = self.evaluate()
+        large = _parts(abs(self.u) * EPS * np.maximum(1000 * abs(y), 1))
         return _best(np.array(changes), np.array(spans), noise, large)
 
 
 def _best(changes, spans, noise, large) -> Estimate:
     """Return the slope at the step with the smallest error.
 
+    A derivative is what slopes come to as the step goes to 0. So the slope at one step has to
+    explain those at all smaller ones: what it is off from them, by more than their rounding, is
+    added to its error.
+
     Args:
         changes: of each term of L, for each step.
         spans: from the left end to the right end of each step.
         noise: the rounding error of each term.
-        large: what is too much of it for rounding alone.
+        large: what is too much of it to tell anything, where f varies by no more.
     """
-    seen = np.abs(changes).max(axis=0, where=np.isfinite(changes), initial=0) / 2
     slopes, noises = changes / spans, 2 * noise / spans
-    best, jump = Estimate(float(slopes[0].sum()), np.inf), 0.0
-    if ((noise > large) & (seen / 10 < noise) & (noise < 10 * seen)).any():
+    best = Estimate(float(slopes[0].sum()), np.inf)
+    seen = abs(changes).max(axis=0, where=np.isfinite(changes), initial=0)
+    if ((noise > large) & (noise > seen / 20)).any():
         return best
-    for i, h in enumerate(spans[:-1, 0] / 2):
-        gap = abs(slopes[i + 1] - slopes[i])
-        allowed = [4 * (noises[i] + noises[i + 1]), abs(slopes[i]) / 2, seen / 10 / h]
-        if not (gap <= np.max(allowed, axis=0)).all():
-            break  # f ends, or varies faster: what larger steps agree on is chance
-        jump = np.maximum(jump, gap * h)
-        error = 2 * float((2 * jump / h + noises[i]).sum())
+    for j in range(1, len(slopes)):
+        off = abs(slopes[:j] - slopes[j])
+        beyond = np.maximum(off[-1], (off - noises[:j]).max(axis=0))
+        error = 3 * float((noises[j] + beyond).sum())
         if error < best.error:
-            best = Estimate(float(slopes[i].sum()), error)
-        elif not error < 2 * best.error:
-            break
+            best = Estimate(float(slopes[j].sum()), error)
     return best
 
 
@@ -198,10 +220,8 @@ def _resolution(changes: list, close: int) -> np.ndarray:
     So does ln(1 + z) for a small z, which resolves no less than ε. What changes first after the
     `close` smallest steps was flat before.
     """
-    changes = np.array(changes)
-    first = (changes != 0).argmax(axis=0)
-    change = abs(np.take_along_axis(changes, first[None], axis=0)[0])
-    return np.where((first > 0) & (first < close), change, 0)
+    size = abs(np.array(changes[:close]))
+    return np.where(size[:-1].cumsum(axis=0) == 0, size[1:], 0).max(axis=0, initial=0)
 
 
 def unit(value: float) -> float:

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..debugging import debug, watched_by
+from ..debugging import Watch, debug, watched_by
 from ..engine import Function, to_array
 from ..errors import ArgumentError, GraphError, MinigradError, NonFiniteError
 from ..nn import Module, watching
 from ..tensor import Tensor
-from .differences import EPS, Rounding
+from .differences import EPS, Reach, Rounding
 
 RUNS = 4  # that measure rounding
 DEEPEST = 5  # how far away from f a generator is looked for
 MOST = 10_000  # objects that are looked at for it
 
 
-class Narrowing:
+class Narrowing(Watch):
     """A watch that finds gradients of a narrower dtype than their inputs.
 
     Args:
@@ -28,14 +28,7 @@ class Narrowing:
     def __init__(self, found: dict[int, str]):
         self.found = found
 
-    def before_forward(self, node, arrays: list[np.ndarray], options: dict) -> list[np.ndarray]:
-        """Return the arrays."""
-        return arrays
-
-    def after_forward(self, node, y: np.ndarray) -> None:
-        """Leave the output as it is."""
-
-    def backward(self, node, gy: np.ndarray):
+    def backward(self, node, gy):
         """Run the node's backward, and compare the dtypes."""
         gradients = node.backward(gy)
         parts = gradients if isinstance(gradients, tuple) else (gradients,)
@@ -167,21 +160,34 @@ class Subject:
             for (_, x), array in zip(self.leaves, arrays, strict=True):
                 x.data, x.grad = array, None
 
-    def rounding(self, y: np.ndarray) -> np.ndarray:
+    def rounding(self, y: np.ndarray, runs: int = RUNS, reached=()) -> np.ndarray:
         """Return a bound on the rounding error of each element of y, the value of f."""
-        return np.fmax(EPS * abs(y), self._spread(self.evaluate, y))
+        return np.fmax(EPS * abs(y), self._spread(self.evaluate, y, runs, reached=reached))
+
+    def reached_by(self, x: np.ndarray, index) -> list[list[np.ndarray]]:
+        """Return what x[index] reaches: elements of the inputs of each operation."""
+        reach, before = Reach(), x[index]
+        x[index] = np.nan
+        try:
+            with watched_by(reach):
+                self.run()
+        except (ValueError, ArithmeticError):  # f may refuse NaN: then it reaches all
+            return []
+        finally:
+            x[index] = before
+        return reach.seen
 
     def gradient_rounding(self, i: int, g: np.ndarray, u: np.ndarray, dtype) -> np.ndarray:
         """Return a bound on the rounding error of each element of g, the gradient of leaf i."""
         return self._spread(lambda: self.gradients(u, dtype)[i], g, units=6)
 
-    def _spread(self, run: Callable[[], np.ndarray], values: np.ndarray, units=1.5) -> np.ndarray:
+    def _spread(self, run: Callable, values, runs=RUNS, units=1.5, reached=()) -> np.ndarray:
         """Return how far each value moves when what goes into the operations is rounded anew."""
-        runs = []
-        for seed in range(RUNS):
-            with watched_by(Rounding(seed, units)):
-                runs.append(abs(run() - values))
-        return np.fmax.reduce(runs)
+        moves = []
+        for seed in range(runs):
+            with watched_by(Rounding(seed, units, reached)):
+                moves.append(abs(run() - values))
+        return np.fmax.reduce(moves)
 
     def backward(self, y: Tensor, u: np.ndarray) -> None:
         """Run y.backward(u); leaves of its graph that are not checked keep their gradients."""

@@ -30,16 +30,16 @@ class CrossEntropy(Function):
     @np.errstate(all="ignore")
     def forward(self, z, t, w, total):
         z = shifted(z, 1)
-        self.p = np.exp(z)
-        sums = self.p.sum(axis=1, keepdims=True)
-        self.p /= sums
+        self.e = np.exp(z)
+        self.sums = self.e.sum(axis=1, keepdims=True)
         self.rows, self.t, self.w = np.arange(len(t)), t, w
-        losses = w * (np.log(sums[:, 0]) - z[self.rows, t])
+        losses = w * (np.log(self.sums[:, 0]) - z[self.rows, t])
         return losses.sum() if total else losses
 
     def backward(self, gy):
+        p = self.e / self.sums
         g = (gy * self.w).reshape(-1, 1)
-        gz = g * self.p
+        gz = g * p
         gz[self.rows, self.t] -= g[:, 0]
         return gz
 
