@@ -199,7 +199,8 @@ class _Check:
         probe = self.probe(x.data)
         e, largest = self._derivatives(probe, indices, analytic)
         kinks, failing, alone = {}, [], []
-        unknown = np.isinf(e.error)  # where f jumps, or varies too fast for floats
+        # where f jumps, or varies too fast for floats
+        unknown = e.error > np.maximum(abs(e.value), self.rtol * largest)
         for j in np.flatnonzero(unknown | ~self._agree(analytic, e, largest)):
             kink = self._kink(probe, indices[j])
             if unknown[j] and not (kink and np.isinf(kink.low)):  # only a jump, or the end of f

@@ -202,7 +202,9 @@ def _best(changes, spans, noise, large) -> Estimate:
         return best
     for j in range(1, len(slopes)):
         off = abs(slopes[:j] - slopes[j])
-        beyond = np.maximum(off[-1], (off - noises[:j]).max(axis=0))
+        # the bound on rounding is a wide one, and where it is small less of it is the rule
+        rounding = np.where(noises[:j] < abs(slopes[j]) / 4, noises[:j] / 2, noises[:j])
+        beyond = np.maximum(off[-1], (off - rounding).max(axis=0))
         error = 3 * float((noises[j] + beyond).sum())
         if error < best.error:
             best = Estimate(float(slopes[j].sum()), error)

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from minigrad.cli import main
+from tests.cli.models import classifier
 from tests.cli.program import ENVIRONMENT, ROOT, TRAIN_PY, Result
 
 
@@ -14,6 +15,13 @@ def folder(tmp_path, monkeypatch):
     """Run every test of the command line in an empty folder: `train` writes to runs/."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Save the classifier of tests/cli/models.py, and return its path."""
+    classifier().save(tmp_path / "m.npz")
+    return tmp_path / "m.npz"
 
 
 @pytest.fixture

@@ -19,12 +19,6 @@ def labelled(rows, labels=LABELS):
 
 
 @pytest.fixture
-def model(tmp_path):
-    classifier().save(tmp_path / "m.npz")
-    return tmp_path / "m.npz"
-
-
-@pytest.fixture
 def rows(tmp_path):
     return write_csv(tmp_path / "rows.csv", labelled(ROWS), HEADER)
 

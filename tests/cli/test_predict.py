@@ -20,12 +20,6 @@ QUOTED = ('"small, round"', '"a ""long"" one"', "größer")
 
 
 @pytest.fixture
-def model(tmp_path):
-    classifier().save(tmp_path / "m.npz")
-    return tmp_path / "m.npz"
-
-
-@pytest.fixture
 def rows(tmp_path):
     return write_csv(tmp_path / "rows.csv", ROWS)
 
