@@ -164,7 +164,7 @@ class Probe:
         """
         value = float(self.x[index])
         steps = np.geomspace(2 * EPS * max(abs(value), EPS), max(1.0, abs(value)), TRIED)
-        changes, spans, moved = [], [], np.zeros(self.u.shape, dtype=bool)
+        changes, spans, most = [], [], np.zeros(self.u.shape)
         for h in steps:
             try:
                 (y_a, a), (y_b, b) = self.at(index, value - h), self.at(index, value + h)
@@ -172,17 +172,36 @@ class Probe:
                 break
             changes.append(_parts(self.u * (y_b - y_a)))
             spans.append([b - a])
-            moved |= y_a != y_b
+            np.maximum(most, abs(y_b - y_a), where=np.isfinite(y_b - y_a), out=most)
         if not changes:
             return Estimate(float("nan"), np.inf)
-        noise = _parts(np.where(moved | ~moved.any(), abs(self.u) * noise, 0))
+        if self._is_blurred(index, noise, most):
+            return Estimate(float(changes[0].sum() / spans[0][0]), np.inf)
+        noise = _parts(np.where((most > 0) | ~most.any(), abs(self.u) * noise, 0))
         noise = np.maximum(noise, _resolution(changes, int((steps <= CLOSE * abs(value)).sum())))
-        y = self.evaluate()
-        large = _parts(abs(self.u) * EPS * np.maximum(1000 * abs(y), 1))
-        return _best(np.array(changes), np.array(spans), noise, large)
+        return _best(np.array(changes), np.array(spans), noise)
+
+    def _is_blurred(self, index, noise: np.ndarray, most: np.ndarray) -> bool:
+        """Return whether the rounding of some y is far beyond ε |y|, and hides how f varies.
+
+        Args:
+            index: of the element.
+            noise: the rounding error of each element of y.
+            most: by how much each one changed over all steps. Where it never did, f is flat, or x
+                is lost in what it is added to: then a far larger x is not.
+        """
+        y, value = self.evaluate(), float(self.x[index])
+        rough = noise > EPS * np.maximum(1000 * abs(y), 1)
+        if not rough.any():
+            return False
+        try:
+            far, _ = self.at(index, max(abs(value), 1) / EPS)
+        except (ValueError, ArithmeticError):  # f may refuse it
+            return True
+        return bool((rough & np.where(most > 0, noise > most / 20, far != y)).any())
 
 
-def _best(changes, spans, noise, large) -> Estimate:
+def _best(changes, spans, noise) -> Estimate:
     """Return the slope at the step with the smallest error.
 
     A derivative is what slopes come to as the step goes to 0. So the slope at one step has to
@@ -193,19 +212,13 @@ def _best(changes, spans, noise, large) -> Estimate:
         changes: of each term of L, for each step.
         spans: from the left end to the right end of each step.
         noise: the rounding error of each term.
-        large: what is too much of it to tell anything, where f varies by no more.
     """
     slopes, noises = changes / spans, 2 * noise / spans
     best = Estimate(float(slopes[0].sum()), np.inf)
-    seen = abs(changes).max(axis=0, where=np.isfinite(changes), initial=0)
-    if ((noise > large) & (noise > seen / 20)).any():
-        return best
     for j in range(1, len(slopes)):
         off = abs(slopes[:j] - slopes[j])
-        # the bound on rounding is a wide one, and where it is small less of it is the rule
-        rounding = np.where(noises[:j] < abs(slopes[j]) / 4, noises[:j] / 2, noises[:j])
-        beyond = np.maximum(off[-1], (off - rounding).max(axis=0))
-        error = 3 * float((noises[j] + beyond).sum())
+        beyond = np.maximum(off[-1], (off - noises[:j]).max(axis=0))
+        error = 5 * float((noises[j] + beyond).sum())
         if error < best.error:
             best = Estimate(float(slopes[j].sum()), error)
     return best

@@ -163,6 +163,7 @@ def one_element(change):
     return wrong
 
 
+FEW = 3
 MUTANTS = {
     "sign": lambda g: -g,
     "zero": lambda g: 0 * g,
@@ -176,20 +177,11 @@ MUTANTS = {
 }
 
 
-def is_known(check):
-    """Return whether every gradient of right code is known to 1 % of its largest element."""
-    return all(
-        r.index is None or r.error <= 0.01 * abs(g).max()
-        for r, g in zip(check.results("full"), check.analytic, strict=True)
-    )
-
-
 def judge(composition, spoiled, mutant):
-    """Return "found", "equal" where no gradient changes, or why it may be missed.
+    """Return "found", "equal" where no gradient changes, or "below" the tolerance.
 
-    "below": it changes too little, up to a few times the tolerance for right code: for wrong code
-    many steps are tried, and the bound on the error is wider. "lost": floats are too coarse for f,
-    and by its own report gradcheck does not know a gradient to 1 %.
+    Below is what changes no element by more than a few times the tolerance for right code: for
+    wrong code many steps are tried, and the bound on the error is wider.
     """
     arrays = composition.arrays()
     wrong = MUTANTS[mutant]
@@ -211,17 +203,12 @@ def judge(composition, spoiled, mutant):
                 continue
             verdict = "below"
             effect = abs(w - g)
-            share = effect / (1e-8 + 1e-6 * abs(g))
-            for k in list(np.ndindex(g.shape)):
-                if share[k] == share.max():
-                    tolerance = check._elements(i, [k]).tolerance
-                    tolerance = max(tolerance, SETTLED * abs(g).max())
-                    if effect[k] > 10 * tolerance:
-                        assert not is_known(check), (
-                            f"{mutant} at value {spoiled} of {composition}: input {i}{list(k)} is "
-                            f"{w[k]} for {g[k]}, tolerance {tolerance}"
-                        )
-                        return "lost"
+            k = np.unravel_index((effect / (1e-8 + 1e-6 * abs(g))).argmax(), g.shape)
+            tolerance = max(check._elements(i, [k]).tolerance, SETTLED * abs(g).max())
+            assert effect[k] <= FEW * tolerance, (
+                f"{mutant} at value {spoiled} of {composition}: input {i}{list(k)} is "
+                f"{w[k]} for {g[k]}, tolerance {tolerance}"
+            )
     return verdict
 
 
