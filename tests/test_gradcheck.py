@@ -559,6 +559,15 @@ def test_a_projection_takes_a_smaller_step_where_f_varies_fast(f, scale):
     assert gradcheck(f, np.random.default_rng(0).standard_normal(2000) * scale)
 
 
+def test_f_may_take_another_way_for_nan():
+    """NaN in place of an element shows what it reaches; this f is not the same then."""
+
+    def f(x):
+        return F.sin(x * 1e8 if x.data.sum() > 0 else x + x.sum() + 1)
+
+    assert gradcheck(f, np.array([1.0, 2.0, 3.0]))
+
+
 @pytest.mark.parametrize("x", [np.array([1.0]), np.array([0.5, 1.0, -3.0])])
 @pytest.mark.parametrize("slope", [0, 5])
 def test_a_jump_is_judged_by_its_neighbours(x, slope):
