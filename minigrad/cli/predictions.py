@@ -65,7 +65,7 @@ def csv_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
     if proba:
         yield _csv(["class", *classifier.schema.class_names]) + "\n"
     for block in rows:
-        log_p = classifier.predict_log_proba(block.x, block.first_row)
+        log_p = classifier.predict_log_proba(block.x, block.numbers)
         lines = [names[i] for i in log_p.argmax(axis=1)]
         if proba:
             numbers = (",".join([f"{p:.6g}" for p in row]) for row in np.exp(log_p).tolist())
@@ -77,7 +77,7 @@ def json_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]
     """Yield the objects of each block as one text, and at the end one that counts them."""
     names = classifier.schema.class_names
     for block in rows:
-        log_p = classifier.predict_log_proba(block.x, block.first_row)
+        log_p = classifier.predict_log_proba(block.x, block.numbers)
         found = [{"class": names[i]} for i in log_p.argmax(axis=1)]
         if proba:
             for row, p in zip(found, np.exp(log_p).tolist(), strict=True):

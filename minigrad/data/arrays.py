@@ -258,7 +258,7 @@ def _codes(y, known):
 
 def array_blocks(
     arrays: Arrays, schema: Schema, labels: bool, dtype: np.dtype
-) -> Iterator[tuple[np.ndarray, np.ndarray | None, int, int]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray | None, np.ndarray, int]]:
     """Return what the fields of Blocks are, see read_rows.
 
     Raises DataError where x has other features than the schema, and for values and labels that
@@ -290,6 +290,7 @@ def array_blocks(
             part = slice(start, start + ROWS_AT_ONCE)
             kept = complete[part] if schema.missing == "drop" else np.ones(len(x[part]), bool)
             y = None if codes is None else codes[part][kept]
-            yield finish(x[part], complete[part], problems), y, start, int(np.sum(~kept))
+            numbers = start + np.flatnonzero(kept)
+            yield finish(x[part], complete[part], problems), y, numbers, int(np.sum(~kept))
 
     return blocks()

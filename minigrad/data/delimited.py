@@ -44,7 +44,7 @@ def load_delimited(
     # Growing buffers: a list of blocks would need the memory twice when it is joined.
     buffer, codes = bytearray(), {i: bytearray() for i in texts}
     for rows, row_numbers in table.blocks():
-        values, block_codes = cells.read(rows, row_numbers)
+        values, block_codes, _ = cells.read(rows, row_numbers)
         buffer += values.data
         for i, code in block_codes.items():
             codes[i] += code.data

@@ -19,6 +19,8 @@ def read_arrays(source: str | os.PathLike, where: str, need_y: bool) -> list[Arr
 
     Raises DataError for a folder of something else, and for a file that cannot be used.
     """
+    if source == "-":  # standard input is a text, whatever file is called so
+        return None
     if os.path.isdir(source):
         names = list_folder(source, where)
         if "x.npy" in names or "y.npy" in names:
@@ -31,7 +33,7 @@ def read_arrays(source: str | os.PathLike, where: str, need_y: bool) -> list[Arr
             f"it holds {listed(names, 5) or 'nothing'}",
             "give a file, or a folder with x.npy and y.npy or with MNIST's IDX files",
         )
-    if not os.path.isfile(source):  # standard input, a pipe: read once, and so a text
+    if not os.path.isfile(source):  # a pipe: read once, and so a text
         return None
     with opened(source) as file:
         start = file.peek(4)[:4]

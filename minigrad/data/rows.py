@@ -1,7 +1,7 @@
 """The rows of a file block by block, as the features and labels that a schema describes."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import starmap
 from typing import NamedTuple
 
@@ -24,13 +24,13 @@ class Block(NamedTuple):
 
     x (n, F): the features, NaN where a value is missing and schema.missing is "mean".
     y (n,) int64: indices into schema.class_names; None where labels were not asked for.
-    first_row: the number of the block's first row in the file, dropped or not.
+    numbers: which row of the file each one is; n of them.
     skipped: how many of its rows were left out for a missing value; schema.missing is "drop".
     """
 
     x: np.ndarray
     y: np.ndarray | None
-    first_row: int
+    numbers: Sequence[int]
     skipped: int
 
 
@@ -90,7 +90,8 @@ def _builtin_rows(name, schema, labels, dtype):
             "{} and {}, the schema has {} and {}".format(*sizes[0], *sizes[1]),
             "give a file with the columns and classes of the training data",
         )
-    return Rows(iter([Block(dataset.x, dataset.y if labels else None, 1, 0)]))
+    numbers = range(1, len(dataset) + 1)
+    return Rows(iter([Block(dataset.x, dataset.y if labels else None, numbers, 0)]))
 
 
 def _text_rows(lines, where, schema, labels, dtype, delimiter, header):
@@ -113,10 +114,10 @@ def _text_rows(lines, where, schema, labels, dtype, delimiter, header):
     def blocks():
         for rows, row_numbers in table.blocks():
             dropped = cells.dropped
-            x, codes = cells.read(rows, row_numbers)
+            x, codes, kept = cells.read(rows, row_numbers)
             if not problems:
                 x = with_one_hot(x, columns, codes) if hot else x
-                yield Block(x, codes.get(y_place), row_numbers[0], cells.dropped - dropped)
+                yield Block(x, codes.get(y_place), kept, cells.dropped - dropped)
         problems.check(where)
 
     return Rows(blocks(), tuple(extra))

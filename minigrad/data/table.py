@@ -3,6 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import compress
 
 import numpy as np
 
@@ -139,8 +140,8 @@ class Cells:
 
     def read(
         self, rows: list[list[str]], row_numbers: list[int]
-    ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-        """Return values (N, F), and the codes (N,) int64 of each column of words.
+    ) -> tuple[np.ndarray, dict[int, np.ndarray], list[int]]:
+        """Return values (N, F), the codes (N,) int64 of each column of words, and row numbers.
 
         A missing value is NaN and Codes.ABSENT; where they are dropped, its row is left out.
         """
@@ -173,7 +174,8 @@ class Cells:
             self.dropped += int(np.sum(~complete))
             values = values[complete]
             codes = {i: code[complete] for i, code in codes.items()}
-        return values, codes
+            row_numbers = list(compress(row_numbers, complete))
+        return values, codes, row_numbers
 
     def _pick(self, rows):
         """Return the fields of the columns of numbers."""

@@ -66,6 +66,11 @@ def shown(text: str, longest: int = 40) -> str:
     return quoted if len(text) <= longest else quoted[:-1] + '…"'
 
 
+def printable(name: str) -> str:
+    """Return a name from a file without what would break a line or colour a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in name)
+
+
 def listed(texts: Collection[str], most: int = 20) -> str:
     """Return the texts in double quotes with commas between them; of very many the first ones."""
     listing = ", ".join(shown(text) for text in islice(texts, most))
@@ -134,11 +139,12 @@ def _check_line(line, number, where):
             f"it goes on after {LONGEST_LINE:,} characters",
             "give a text file with one row in a line",
         )
-    for character in line:
-        if "\udc80" <= character <= "\udcff":
-            raise DataError(
-                where,
-                "is not UTF-8",
-                f"row {number} holds the byte 0x{ord(character) - 0xDC00:02x}",
-                "save it as UTF-8; it may be Latin-1 or Windows-1252 now",
-            )
+    try:
+        line.encode()
+    except UnicodeEncodeError as error:  # a surrogate, which stands for an undecodable byte
+        raise DataError(
+            where,
+            "is not UTF-8",
+            f"row {number} holds the byte 0x{ord(line[error.start]) - 0xDC00:02x}",
+            "save it as UTF-8; it may be Latin-1 or Windows-1252 now",
+        ) from None

@@ -1,7 +1,7 @@
 """Classifier: a trained network with all that it takes to use it, in one file."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 
@@ -109,7 +109,7 @@ class Classifier:
         """Return the probability of each class, (N, C), float64. See `predict_log_proba`."""
         return np.exp(self.predict_log_proba(rows))
 
-    def predict_log_proba(self, rows, first_row: int = 0) -> np.ndarray:
+    def predict_log_proba(self, rows, numbers: Sequence[int] | None = None) -> np.ndarray:
         """Return the logarithm of the probability of each class, (N, C), float64.
 
         The result of a row does not depend on the other rows, to the bit.
@@ -117,14 +117,14 @@ class Classifier:
         Args:
             rows: a Dataset, or its x (N, F), or one row (F,): unscaled features. A missing value
                 is NaN or infinite, and filled where the schema says "mean".
-            first_row: the number of the first one, for the message of an error.
+            numbers: what an error calls the rows; they are counted from 0 without it.
 
         Raises:
             ShapeError: the rows have not F features.
             DataError: a value is missing and the schema does not say "mean", a Dataset's features
                 have other names, or values are so large that a logit is not finite.
         """
-        x = self._features(rows)
+        x = self._features(rows, numbers)
         log_p = np.empty((len(x), len(self.schema.class_names)))
         # Values too large end in the error below, without NumPy's warnings.
         with nn.evaluating(self.model), np.errstate(all="ignore"):
@@ -137,7 +137,7 @@ class Classifier:
             column = int(np.abs(np.nan_to_num(x[row]) / self.scaling.scale).argmax())
             raise DataError(
                 "Classifier.predict",
-                f"the logits of row {first_row + row} are not finite",
+                f"the logits of row {row if numbers is None else numbers[row]} are not finite",
                 f"column {self.schema.feature_names[column]!r} holds {x[row, column]:g}",
                 "give values in the units of the training data",
             )
@@ -155,8 +155,15 @@ class Classifier:
         classes = len(self.schema.class_names)
         confusion, loss = np.zeros((classes, classes), np.int64), 0.0
         for block in [data] if isinstance(data, Dataset) else data:
-            first_row = getattr(block, "first_row", 0)
-            log_p = self.predict_log_proba(block if block is data else block.x, first_row)
+            if block.y is None:
+                raise DataError(
+                    "Classifier.evaluate",
+                    "the rows have no labels",
+                    f"x {block.x.shape}, y None",
+                    "read them with data.read_rows(…, labels=True)",
+                )
+            numbers = getattr(block, "numbers", None)
+            log_p = self.predict_log_proba(block if block is data else block.x, numbers)
             loss -= float(log_p[np.arange(len(log_p)), block.y].sum())
             confusion += confusion_matrix(log_p.argmax(axis=1), block.y, classes)
         count = int(confusion.sum())
@@ -180,7 +187,7 @@ class Classifier:
                 y = layer(y)
         return y.data[:, 0]
 
-    def _features(self, rows) -> np.ndarray:
+    def _features(self, rows, numbers) -> np.ndarray:
         """Return x (N, F) in the model's dtype; NaN only where the schema says "mean"."""
         names = self.schema.feature_names
         if isinstance(rows, Dataset):
@@ -220,9 +227,10 @@ class Classifier:
             return x
         if self.schema.missing != "mean":
             row, column = (int(i) for i in np.argwhere(gaps)[0])
+            number = row if numbers is None else numbers[row]
             raise DataError(
                 "Classifier.predict",
-                f"row {row}, column {names[column]!r}: {x[row, column]} is a missing value",
+                f"row {number}, column {names[column]!r}: {x[row, column]} is a missing value",
                 f"{gaps.sum()} of {x.size} values are missing",
                 "leave such rows out, or train with missing='mean'",
             )

@@ -42,6 +42,11 @@ class Sums:
         self.loss += value * mass
         self.mass += mass
 
+    @property
+    def mean_loss(self) -> float:
+        """The mean loss of the rows; 0 where they all weigh nothing."""
+        return self.loss / self.mass if self.mass else 0.0
+
 
 def train_step(
     model: Module,
@@ -69,18 +74,22 @@ def train_step(
     optimizer.zero_grad()  # gradients add up until they are set back
     for (x, t), mass in zip(parts, masses, strict=True):
         z = model(Tensor(x))  # forward
-        value = loss(z, t)
-        if not math.isfinite(value.item()):
-            wrong = f"the loss is {value.item()} at step {optimizer.steps + 1}"
-            raise diverged(wrong, model, optimizer, x)
-        value.backward(mass / sum(masses))  # backward: 1, or the part's share of the mean
-        sums.add(value.item(), mass, z.data, t)
+        mean = 0.0
+        if mass:  # else the mean is 0 / 0, and there is nothing to learn
+            value = loss(z, t)
+            mean = value.item()
+            if not math.isfinite(mean):
+                wrong = f"the loss is {mean} at step {optimizer.steps + 1}"
+                raise diverged(wrong, model, optimizer, x)
+            value.backward(mass / sum(masses))  # backward: 1, or the part's share of the mean
+        sums.add(mean, mass, z.data, t)
     params = [p for group in optimizer.param_groups for p in group["params"]]
     norm = clip_grad_norm(params, clip_grad)
     if not math.isfinite(norm):
         wrong = f"the gradient is {norm} at step {optimizer.steps + 1}"
         raise diverged(wrong, model, optimizer, x)
-    optimizer.step()  # update
+    if any(masses):
+        optimizer.step()  # update
     sums.steps += 1
     sums.grad_norm += norm
 
@@ -103,7 +112,7 @@ def train_epoch(
     if not sums.rows:
         remedy = "make new ones with data.batches for every epoch"
         raise ArgumentError("train_epoch", "there are no batches", "0 rows", remedy)
-    return sums.loss / sums.mass, sums.hits / sums.rows
+    return sums.mean_loss, sums.hits / sums.rows
 
 
 class Evaluation(NamedTuple):
@@ -129,10 +138,11 @@ def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
         for i in range(0, len(dataset), BLOCK):
             t = dataset.y[i : i + BLOCK]
             z = model(Tensor(dataset.x[i : i + BLOCK]))
-            sums.add(loss(z, t).item(), _mass(loss, t), z.data, t)
+            mass = _mass(loss, t)
+            sums.add(loss(z, t).item() if mass else 0.0, mass, z.data, t)
             predicted.append(z.data.argmax(axis=1))
     matrix = confusion_matrix(np.concatenate(predicted), dataset.y, z.shape[1])
-    return Evaluation(sums.loss / sums.mass, sums.hits / sums.rows, matrix)
+    return Evaluation(sums.mean_loss, sums.hits / sums.rows, matrix)
 
 
 def _mass(loss: Module, t: np.ndarray) -> float:

@@ -20,7 +20,7 @@ from ..data import Dataset
 from ..errors import DataError
 from . import archive
 from .classifier import Classifier
-from .history import Epoch, History
+from .history import Epoch
 from .trainer import Trainer
 
 try:
@@ -30,6 +30,7 @@ except ImportError:  # Windows
 
 BEST, LAST, HISTORY, RUN = FILES = ("best.npz", "last.npz", "history.csv", "run.json")
 CONTENT = "run"  # what last.npz says that it holds
+READING = ("dtype", "label", "delimiter", "header", "one_hot", "drop", "missing")  # of data.load
 INTERVAL = 1.0  # seconds between two checkpoints, at least
 
 
@@ -98,6 +99,14 @@ def fingerprint(dataset: Dataset) -> str:
                 digest.update(np.ascontiguousarray(part.x[i : i + 4096]))
             digest.update(np.ascontiguousarray(part.y))
     return digest.hexdigest()
+
+
+def find_data(about: dict) -> str | None:
+    """Return where a run's data is: where it was, or as it was called, from here; None: gone."""
+    path, source = about["path"], about["data"]["source"]
+    if path is None or os.path.exists(path):
+        return path or source
+    return source if os.path.exists(source) else None
 
 
 class Recorder:
@@ -182,7 +191,7 @@ class Recorder:
         self._write(*self.trainer.state(), best=best, sync=sync)
 
     def _write(self, numbers: dict, arrays: dict, *, best: bool = True, sync: bool = True) -> None:
-        history = write_history(self.trainer.history)
+        history = write_history(numbers["history"])
         archive.atomic_write(os.path.join(self.path, HISTORY), history, sync=sync)
         if best and self.trainer.history:
             self.best().save(os.path.join(self.path, BEST), sync=sync)
@@ -191,7 +200,10 @@ class Recorder:
         self.written, self._kept = time.monotonic(), None
 
     def diverged(self) -> None:
-        """Write the last checkpoint that was taken: what came after it is not to be trusted."""
+        """Write the last checkpoint that was taken: what came after it is not to be trusted.
+
+        But for best.npz, which may be of a later epoch: that one was judged.
+        """
         if self._kept:
             self._write(*self._kept)
         self.tell("diverged")
@@ -230,7 +242,7 @@ class Recorder:
         archive.atomic_write(os.path.join(self.path, RUN), text.encode(), sync=status != "running")
 
 
-def write_history(history: History) -> bytes:
+def write_history(history: list[Epoch]) -> bytes:
     """Return history.csv: the fields of Epoch, numbers with all their digits, nothing for None."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

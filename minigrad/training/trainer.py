@@ -79,6 +79,17 @@ class Trainer:
                 f"training rows {len(train)}",
                 "give at least one of each",
             )
+        for name, value, good in (
+            ("patience", patience, patience is None or patience >= 1),
+            ("clip_grad", clip_grad, clip_grad is None or clip_grad > 0),
+        ):
+            if not good:
+                raise ArgumentError(
+                    "fit",
+                    f"{name}={value!r} is too small",
+                    "patience is 1 or more, clip_grad above 0",
+                    "leave it out to do without",
+                )
         val = val if val is not None and len(val) else None
         if patience is not None and val is None:
             raise ArgumentError(
@@ -96,8 +107,8 @@ class Trainer:
         self.history = History()
         self.best: Best | None = None
         self.sums = Sums()  # of the epoch that is under way
-        self.order_from = self.rng.bit_generator.state  # what its order of rows is drawn from
-        self.order: np.ndarray | None = None
+        self.order: np.ndarray | None = None  # of its rows
+        self.order_from: dict | None = None  # the state of the generator that drew it
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
         lr_factor(schedule, 0, 1)  # an unknown one is refused here
 
@@ -132,6 +143,7 @@ class Trainer:
         self.model.train()
         while not self.done:
             if self.order is None:
+                self.order_from = self.rng.bit_generator.state
                 self.order = self.rng.permutation(len(self.train))
             # An overflow ends in one DivergedError, without NumPy's warnings.
             with np.errstate(all="ignore"):
@@ -171,9 +183,8 @@ class Trainer:
         if self.schedule == "constant" and not self.warmup:
             return
         steps = math.ceil(len(self.train) / (self.batch_size * self.accumulate))
-        factor = lr_factor(
-            self.schedule, self.optimizer.steps, steps * self.epochs, round(steps * self.warmup)
-        )
+        done = steps * len(self.history) + self.sums.steps
+        factor = lr_factor(self.schedule, done, steps * self.epochs, round(steps * self.warmup))
         for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = lr * factor
 
@@ -186,7 +197,7 @@ class Trainer:
                 raise diverged(wrong, self.model, self.optimizer, self.val.x)
         epoch = Epoch(
             epoch=len(self.history) + 1,
-            train_loss=sums.loss / sums.mass,
+            train_loss=sums.mean_loss,
             train_accuracy=sums.hits / sums.rows,
             val_loss=judged and judged.loss,
             val_accuracy=judged and judged.accuracy,
@@ -197,7 +208,6 @@ class Trainer:
         if judged and (self.best is None or judged.loss < self.best.val_loss):
             self.best = Best(epoch.epoch, judged.loss, self.model.state_dict())
         self.sums, self.order = Sums(), None
-        self.order_from = self.rng.bit_generator.state
         return epoch
 
     # ---- state ---------------------------------------------------------------------------------
@@ -211,7 +221,7 @@ class Trainer:
             "sums": asdict(self.sums),
             "order_from": None if self.order is None else self.order_from,
             "generators": [g.bit_generator.state for g in self._generators()],
-            "history": [list(epoch) for epoch in self.history],
+            "history": list(self.history),  # JSON writes an Epoch as a list
             "best": self.best and {"epoch": self.best.epoch, "val_loss": self.best.val_loss},
         }
         arrays = {f"model/{name}": a for name, a in self.model.state_dict().items()}
@@ -244,8 +254,6 @@ class Trainer:
             self.order = self.rng.permutation(len(self.train))
         for generator, state in zip(self._generators(), numbers["generators"], strict=True):
             generator.bit_generator.state = state
-        if self.order is None:
-            self.order_from = self.rng.bit_generator.state
 
     def _generators(self) -> list[np.random.Generator]:
         """Return the generator that shuffles and those of the layers, each once."""

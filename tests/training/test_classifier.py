@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,6 +131,21 @@ def test_a_gap_is_refused_elsewhere(missing):
     )
 
 
+def test_errors_name_the_rows_of_the_file(tmp_path):
+    """Dropped rows, and blank lines, count in the numbers of those that are kept."""
+    columns = data.Column("a"), data.Column("b")
+    schema = data.Schema(columns, "", ("p", "q"), missing="drop")
+    model = replace(classifier((2, 8, 2)), schema=schema)
+    model.model[0].weight.data *= 100
+    path = tmp_path / "p.csv"
+    path.write_text("a,b\n1,2\nNA,2\n\n4,5\n3e38,3e38\n")
+    (block,) = data.read_rows(path, model.schema)
+    with pytest.raises(DataError, match="^Classifier.predict: the logits of row 6 are not finite"):
+        model.predict_log_proba(block.x, block.numbers)
+    with pytest.raises(DataError, match="^Classifier.predict: row 6, column 'b': nan is a missing"):
+        model.predict_log_proba([[1, 2], [4, 5], [6, np.nan]], block.numbers)
+
+
 def test_values_too_large():
     model = classifier()
     x = rows(model)
@@ -194,6 +210,16 @@ def test_evaluation_in_blocks_is_that_of_the_whole(iris):
     )
     assert parts.loss == pytest.approx(whole.loss, rel=1e-14)
     assert parts.confusion.tolist() == whole.confusion.tolist()
+
+
+def test_evaluation_of_rows_without_labels(iris):
+    model, _ = iris
+    with pytest.raises(DataError) as error:
+        model.evaluate(data.read_rows("iris", model.schema))
+    assert str(error.value) == (
+        "Classifier.evaluate: the rows have no labels; x (150, 4), y None; "
+        "read them with data.read_rows(…, labels=True)"
+    )
 
 
 def test_the_log_loss_is_that_of_scikit_learn(iris):

@@ -58,6 +58,26 @@ def test_the_mean_loss_of_weighted_classes_is_that_of_all_rows_at_once(weight=(0
     assert judged.loss == pytest.approx(loss(model(big.x), big.y).item(), rel=1e-12)
 
 
+@pytest.mark.parametrize("accumulate", [1, 50])
+def test_rows_that_weigh_nothing_take_no_step(accumulate):
+    """Batches of one row: those of class 0 have no mean loss, and leave the model as it is."""
+    weight = [0.0, 1.0, 1.0]
+    run = trainer(batch_size=1, accumulate=accumulate, weight=weight, epochs=1)
+    whole = trainer(batch_size=50, weight=weight, epochs=1)
+    run.run()
+    whole.run()
+    if accumulate == 1:
+        assert run.optimizer.steps == np.count_nonzero(TRAIN.y)
+    else:
+        assert run.history[0].train_loss == pytest.approx(whole.history[0].train_loss, rel=1e-12)
+
+
+def test_a_set_that_weighs_nothing_has_no_loss():
+    nothing = TRAIN.take(np.flatnonzero(TRAIN.y == 0))
+    loss = nn.CrossEntropy(weight=[0.0, 1.0, 1.0])
+    assert training.evaluate(trainer().model, nothing, loss=loss).loss == 0
+
+
 def test_ignored_rows_do_not_count_in_the_mean():
     model, loss = trainer().model, nn.CrossEntropy(ignore_index=1)
     big = data.blobs(2500, dtype=np.float64)
@@ -90,6 +110,17 @@ def test_a_run_follows_its_schedule():
     want = [0.1 * training.lr_factor("cosine", s, 12, 6) for s in range(12)]
     np.testing.assert_allclose(seen, want)
     assert [epoch.lr for epoch in run.history] == [seen[3], seen[7], seen[11]]
+
+
+def test_a_second_run_with_the_same_optimizer_starts_its_schedule_anew():
+    run = trainer(schedule="cosine")
+    options = {"epochs": 4, "batch_size": 8, "schedule": "cosine", "rng": 0}
+    first = [epoch.lr for epoch in run.run()]
+    run.optimizer.param_groups[0]["lr"] = 0.1
+    again = training.Trainer(
+        run.model, TRAIN, VAL, loss=run.loss, optimizer=run.optimizer, **options
+    )
+    assert [epoch.lr for epoch in again.run()] == first
 
 
 def test_a_constant_rate_is_left_to_whoever_changes_it():
@@ -189,6 +220,16 @@ def test_without_validation_rows_the_last_weights_are_used():
     assert run.best is None and weights(run) == states[-1]
 
 
+@pytest.mark.parametrize("options", [{"patience": 0}, {"clip_grad": 0.0}, {"clip_grad": -1.0}])
+def test_options_that_would_do_harm(options):
+    ((name, value),) = options.items()
+    refuses(
+        f"fit: {name}={value!r} is too small; patience is 1 or more, clip_grad above 0; "
+        "leave it out to do without",
+        **options,
+    )
+
+
 def test_patience_without_validation_rows():
     refuses(
         "fit: patience judges by the validation loss, and there are no validation rows; "
@@ -249,6 +290,28 @@ def test_a_run_that_is_left_goes_on_itself():
     with pytest.raises(Stop):
         left.run(on_epoch=leave)
     assert left.run() == whole.history and weights(left) == weights(whole)
+
+
+def test_a_generator_that_others_use_too():
+    """The order of the rows is drawn where the epoch begins, whoever drew before."""
+
+    def start():
+        rng = np.random.default_rng(0)
+        model = nn.mlp(2, (6,), 3, rng=rng, dtype=np.float64)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        options = {"epochs": 4, "batch_size": 8, "loss": nn.CrossEntropy(), "optimizer": optimizer}
+        run = training.Trainer(model, TRAIN, VAL, rng=rng, **options)
+        rng.random()
+        return run
+
+    def leave():
+        raise Stop
+
+    left, second = start(), start()
+    with pytest.raises(Stop):
+        left.run(on_epoch=lambda epoch: left.rng.random(), on_step=leave)
+    second.load_state(*left.state())
+    np.testing.assert_array_equal(second.order, left.order)
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 8, 11])
