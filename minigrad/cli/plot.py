@@ -1,5 +1,6 @@
 """`minigrad plot`: what happened in a run, as a picture."""
 
+import itertools
 import os
 import sys
 
@@ -7,7 +8,6 @@ import click
 
 from .. import errors
 from .command import HELP, Command
-from .output import remark
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -33,13 +33,17 @@ def plot(runs, output, overwrite, only_ascii):
     import shutil  # as the others, not for --help
 
     from .. import plotting
+    from .output import remark
 
+    if overwrite and output is None:
+        raise click.UsageError("--overwrite needs the file; give it with --output")
+    if only_ascii and output is not None:
+        raise click.UsageError("--ascii and --output exclude each other; give one of them")
     save = None if output is None else _writer(output, overwrite)
     found = [plotting.read_run(folder) for folder in runs]
     planes, remarks = zip(*map(plotting.read_plane, found), strict=True)
-    for run, more in zip(found, remarks, strict=True):
-        for text in (*run.remarks, *more):
-            remark(text)
+    for text in itertools.chain.from_iterable(remarks):
+        remark(text)
     if save is not None:
         save(found, planes)
         click.echo(f"wrote {click.format_filename(output)}")

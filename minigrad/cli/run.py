@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from .. import __version__, training
+from ..data import BUILTIN
 from ..errors import ArgumentError, DataError, DivergedError, message, warn_once
 from ..training import runs
 from .command import INTERRUPTED
@@ -41,7 +42,7 @@ def run(
         report.start(setup.dataset, setup.parts, kept, own, setup.trainer.model)
         finish(setup, None, report)
         return
-    about = describe(source, setup, options, origins)
+    about = describe(source, setup, kept, origins)
     path = runs.create(options["out"], about["data"]["name"], options["overwrite"])
     every = options["checkpoint_every"]
     with runs.Recorder(path, setup.trainer, setup.classifier, about, every) as recorder:
@@ -63,7 +64,10 @@ def resume(path: str, epochs: int | None, *, as_json: bool, quiet: bool, verbose
         check_epochs(path, options, done, epochs)
         options["epochs"] = epochs
         about["options"]["epochs"], about["origins"]["epochs"] = epochs, "resume"
-    source = find_data(path, about)
+    source = runs.find_data(about)
+    if source is None:
+        remedy = "put it back where it was, then resume"
+        raise DataError(path, "the data of the run is gone", about["path"], remedy)
     setup = set_up(source, options)
     found = runs.fingerprint(setup.dataset)
     if found != about["data"]["sha256"]:
@@ -79,18 +83,6 @@ def resume(path: str, epochs: int | None, *, as_json: bool, quiet: bool, verbose
         recorder.go_on()
         report.start(setup.dataset, setup.parts, options, {}, setup.trainer.model)
         finish(setup, recorder, report)
-
-
-def find_data(path: str, about: dict) -> str:
-    """Return where the data of a run is: where it was, or as it was called, from here."""
-    source = about["data"]["source"]
-    if about["path"] is None or os.path.exists(about["path"]):
-        return about["path"] or source
-    if os.path.exists(source):
-        return source
-    raise DataError(
-        path, "the data of the run is gone", about["path"], "put it back where it was, then resume"
-    )
 
 
 def check_run_json(path: str, options: dict) -> None:
@@ -114,6 +106,7 @@ def check_run_json(path: str, options: dict) -> None:
 def describe(source: str, setup: Setup, options: dict, origins: dict) -> dict:
     """Return what a run folder tells of its data, options and versions."""
     dataset, sizes = setup.dataset, map(len, setup.parts)
+    in_a_file = source not in (*BUILTIN, "-") and os.path.exists(source)
     return {
         "data": {
             "source": source,
@@ -124,9 +117,9 @@ def describe(source: str, setup: Setup, options: dict, origins: dict) -> dict:
             "classes": list(dataset.class_names),
             "split": dict(zip(("training", "validation", "test"), sizes, strict=True)),
         },
-        "options": {k: v for k, v in options.items() if k not in SAVING},
-        "origins": {k: v for k, v in origins.items() if k in options and k not in SAVING},
-        "path": os.path.abspath(source) if os.path.exists(source) else None,
+        "options": options,
+        "origins": {name: origins[name] for name in options},
+        "path": os.path.abspath(source) if in_a_file else None,
         "versions": versions(),
     }
 

@@ -6,8 +6,7 @@ import numpy as np
 
 from .. import data as sets
 from .. import nn, optim, training
-
-READING = ("label", "delimiter", "header", "one_hot", "drop", "missing")
+from ..training.runs import READING
 
 
 class Setup(NamedTuple):
@@ -21,8 +20,8 @@ class Setup(NamedTuple):
 
 def set_up(source: str, options: dict) -> Setup:
     """Load, split and scale the data, and build the network and its Trainer."""
-    dtype, rng = np.dtype(options["dtype"]), np.random.default_rng(options["seed"])
-    dataset = sets.load(source, dtype=dtype, **{name: options[name] for name in READING})
+    rng = np.random.default_rng(options["seed"])
+    dataset = sets.load(source, **{name: options[name] for name in READING})
     parts = sets.split(dataset, test=options["test_fraction"], val=options["val_fraction"], rng=rng)
     scaling = sets.Scaling.fit(parts[0], options["scale"])
     train, val, test = (scaling.apply(part) for part in parts)

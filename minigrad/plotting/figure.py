@@ -110,8 +110,7 @@ def _draw_panel(axes: Axes, panel: Panel, run: Run, runs: list[Run]) -> None:
     for curve, colour, style in zip(panel.curves, LINES, ("-", "--"), strict=False):
         values = curve.of(run)
         if np.isfinite(values).any():
-            label = curve.note(run) or curve.label
-            axes.plot(epochs, values, style, color=colour, label=label, **looks)
+            axes.plot(epochs, values, style, color=colour, label=curve.label, **looks)
     if run.best_epoch is not None:
         label = f"best epoch, {run.best_epoch}"
         axes.axvline(run.best_epoch, color="grey", linewidth=0.8, zorder=0, label=label)

@@ -17,18 +17,8 @@ class Curve(NamedTuple):
     scale: float = 1.0
 
     def of(self, run: Run) -> np.ndarray:
-        """Return the numbers of a run (epochs,), NaN for those that are not finite."""
-        numbers = run.history[self.column]
-        return np.where(np.isfinite(numbers), self.scale * numbers, np.nan)
-
-    def note(self, run: Run) -> str:
-        """Return a line on the epochs that cannot be drawn; empty where there is nothing to say."""
-        numbers = run.history[self.column]
-        bad = np.flatnonzero(~np.isfinite(numbers))
-        if len(bad) == 0 or np.isnan(numbers).all():  # all of them: there are no validation rows
-            return ""
-        where = f"epoch {run.history['epoch'][bad[0]]:.0f}"
-        return f"{self.label}: not finite in {where if len(bad) == 1 else f'{len(bad)} epochs'}"
+        """Return the numbers of a run (epochs,), NaN where there are none."""
+        return self.scale * run.history[self.column]
 
 
 class Panel(NamedTuple):
@@ -39,9 +29,9 @@ class Panel(NamedTuple):
     may_be_log: bool = False
 
     def numbers(self, runs: list[Run]) -> np.ndarray:
-        """Return every finite number of the panel, of all runs, in one array."""
+        """Return every number of the panel, of all runs, in one array."""
         everything = np.concatenate([curve.of(run) for curve in self.curves for run in runs])
-        return everything[np.isfinite(everything)]
+        return everything[~np.isnan(everything)]
 
     def needs_log(self, runs: list[Run]) -> bool:
         """Return whether numbers lie so far apart that a linear axis would hide the small ones."""

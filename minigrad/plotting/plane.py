@@ -66,7 +66,7 @@ def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
         return _without_rows(run, classifier, error)
     points = np.where(np.isnan(points), classifier.scaling.fill, points)
     low, high = points.min(axis=0), points.max(axis=0)
-    margin = np.where(high > low, MARGIN * (high - low), 1.0)
+    margin = np.where(high > low, MARGIN * (high - low), np.maximum(MARGIN * np.abs(high), 1.0))
     return Plane(classifier, run.features, low - margin, high + margin, points, labels), ()
 
 

@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..data.text import printable
 from ..errors import DataError
-from ..training import Epoch
-
-READING = ("dtype", "label", "delimiter", "header", "one_hot", "drop", "missing")
+from ..training import Epoch, runs
 
 
 class Run(NamedTuple):
@@ -25,7 +24,6 @@ class Run(NamedTuple):
         source: the data set or file that the rows come from.
         sha256: of its content, as `training.runs.fingerprint` takes it.
         reading: how `data.load` read them, as keywords.
-        remarks: what was left out of the history, in one line each.
     """
 
     name: str
@@ -39,7 +37,6 @@ class Run(NamedTuple):
     source: str
     sha256: str
     reading: dict
-    remarks: tuple[str, ...]
 
     @property
     def epochs(self) -> int:
@@ -57,12 +54,10 @@ class Run(NamedTuple):
 def read_run(folder: str) -> Run:
     """Return the run in `folder`.
 
-    A last line of history.csv that was cut off is left out, and a remark says so.
-
     Raises DataError where it is no run folder, a file is damaged, or no epoch has ended yet.
     """
     facts = _facts(folder)
-    history, remarks = _history(os.path.join(folder, "history.csv"))
+    history = _history(os.path.join(folder, runs.HISTORY))
     try:
         results = facts.get("results") or {}
         classes = facts["data"]["classes"]
@@ -72,20 +67,19 @@ def read_run(folder: str) -> Run:
         return Run(
             name=os.path.normpath(folder),
             history=history,
-            classes=tuple(map(_printable, classes)),
-            features=tuple(map(_printable, facts["data"]["features"])),
+            classes=tuple(map(printable, classes)),
+            features=tuple(map(printable, facts["data"]["features"])),
             status=str(facts["status"]),
             best_epoch=_number(facts.get("best_epoch")),
             test_accuracy=_number(results.get("test_accuracy")),
             confusion=confusion,
-            source=facts.get("path") or facts["data"]["source"],
+            source=runs.find_data(facts) or facts["path"],
             sha256=facts["data"]["sha256"],
-            reading={name: _option(facts["options"][name]) for name in READING},
-            remarks=remarks,
+            reading={name: _option(facts["options"][name]) for name in runs.READING},
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(
-            os.path.join(folder, "run.json"),
+            os.path.join(folder, runs.RUN),
             "it does not describe a run",
             f"{type(error).__name__}: {error}",
             "train again, into another folder",
@@ -93,7 +87,7 @@ def read_run(folder: str) -> Run:
 
 
 def _facts(folder):
-    path = os.path.join(folder, "run.json")
+    path = os.path.join(folder, runs.RUN)
     try:
         with open(path, encoding="utf-8") as file:
             facts = json.load(file)
@@ -101,7 +95,7 @@ def _facts(folder):
         raise DataError(
             folder,
             "it is not a run folder",
-            "there is no run.json in it" if os.path.isdir(folder) else "there is no such folder",
+            f"there is no {runs.RUN} in it" if os.path.isdir(folder) else "there is no such folder",
             "give a folder that minigrad train wrote, such as runs/digits-1",
         ) from error
     except (ValueError, RecursionError) as error:
@@ -121,35 +115,33 @@ def _facts(folder):
 
 
 def _history(path):
-    """Return (the columns, the remarks)."""
+    """Return the columns."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            *lines, cut_off = file.read().split("\n")
+            lines = file.readlines()
     except FileNotFoundError:
-        lines, cut_off = [], ""
+        lines = []
     if len(lines) < 2:
         raise DataError(
             path, "there is nothing to plot yet", "no epoch has ended", "wait for the first epoch"
         )
     rows = []
     for number, line in enumerate(lines[1:], 2):
-        epoch, *fields = line.split(",")
+        text = line.removesuffix("\n")
+        epoch, *fields = text.split(",")
         try:
             rows.append([float(int(epoch)), *(float(field or "nan") for field in fields)])
-            wrong = len(rows[-1]) != len(Epoch._fields)
+            wrong = text == line or len(rows[-1]) != len(Epoch._fields) or np.isinf(rows[-1]).any()
         except (ValueError, OverflowError):
             wrong = True
         if wrong:
             raise DataError(
                 path,
                 f"line {number} is not an epoch",
-                f"{line[:60]!r}",
+                f"{text[:60]!r}",
                 f"the columns are {','.join(Epoch._fields)}; train again, into another folder",
             )
-    remarks = ()
-    if cut_off:
-        remarks = (f"{path}: line {len(lines) + 1} is cut off and left out",)
-    return dict(zip(Epoch._fields, np.array(rows).T, strict=True)), remarks
+    return dict(zip(Epoch._fields, np.array(rows).T, strict=True))
 
 
 def _option(value):
@@ -160,8 +152,3 @@ def _number(value):
     if value is not None and not isinstance(value, (int, float)):
         raise TypeError(f"{value!r} is not a number")
     return value
-
-
-def _printable(name):
-    """Return a name of the data without what would break a line or colour a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in name)

@@ -159,8 +159,7 @@ def _charts(run, runs, width, style):
             drawn(run.history["epoch"], values)
             if np.isfinite(values).any() and len(panel.curves) > 1:
                 legend.append(f"{sign} {curve.label}")
-        notes = [note for curve in panel.curves if (note := curve.note(run))]
-        yield ["  ".join([panel.title, *legend]), *canvas.framed("epoch"), *notes]
+        yield ["  ".join([panel.title, *legend]), *canvas.framed("epoch")]
 
 
 def _regions(plane, classes, width, style):
@@ -168,7 +167,7 @@ def _regions(plane, classes, width, style):
     width = min(width, WIDEST_PLANE)
     (left, low), (right, high) = plane.low, plane.high
     axes = Axis.between(left, right, 5), Axis.between(low, high, 5)
-    canvas = _Canvas(width, width // 3, *axes, style)
+    canvas = _Canvas(width, max(1, width // 3), *axes, style)
     for (row, column), label in np.ndenumerate(plane.regions(canvas.rows, canvas.columns)):
         canvas.signs[row, column] = REGIONS[label % len(REGIONS)]
     counts = np.zeros((canvas.rows, canvas.columns, len(classes)), dtype=int)

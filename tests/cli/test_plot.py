@@ -1,5 +1,6 @@
 """`minigrad plot`: what it prints and writes, and what it refuses."""
 
+import json
 import os
 import subprocess
 import sys
@@ -89,6 +90,27 @@ def test_regions_without_the_rows(cli, tmp_path):
     assert ended.err.startswith("run: decision regions without the rows: load: no built-in set ")
 
 
+def test_data_that_was_moved_together_with_its_run(cli, tmp_path, monkeypatch):
+    """As `resume`, `plot` finds it by the name that it was called by, from here."""
+    place = tmp_path / "before"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    (place / "points.csv").write_text("a,b,class\n" + "1,2,x\n2,1,y\n3,3,x\n4,5,y\n" * 8)
+    assert cli("train", "points.csv", "--epochs", 2, "--out", "run", "-q").code == 0
+    before = cli("plot", "run")
+    place.rename(tmp_path / "after")
+    monkeypatch.chdir(tmp_path / "after")
+    assert cli("plot", "run") == before and before.err == ""
+
+
+def test_a_built_in_set_beside_a_folder_of_its_name(cli, tmp_path):
+    (tmp_path / "moons").mkdir()
+    assert cli("train", "moons", "--epochs", 1, "--out", "run", "-q").code == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["path"] is None
+    assert cli("resume", "run", "--epochs", 2, "-q").code == 0
+    assert cli("plot", "run").err == ""
+
+
 def test_several_runs(cli):
     write_run("one")
     write_run("other", history(12))
@@ -96,14 +118,6 @@ def test_several_runs(cli):
     assert lines[0].split() == ["one", "other"]
     assert lines[1].split("  ")[0] == "finished, 30 epochs, best 12"
     assert lines[1].rstrip().endswith("finished, 12 epochs, best 12")
-
-
-def test_a_history_that_was_cut_off_is_drawn_as_far_as_it_goes(cli):
-    path = write_run("run") / "history.csv"
-    path.write_bytes(path.read_bytes()[:-4])
-    ended = cli("plot", "run")
-    assert ended.code == 0 and "finished, 29 epochs, best 12" in ended.out
-    assert ended.err == f"{os.path.join('run', 'history.csv')}: line 31 is cut off and left out\n"
 
 
 # ---- into a file -------------------------------------------------------------------------------
@@ -184,6 +198,19 @@ def test_without_matplotlib(cli, monkeypatch):
 def test_no_run_at_all(cli):
     code, out, err = cli("plot")
     assert (code, out) == (2, "") and "Missing argument 'RUN...'" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--overwrite"], "--overwrite needs the file; give it with --output"),
+        (["--ascii", "-o", "a.png"], "--ascii and --output exclude each other; give one of them"),
+    ],
+)
+def test_options_that_do_not_go_together(cli, options, message):
+    write_run("run")
+    code, out, err = cli("plot", "run", *options)
+    assert (code, out) == (2, "") and err.endswith(f"Error: {message}\n")
 
 
 def test_what_is_no_run_folder(cli):

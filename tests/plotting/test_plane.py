@@ -7,7 +7,7 @@ import pytest
 
 from minigrad import data, nn
 from minigrad.errors import DataError
-from minigrad.plotting import read_plane, read_run
+from minigrad.plotting import ASCII, draw, read_plane, read_run
 from minigrad.training import Classifier, runs
 from tests.plotting.folders import write_run
 
@@ -78,6 +78,14 @@ def test_a_feature_without_range(tmp_path, file):
     file.write_text("across,up,class\n0,2,low\n1,2,low\n4,2,high\n5,2,high\n")
     plane, _ = read_plane(read_run(two_feature_run(tmp_path / "run", str(file))))
     assert plane.low[1] == 1 and plane.high[1] == 3
+
+
+def test_a_large_feature_without_range(tmp_path, file):
+    file.write_text("across,up,class\n0,1e20,low\n1,1e20,low\n4,1e20,high\n5,1e20,high\n")
+    run = read_run(two_feature_run(tmp_path / "run", str(file)))
+    plane, _ = read_plane(run)
+    np.testing.assert_allclose([plane.low[1], plane.high[1]], [0.95e20, 1.05e20])
+    assert "1e+20 -" in draw([run], [plane], 60, ASCII)
 
 
 def test_the_folders_own_test_rows_are_drawn_too(tmp_path, monkeypatch):
