@@ -22,11 +22,11 @@ def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str 
             table = tomllib.load(file)
     except OSError as error:
         raise click.BadParameter(f"{path}: {error.strerror}; give a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # too long a number is a ValueError
         raise click.BadParameter(
             f"{path}: it is no TOML; {error}; write lines such as lr = 0.05"
         ) from error
-    known = {p.opts[0].lstrip("-").replace("-", "_"): p for p in ctx.command.params}
+    known = {max(p.opts, key=len).lstrip("-").replace("-", "_"): p for p in ctx.command.params}
     known = {name: p for name, p in known.items() if p.name not in HIDDEN}
     values = {}
     for key, value in table.items():
@@ -52,7 +52,11 @@ def _value(where: str, option: click.Parameter, value):
         return value
     if not all(isinstance(part, (str, int, float)) for part in parts):
         raise click.BadParameter(f"{where} is neither a number, a text, nor a list of them")
-    return [*map(str, parts)] if getattr(option, "multiple", False) else ",".join(map(str, parts))
+    try:
+        texts = [*map(str, parts)]
+    except ValueError as error:
+        raise click.BadParameter(f"{where} is too long a number") from error
+    return texts if getattr(option, "multiple", False) else ",".join(texts)
 
 
 config = click.option(

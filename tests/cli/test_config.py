@@ -154,3 +154,25 @@ def test_a_file_that_is_no_text(cli, folder):
     ended = cli(*TRAIN, "--config", "my.toml")
     assert ended.code == 2
     assert "Error: Invalid value for '--config': my.toml: it is no TOML; " in ended.err
+
+
+def test_options_with_a_short_name_too(cli, config):
+    text = 'data = "iris"\nhidden = [6]\nepochs = 2\nno-save = true\nquiet = true\n'
+    assert cli("train", "--config", config(text)) == cli(*TRAIN, "-q")
+    told = shown(cli("train", "--config", config("verbose = true"), "--show-config"))
+    assert "verbose" not in told  # it is of this start, not of the run
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("9" * 5000, "my.toml: it is no TOML; "),
+        ("[" * 3000, "my.toml: it is no TOML; "),
+        ("0x" + "9" * 5000, "my.toml: epochs is too long a number\n"),
+    ],
+    ids=["digits", "nested", "hexadecimal"],
+)
+def test_values_beyond_all_measure(cli, config, value, message):
+    ended = cli(*TRAIN, "--config", config(f"epochs = {value}"))
+    assert (ended.code, ended.out) == (2, "")
+    assert f"Error: Invalid value for '--config': {message}" in ended.err
