@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import click
 
 from .. import nn, training
+from ..data.text import printable
 from ..errors import DataError
-from ..training import Classifier, archive
+from ..training import Classifier, archive, runs
 from .output import event
 from .results import table
 
@@ -25,7 +26,7 @@ def inspect_path(path: str, as_json: bool) -> None:
     if not os.path.isdir(path):
         _inspect_file(path, as_json)
         return
-    best = os.path.join(path, "best.npz")
+    best = os.path.join(path, runs.BEST)
     if os.path.exists(best):  # from the end of the first epoch on
         _inspect_file(best, as_json, of_a_run=True)
     _inspect_run(path, as_json)
@@ -58,8 +59,8 @@ def _classifier(classifier: Classifier) -> str:
     schema, scaling = classifier.schema, classifier.scaling
     by = "by name" if schema.by_name else "by place"
     lines = [
-        f"classes: {', '.join(schema.class_names)}",
-        f"label: {schema.label or 'no column'}",
+        f"classes: {', '.join(map(printable, schema.class_names))}",
+        f"label: {printable(schema.label or 'no column')}",
         f"columns: {len(schema.columns)}, found {by}; delimiter {schema.delimiter!r}",
         f"missing values: {MISSING[schema.missing]}",
         f"scaling: {scaling.kind}, (x - shift) / scale",
@@ -69,24 +70,24 @@ def _classifier(classifier: Classifier) -> str:
     columns = {name: values for name, values in columns.items() if values is not None}
     rows = [("feature", *columns)]
     for i, name in enumerate(schema.feature_names):
-        rows.append((name, *(f"{values[i]:.6g}" for values in columns.values())))
+        rows.append((printable(name), *(f"{values[i]:.6g}" for values in columns.values())))
     layers = nn.summary(classifier.model.train(), (len(schema.feature_names),))
     return "\n".join([*lines, table(rows), "", layers])
 
 
 def _inspect_run(folder: str, as_json: bool) -> None:
     """Print run.json and the last line of history.csv."""
-    path = os.path.join(folder, "run.json")
+    path = os.path.join(folder, runs.RUN)
     try:
         with open(path, encoding="utf-8") as file:
             run = {**json.load(file)}
-        path = os.path.join(folder, "history.csv")
+        path = os.path.join(folder, runs.HISTORY)
         with open(path, encoding="utf-8", newline="") as file:
             epochs = list(csv.DictReader(file))
         last = {k: json.loads(v) if v else None for k, v in (epochs or [{}])[-1].items()}
     except (ValueError, TypeError, RecursionError, csv.Error) as error:
         facts = f"{type(error).__name__}: {error}"
-        raise DataError(path, "it is damaged", facts, "inspect best.npz alone") from error
+        raise DataError(path, "it is damaged", facts, f"inspect {runs.BEST} alone") from error
     except OSError as error:
         remedy = "give the folder of a run, or a model file"
         raise DataError(path, "it cannot be read", error.strerror, remedy) from error
@@ -99,7 +100,7 @@ def _inspect_run(folder: str, as_json: bool) -> None:
             name: f"{_text(value)} ({origins.get(name, 'unknown')})"
             for name, value in options.items()
         }
-    click.echo("\n".join(_tree({"run.json": run, "last line of history.csv": last})))
+    click.echo("\n".join(_tree({runs.RUN: run, f"last line of {runs.HISTORY}": last})))
 
 
 def _tree(value: dict, indent: str = "") -> Iterator[str]:
@@ -114,5 +115,5 @@ def _tree(value: dict, indent: str = "") -> Iterator[str]:
 
 def _text(value) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return "none" if value in (None, {}) else str(value)
+        return printable(", ".join(map(str, value))) or "none"
+    return "none" if value in (None, {}) else printable(str(value))

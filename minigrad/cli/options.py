@@ -89,9 +89,7 @@ def choose(data: str, options: dict) -> tuple[dict, dict]:
         data: the data set.
         options: what Click hands over: None where an option of `own` was not given.
     """
-    # Click hands the options over as they were typed; what is printed keeps to one order.
-    declared = [option.name for option in click.get_current_context().command.params]
-    given = {key: options[key] for key in declared if options.get(key) is not None}
+    given = {key: value for key, value in options.items() if value is not None}
     chosen_by_data = {k: v for k, v in _own_defaults(data).items() if k not in given}
     chosen = {**DEFAULTS, **chosen_by_data, **given}
     if isinstance(chosen["hidden"], str):

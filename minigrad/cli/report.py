@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 
 import click
 import numpy as np
-from tqdm import tqdm
 
 from .. import __version__, nn
 from ..data import Dataset
+from ..data.text import printable
 from ..training import Epoch, Evaluation, Trainer
 from .output import event, on_terminal, remark
 from .results import result_fields, result_tables
@@ -54,7 +54,7 @@ class Report:
                 parameters=sum(p.size for p in model.parameters()),
             )
             return
-        classes = ", ".join(dataset.class_names)
+        classes = ", ".join(map(printable, dataset.class_names))
         click.echo(
             f"{dataset.name}: {len(dataset)} rows, {len(dataset.feature_names)} features, "
             f"{len(dataset.class_names)} classes ({classes})"
@@ -77,15 +77,18 @@ class Report:
         epochs, done = trainer.epochs, len(trainer.history)
         bar = not self.quiet and on_terminal()
         started = time.perf_counter()
-        shown = contextlib.nullcontext()  # no bar, no tqdm: an interrupt cannot meet it half made
+        shown, aside = contextlib.nullcontext(), contextlib.nullcontext
         if bar:
+            from tqdm import tqdm  # no bar, no tqdm: an interrupt cannot meet it half made
+
+            aside = tqdm.external_write_mode
             shown = tqdm(total=epochs, initial=done, bar_format=BAR, dynamic_ncols=True)
         with shown as meter:
 
             def on_epoch(epoch: Epoch) -> None:
                 if self.as_json and not self.quiet:
-                    with tqdm.external_write_mode():  # not onto the bar's own line
-                        event(**{"event": "epoch", **epoch._asdict()})
+                    with aside():  # not onto the bar's own line
+                        event("epoch", **epoch._asdict())
                 line = f"epoch {epoch.epoch}/{epochs}  {_numbers(epoch)}"
                 if bar:
                     meter.set_postfix_str(_short(epoch), refresh=False)

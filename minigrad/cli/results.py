@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from ..data.text import printable
 from ..training import averages, classification_report
 
 
 def result_tables(names: tuple[str, ...], confusion: np.ndarray) -> str:
     """Return two tables: precision, recall, f1 and support by class, and the confusion matrix."""
+    names = tuple(map(printable, names))
     columns = classification_report(confusion)
     rows = list(zip(names, *columns.values(), strict=True))
     for kind, shares in averages(confusion).items():

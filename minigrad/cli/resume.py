@@ -25,7 +25,7 @@ def resume(run, epochs, as_json, quiet, verbose):
     position in the epoch, generator, best weights and history are all restored. It needs the same
     data, and the same versions of minigrad and NumPy.
     """
-    from .run import resume as go_on  # NumPy's random numbers and tqdm: not for --help
+    from .run import resume as go_on  # NumPy's random numbers: not for --help
 
     shared.check_verbosity(quiet, verbose)
     go_on(run, epochs, as_json=as_json, quiet=quiet, verbose=verbose)

@@ -7,8 +7,6 @@ from .command import HELP, Command
 from .config import config, origins, show, show_config
 from .options import Number, own
 
-NOT_OF_THE_RUN = ("data", "as_json", "quiet", "verbose", "config", "show_config")
-
 
 @click.command(cls=Command, context_settings={**HELP, "auto_envvar_prefix": "MINIGRAD_TRAIN"})
 @click.argument("data", default="digits")
@@ -163,6 +161,6 @@ def train(ctx, data, as_json, quiet, verbose, show_config, config, **options):
     if show_config:
         show(told, where)
         return
-    from .run import run  # NumPy's random numbers and tqdm: not for --help
+    from .run import run  # NumPy's random numbers: not for --help
 
     run(data, values, where, own_defaults, as_json=as_json, quiet=quiet, verbose=verbose)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -205,3 +206,17 @@ def test_no_such_file(cli, tmp_path):
         f"Error: {tmp_path}/m.npz: it cannot be read; No such file or directory; "
         "give the path of a file that minigrad wrote\n",
     )
+
+
+def test_names_cannot_break_a_line_or_colour_a_terminal(cli, tmp_path):
+    """Those of a data file, wherever they are printed; a program gets them as they are."""
+    red, broken = "\x1b[31mred", "a\nb"
+    rows = [f"{i},{i % 3},{red if i % 2 else 'x'}" for i in range(40)]
+    (tmp_path / "names.csv").write_text("\n".join([f'"{broken}",{red},kind', *rows, ""]))
+    train = ("train", "names.csv", "--header", "yes", "--epochs", 1, "--out", "run", "--overwrite")
+    for ended in (cli(*train), cli("evaluate", "run", "names.csv"), cli("inspect", "run")):
+        assert ended.code == 0 and "?[31mred" in ended.out
+        assert "\x1b" not in ended.out and not re.search("^b", ended.out, re.MULTILINE)
+    assert "a?b" in cli("inspect", "run").out
+    assert cli(*train, "--json").events[0]["classes"] == [red, "x"]
+    assert cli("inspect", "run", "--json").events[1]["run"]["data"]["features"] == [broken, red]
