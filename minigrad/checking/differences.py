@@ -129,9 +129,10 @@ class Probe:
         return float(self.noise[of].sum()) / h
 
     def still(self, index, h: float) -> np.ndarray:
-        """Return which y stay the same when x[index] moves by h to either side."""
+        """Return which y stay the same when x[index] moves by h to either side, or overflow."""
         value = float(self.x[index])
-        return self.at(index, value - h)[0] == self.at(index, value + h)[0]
+        change = self.at(index, value + h)[0] - self.at(index, value - h)[0]
+        return ~(abs(change) > 0) | np.isinf(change)
 
     def _slope(self, y_a: np.ndarray, y_b: np.ndarray, step: float) -> Estimate:
         """Return the slope; its rounding error is that of the elements of y that moved."""
