@@ -2,7 +2,6 @@
 
 import inspect
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -14,10 +13,7 @@ import minigrad as mg
 from minigrad import Function, Tensor, debug, debugging, nn
 from minigrad import functions as F
 from minigrad.errors import GraphError, NonFiniteError
-
-
-def exactly(text):
-    return rf"\A{re.escape(text)}\Z"
+from tests.messages import exactly
 
 
 def leaf(*data):

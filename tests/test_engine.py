@@ -24,10 +24,7 @@ from minigrad.errors import (
     ShapeError,
     UnsupportedError,
 )
-
-
-def exactly(text):
-    return rf"\A{re.escape(text)}\Z"
+from tests.messages import exactly
 
 
 def leaf(data, dtype=np.float64):

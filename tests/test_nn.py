@@ -1,7 +1,6 @@
 """Modules: finding parameters, names, modes, state, initialisation, text and PyTorch's weights."""
 
 import math
-import re
 
 import numpy as np
 import pytest
@@ -9,10 +8,7 @@ import pytest
 from minigrad import Tensor, gradcheck, nn, no_grad, optim
 from minigrad import functions as F
 from minigrad.errors import ArgumentError, MinigradWarning, ShapeError, UnsupportedError
-
-
-def exactly(text):
-    return rf"\A{re.escape(text)}\Z"
+from tests.messages import exactly
 
 
 def mlp(dtype=np.float32):

@@ -11,12 +11,9 @@ import minigrad
 from minigrad import Tensor, gradcheck, numpy_protocol
 from minigrad import functions as F
 from minigrad.errors import ArgumentError, ShapeError, UnsupportedError
+from tests.messages import exactly
 
 NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
-
-
-def exactly(text):
-    return rf"\A{re.escape(text)}\Z"
 
 
 def leaf(data, dtype=np.float64):

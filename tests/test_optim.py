@@ -11,6 +11,7 @@ from minigrad import Tensor, nn
 from minigrad import functions as F
 from minigrad.errors import ArgumentError, MinigradWarning
 from minigrad.optim import SGD
+from tests.messages import exactly
 
 OPTIONS = [
     {"momentum": m, "dampening": d, "weight_decay": w, "nesterov": n}
@@ -19,10 +20,6 @@ OPTIONS = [
 ]
 RNG = np.random.default_rng(0)
 X, T = RNG.standard_normal((20, 3)), RNG.integers(0, 2, 20)
-
-
-def exactly(text):
-    return rf"\A{re.escape(text)}\Z"
 
 
 def leaf(*data, dtype=np.float64):

@@ -12,10 +12,7 @@ import pytest
 from minigrad import Tensor, nn, no_grad
 from minigrad import functions as F
 from minigrad.errors import DTypeError, GraphError, GraphFreedError, ShapeError, UnsupportedError
-
-
-def exactly(text):
-    return rf"\A{re.escape(text)}\Z"
+from tests.messages import exactly
 
 
 def leaf(data, dtype=np.float64):
