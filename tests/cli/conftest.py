@@ -7,13 +7,16 @@ import pytest
 
 from minigrad.cli import main
 from tests.cli.models import classifier
-from tests.cli.program import ENVIRONMENT, ROOT, TRAIN_PY, Result
+from tests.cli.program import ENVIRONMENT, OURS, ROOT, TRAIN_PY, Result
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     """Run every test of the command line in an empty folder: `train` writes to runs/."""
     monkeypatch.chdir(tmp_path)
+    for name in OURS:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "80")
     return tmp_path
 
 

@@ -9,8 +9,10 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 TRAIN_PY = (sys.executable, str(ROOT / "train.py"))
 MODULE = (sys.executable, "-m", "minigrad")
-# A warning in the program is an error, as it is in the tests.
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+# A warning in the program is an error, as it is in the tests; options come from the tests alone.
+OURS = [name for name in os.environ if name.startswith("MINIGRAD_") or name == "COLUMNS"]
+OTHERS = {name: value for name, value in os.environ.items() if name not in OURS}
+ENVIRONMENT = {**OTHERS, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
 
 
 class Result(NamedTuple):

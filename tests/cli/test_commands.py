@@ -62,7 +62,7 @@ def test_version(cli):
     assert cli("--version") == (0, f"minigrad {minigrad.__version__}\n", "")
 
 
-def test_an_unknown_command_names_the_nearest(cli):
+def test_an_unknown_command_is_quoted(cli):
     code, out, err = cli("trian")
     assert (code, out) == (2, "")
     assert "'trian'" in err

@@ -61,6 +61,15 @@ def test_a_broken_pytorch_is_a_remark_and_no_column(whole_table):
     assert re.fullmatch(r"checked in \d+\.\d s", timing)
 
 
+def test_a_row_is_the_same_alone_and_in_the_whole_table(whole_table, program, no_torch):
+    names = ["exp", "softmax", "nn.Linear"]
+    out = program(*names, command=GRADCHECK, env=no_torch).out
+    rows, table = ([line.split() for line in text.splitlines()] for text in (out, whole_table[1]))
+    assert [row[0] for row in rows[1:4]] == names
+    assert all(row in table for row in rows[:4])
+
+
+@pytest.mark.slow
 def test_the_same_bytes_from_run_to_run(whole_table, no_torch):
     again = subprocess.run(GRADCHECK, env=no_torch, capture_output=True, encoding="utf-8")
     assert again.stdout == whole_table[1]

@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from minigrad import training
 from minigrad.training import archive
-from tests.cli.program import MODULE, ROOT
+from tests.cli.program import ENVIRONMENT, MODULE, ROOT
 
 IRIS = ("train", "iris", "--hidden", "6", "--epochs", "4")
 # A run of several seconds, so that a signal finds it at work.
@@ -223,10 +224,8 @@ def wait_for(path, process):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The folder of LONG, trained without a break."""
-    import subprocess
-
     path = tmp_path_factory.mktemp("whole") / "run"
-    subprocess.run([sys.executable, "-m", "minigrad", *LONG, "-q", "--out", path], check=True)
+    subprocess.run([*MODULE, *LONG, "-q", "--out", path], env=ENVIRONMENT, check=True)
     return path
 
 
@@ -319,19 +318,20 @@ def test_a_reader_that_leaves_loses_nothing(start, program, folder, whole):
     assert same(folder / "run", whole)
 
 
-def kill_and_resume(start, program, run, seconds):
+def kill_and_resume(start, program, run, seconds, command=LONG):
     """Kill a run with SIGKILL after some seconds, and let `resume` end it."""
-    process = start(*LONG, "--out", str(run), "-q", command=MODULE)
+    process = start(*command, "--out", str(run), "-q", command=MODULE)
     wait_for(run / "last.npz", process)
     time.sleep(seconds)
     process.kill()
     process.communicate()
+    assert process.returncode == -signal.SIGKILL  # else there is nothing left to resume
     (run / ".last.npz.1.tmp").write_bytes(b"PK")  # what a kill in the middle of a write leaves
     ended = program("resume", str(run), "-q", command=MODULE)
     assert ended.code == 0, ended.err
 
 
-@pytest.mark.parametrize("seconds", [0.0, 1.3])
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
 def test_a_killed_run_goes_on_to_the_same_bytes(start, program, folder, seconds, whole):
     kill_and_resume(start, program, folder / "run", seconds)
     assert same(folder / "run", whole)
@@ -339,11 +339,14 @@ def test_a_killed_run_goes_on_to_the_same_bytes(start, program, folder, seconds,
 
 
 @pytest.mark.slow
-def test_a_hundred_killed_runs(start, program, folder, whole, capsys):
+def test_a_hundred_killed_runs(start, program, folder, capsys):
+    longer = (*LONG, "--epochs", "500")  # three seconds: a kill finds it at work
+    whole = folder / "whole"
+    program(*longer, "--out", "whole", "-q", command=MODULE)
     rng, identical = np.random.default_rng(0), 0
     for i in range(100):
         run = folder / str(i)
-        kill_and_resume(start, program, run, rng.uniform(0, 3))
+        kill_and_resume(start, program, run, rng.uniform(0, 1.5), longer)
         identical += same(run, whole)
         shutil.rmtree(run)
     with capsys.disabled():

@@ -1,14 +1,9 @@
 """What the tests of files share."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from minigrad import data
-
-# Of a process that imports this minigrad, whatever folder it starts in.
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+from tests.cli.program import ENVIRONMENT as ENVIRONMENT
 
 
 def write(path, content):
