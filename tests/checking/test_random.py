@@ -135,7 +135,7 @@ def never_fails(composition):
     """Check the composition element by element and along directions."""
     for mode in ("full", "project"):
         report = gradcheck(composition, composition.arrays(), mode=mode, raises=False)
-        assert "FAIL" not in [r.verdict for r in report.results], f"{composition}\n{report}"
+        assert report, f"{composition}\n{report}"
 
 
 # ---- a planted mistake is found -----------------------------------------------------------------
@@ -312,10 +312,16 @@ def test_the_search_for_a_step_misses_no_mistake(composition, spoiled, mutant):
     assert judge(composition, spoiled, mutant) == "found"
 
 
-@given(compositions(), st.data())
-@QUICK
-def test_a_planted_mistake_is_found(composition, data):
-    judge_one(composition, data)
+def test_a_planted_mistake_is_found():
+    verdicts = collections.Counter()
+
+    @given(compositions(), st.data())
+    @QUICK
+    def check(composition, data):
+        verdicts[judge_one(composition, data)] += 1
+
+    check()
+    assert verdicts["found"] > 30
 
 
 def judge_one(composition, data):
@@ -350,5 +356,6 @@ def test_ten_thousand_planted_mistakes_are_found(capsys):
         verdicts[judge_one(composition, data)] += 1
 
     check()
+    assert verdicts["found"] > 5000
     with capsys.disabled():
         print(f"\n{sum(verdicts.values())} mutants: {dict(verdicts)}")
