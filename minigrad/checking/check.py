@@ -12,7 +12,7 @@ from ..nn import Module
 from .diagnosis import diagnose
 from .differences import EPS, STEP, WIDE, Estimate, Probe, unit
 from .report import Report, Result
-from .subject import RUNS, Narrowing, Subject
+from .subject import MANY_RUNS, RUNS, Narrowing, Subject
 
 FULL = 1000  # elements in all, up to which `auto` perturbs every one
 SMALL = 64  # elements of one input that are perturbed one by one in any case
@@ -22,7 +22,6 @@ RELATIVE_STEP = 5e-6  # of a projection; a larger one crosses kinks
 SMALLER = (1e-2, 1e-4)  # shares of it, where it disagrees
 NEAR = 0.1  # of the typical element: one nearer to 0 is moved by so much, to be noticed at all
 FLOOR = 1e-6  # of the norm of the terms: what a projection can tell apart
-MANY_RUNS = 5 * RUNS  # that measure rounding, before anything is called wrong
 SETTLED = 1e-9  # of the largest element: what smooth functions agree to
 FLOAT32 = (1e-3, 1e-4)  # of the element, of the largest element: what float32 rounding may do
 

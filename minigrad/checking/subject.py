@@ -14,6 +14,7 @@ from ..tensor import Tensor
 from .differences import EPS, Reach, Rounding
 
 RUNS = 4  # that measure rounding
+MANY_RUNS = 5 * RUNS  # before anything is called wrong
 DEEPEST = 5  # how far away from f a generator is looked for
 MOST = 10_000  # objects that are looked at for it
 
@@ -179,7 +180,7 @@ class Subject:
 
     def gradient_rounding(self, i: int, g: np.ndarray, u: np.ndarray, dtype) -> np.ndarray:
         """Return a bound on the rounding error of each element of g, the gradient of leaf i."""
-        return self._spread(lambda: self.gradients(u, dtype)[i], g, units=6)
+        return self._spread(lambda: self.gradients(u, dtype)[i], g, MANY_RUNS, units=6)
 
     def _spread(self, run: Callable, values, runs=RUNS, units=1.5, reached=()) -> np.ndarray:
         """Return how far each value moves when what goes into the operations is rounded anew."""
