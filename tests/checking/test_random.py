@@ -135,7 +135,9 @@ def never_fails(composition):
     """Check the composition element by element and along directions."""
     for mode in ("full", "project"):
         report = gradcheck(composition, composition.arrays(), mode=mode, raises=False)
-        assert report, f"{composition}\n{report}"
+        # At 1e17 a cosine is above 0, and its neighbours may not be: a power of it is NaN there.
+        good = {"PASS", "KINK", "NONFINITE"}
+        assert {r.verdict for r in report.results} <= good, f"{composition}\n{report}"
 
 
 # ---- a planted mistake is found -----------------------------------------------------------------
