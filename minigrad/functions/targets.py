@@ -73,7 +73,7 @@ def _wrong_indices(t, classes, ignore_index):
         remedy = "convert them with target.astype(int), or give rows of C probabilities"
         return DTypeError, "class indices have to be integers", remedy
     used = t if ignore_index is None else t[t != ignore_index]
-    if not used.size or (used.min() >= 0 and used.max() < classes):
+    if not used.size or used.astype(np.uintp).max() < classes:  # below 0 it wraps to a huge one
         return None
     bad = (t < 0) | (t >= classes)
     if ignore_index is not None:
