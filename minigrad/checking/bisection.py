@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..debugging import Watch, all_finite, non_finite, user_line, watched_by
-from ..errors import ArgumentError, message
+from ..errors import COMMANDS, ArgumentError, message
 from ..nn import Module
 from .check import gradcheck
 from .report import GOOD
@@ -85,8 +85,10 @@ class Bisection(NamedTuple):
             return "\n".join([f"bisect: none of {len(self.steps)} operations is wrong", *lines])
         step = self.steps[self.found]
         head = f"bisect: operation {self.found} of {len(self.steps)} is wrong: {step}"
-        places = f"made at {step.made_at}\nbackward at {step.backward_at}"
-        return "\n".join([head, *lines, places, step.why])
+        places = [f"made at {step.made_at}", f"backward at {step.backward_at}"]
+        if step.made_at.startswith(COMMANDS):  # `minigrad gradcheck FILE.py:OPERATION` made it
+            del places[0]
+        return "\n".join([head, *lines, *places, step.why])
 
     def to_dict(self) -> dict:
         """Return everything as dicts, lists, numbers and text."""

@@ -277,6 +277,8 @@ def test_bisect_of_a_function_of_ones_own(cli, ops):
     assert lines[0] == "bisect: operation 1 of 3 is wrong: Wrong"
     assert lines[5:7] == ["made at chain.py:4", f"backward at {ops / 'ops.py'}:23"]
     assert lines[-1] == "f: 0 of 1 cases pass"
+    of_one = cli("gradcheck", "ops.py:Wrong", "--shape", "4", "--bisect").out
+    assert "backward at " in of_one and "made at " not in of_one  # the command itself made it
     bisection, result = cli("gradcheck", "chain.py:f", "--shape=4", "--bisect", "--json").events
     assert (bisection["event"], bisection["case"], bisection["found"]) == ("bisection", 0, 1)
     assert result == {"event": "result", "ok": False, "cases": 1, "failed": 1}
