@@ -86,7 +86,7 @@ class Bisection(NamedTuple):
         step = self.steps[self.found]
         head = f"bisect: operation {self.found} of {len(self.steps)} is wrong: {step}"
         places = [f"made at {step.made_at}", f"backward at {step.backward_at}"]
-        if step.made_at.startswith(COMMANDS):  # `minigrad gradcheck FILE.py:OPERATION` made it
+        if step.made_at.startswith(COMMANDS):  # made by `minigrad gradcheck` itself
             del places[0]
         return "\n".join([head, *lines, *places, step.why])
 

@@ -1,6 +1,5 @@
 """`minigrad gradcheck`: the table, a user's file, a network, and every way to ask for nonsense."""
 
-import inspect
 import re
 import signal
 import subprocess
@@ -12,7 +11,6 @@ import pytest
 
 from minigrad.checking.mutants import Outcome
 from minigrad.checking.table import EXAMPLES
-from minigrad.cli import network
 from minigrad.functions.activations import ReLU
 from minigrad.functions.elementwise import Exp
 from minigrad.functions.linear import Linear
@@ -595,11 +593,8 @@ def test_bisect_names_the_layer(cli, monkeypatch):
     assert lines[0] == "bisect: operation 1 of 6 is wrong: ReLU in layer 1 ReLU"
     assert lines[1].split() == ["op", "layer", "shapes", "verdict"]
     assert [line.split()[-1] for line in lines[2:8]] == ["PASS", "FAIL", "-", "-", "-", "-"]
-    line = inspect.getsourcelines(network.check_network)[1]
-    path, _, at = lines[8].removeprefix("made at ").rpartition(":")
-    assert path == network.__file__ and line < int(at) < line + 30
-    assert lines[9].startswith(f"backward at {__file__}:")
-    assert lines[11].startswith("FAIL input 0: ")
+    assert lines[8].startswith(f"backward at {__file__}:")
+    assert lines[10].startswith("FAIL input 0: ")
 
 
 def test_bisect_of_a_right_network(cli):
