@@ -1,5 +1,6 @@
 """gradcheck: is a backward pass the derivative of its forward pass?"""
 
+import math
 import numbers
 from collections.abc import Callable
 from typing import NamedTuple
@@ -166,7 +167,7 @@ class _Check:
             why = f"{name}{at} is {x.data[tuple(at)]}: no difference can be taken there"
             return Result(name, "NONFINITE", size=x.size, diagnosis=why)
         if self.analytic[i] is None:
-            if self.probe(x.data).along(self._direction(x.data), RELATIVE_STEP).value:
+            if self.probe(x.data).along(self._direction(_sizes(x.data)), RELATIVE_STEP).value:
                 why = "the graph does not reach it, but the output depends on it"
                 return Result(name, "NO GRADIENT", size=x.size, diagnosis=why)
             return Result(name, "PASS", size=x.size)  # f does not depend on it
@@ -397,8 +398,9 @@ class _Check:
     def _projected(self, i: int) -> Result:
         """Judge leaf i by directional derivatives; look at elements only where they differ."""
         _, x = self.subject.leaves[i]
+        sizes = _sizes(x.data)
         for _ in range(DIRECTIONS):
-            v = self._direction(x.data)
+            v = self._direction(sizes)
             agrees, judged = self._agrees_along(i, v)
             for runs in (RUNS, MANY_RUNS):
                 if not agrees and self._measures(runs):
@@ -426,12 +428,12 @@ class _Check:
             judged = right[0][1]
         return judged
 
-    def _direction(self, x: np.ndarray) -> np.ndarray:
-        """Return a random step: each element by a share of itself, or of the others if near 0."""
-        typical = float(np.sqrt(np.mean(np.square(x)))) or 1.0
-        size = np.where(x == 0, min(typical, 1.0), np.maximum(np.abs(x), typical * NEAR))
-        share = self.rng.random(x.shape) - 0.5
-        return size * (share + np.copysign(0.5, share))  # ±½ to ±1 of it
+    def _direction(self, sizes: np.ndarray) -> np.ndarray:
+        """Return a random step, ±½ to ±1 of these sizes."""
+        share = self.rng.random(sizes.shape, dtype=np.float32)
+        share -= 0.5
+        share += np.copysign(0.5, share)  # in place, for x may be large
+        return sizes * share
 
     def _agrees_along(self, i: int, v: np.ndarray) -> tuple[bool, Result]:
         """Compare the derivative along v with the analytic gradient."""
@@ -465,6 +467,14 @@ class _Check:
             else:
                 return self.rng.permutation(support)[:SAMPLE]
         return support
+
+
+def _sizes(x: np.ndarray) -> np.ndarray:
+    """Return by how much to move each element: by itself, or like the others if it is near 0."""
+    typical = float(np.linalg.norm(x)) / math.sqrt(max(x.size, 1)) or 1.0
+    sizes = x.copy()
+    np.abs(sizes, out=sizes)
+    return np.maximum(sizes, typical * NEAR, out=sizes)
 
 
 def _arrays(estimates: list[Estimate]) -> Estimate:

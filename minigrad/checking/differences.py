@@ -86,6 +86,7 @@ class Probe:
     def __init__(self, evaluate: Callable[[], np.ndarray], x, u: np.ndarray, noise: np.ndarray):
         self.evaluate, self.x, self.u = evaluate, x, u
         self.noise = abs(u) * noise
+        self.all_noise = float(self.noise.sum())
 
     def at(self, index, value: float) -> tuple[np.ndarray, float]:
         """Return y with x[index] = value, and the value as it was stored."""
@@ -139,9 +140,10 @@ class Probe:
         if step == 0:  # h is lost in the rounding of x: no estimate, which agrees with nothing
             return Estimate(float("nan"), 0.0)
         change = y_b - y_a
-        # where none moved they may all have, by less than y can show
-        noise = np.vdot(self.noise, change != 0) or self.rounding(1.0)
-        return Estimate(float(np.vdot(self.u, change)) / step, 2 * float(noise) / step)
+        noise = self.all_noise  # where none moved they may all have, by less than y can show
+        if 0 < np.count_nonzero(change) < change.size:
+            noise = float(np.vdot(self.noise, change != 0)) or noise
+        return Estimate(float(np.vdot(self.u, change)) / step, 2 * noise / step)
 
     def richardson(self, index, scale: float) -> Estimate:
         """Return the derivative extrapolated from three central differences to a step of 0.
