@@ -115,15 +115,15 @@ class Probe:
 
     def along(self, v: np.ndarray, h: float) -> Estimate:
         """Return the slope of L along v, by a central difference with the step h."""
-        before, step = self.x.copy(), h * v
+        before, values = self.x.copy(), []
         try:
-            np.add(before, step, out=self.x)
-            above = self.evaluate()
-            np.subtract(before, step, out=self.x)
-            below = self.evaluate()
+            for step in (-h, h):
+                np.multiply(v, step, out=self.x)
+                self.x += before
+                values.append(self.evaluate())
         finally:
             self.x[...] = before
-        return self._slope(below, above, 2 * h)
+        return self._slope(*values, 2 * h)
 
     def rounding(self, h: float, of=...) -> float:
         """Return the rounding error of a central difference with the step h, of some of the y."""
