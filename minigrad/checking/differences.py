@@ -157,13 +157,14 @@ class Probe:
         value = (16 * r2 - r1) / 15
         return Estimate(value, abs(r2 - r1) + 2 * d3.error)
 
-    def search(self, index, noise: np.ndarray) -> Estimate:
+    def search(self, index, y: np.ndarray, noise: np.ndarray) -> Estimate:
         """Return the central difference with the step that suits f best, found by trying many.
 
         The error is infinite where f varies faster than floats can tell apart.
 
         Args:
             index: of the element.
+            y: the value of f here.
             noise: the rounding error of each element of y, from what this element reaches alone:
                 the rest rounds the same way at each step.
         """
@@ -180,27 +181,25 @@ class Probe:
             np.maximum(most, abs(y_b - y_a), where=np.isfinite(y_b - y_a), out=most)
         if not changes:
             return Estimate(float("nan"), np.inf)
-        if self._is_blurred(index, noise, most):
+        if self._is_blurred(index, y, noise, most):
             return Estimate(float(changes[0].sum() / spans[0][0]), np.inf)
         noise = _parts(np.where((most > 0) | ~most.any(), abs(self.u) * noise, 0))
         noise = np.maximum(noise, _resolution(changes, int((steps <= CLOSE * abs(value)).sum())))
         return _best(np.array(changes), np.array(spans), noise)
 
-    def _is_blurred(self, index, noise: np.ndarray, most: np.ndarray) -> bool:
+    def _is_blurred(self, index, y: np.ndarray, noise: np.ndarray, most: np.ndarray) -> bool:
         """Return whether the rounding of some y is far beyond ε |y|, and hides how f varies.
 
         Args:
-            index: of the element.
-            noise: the rounding error of each element of y.
+            index, y, noise: as in `search`.
             most: by how much each one changed over all steps. Where it never did, f is flat, or x
                 is lost in what it is added to: then a far larger x is not.
         """
-        y, value = self.evaluate(), float(self.x[index])
         rough = noise > EPS * np.maximum(1000 * abs(y), 1)
         if not rough.any():
             return False
         try:
-            far, _ = self.at(index, max(abs(value), 1) / EPS)
+            far, _ = self.at(index, max(abs(float(self.x[index])), 1) / EPS)
         except (ValueError, ArithmeticError):  # f may refuse it
             return True
         return bool((rough & np.where(most > 0, noise > most / 20, far != y)).any())

@@ -544,6 +544,16 @@ def test_a_run_that_diverges_keeps_its_last_checkpoint(cli, folder, every):
     assert training.load(folder / "bad").training["epoch"] == told["best_epoch"]
 
 
+def test_after_a_divergence_the_files_are_of_one_checkpoint(cli, folder):
+    """Every 95 steps: epochs of 40 steps ended after the last one that was taken."""
+    options = ("--lr", "1.5", "--epochs", "60", "--checkpoint-every", "95", "--out", "bad", "-q")
+    assert cli("train", "digits", *options).code == 4
+    header, _ = archive.read(folder / "bad" / "last.npz")
+    epochs = len(header["state"]["history"])
+    assert header["state"]["steps"] % 95 == 0 and epochs < run_json(folder / "bad")["epochs"]
+    assert len((folder / "bad/history.csv").read_text().splitlines()) == 1 + epochs
+
+
 # ---- two at once
 
 
