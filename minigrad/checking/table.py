@@ -4,7 +4,6 @@ A row says how its gradients do against finite differences and, where PyTorch is
 its values and gradients are from PyTorch's.
 """
 
-import difflib
 import warnings
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..errors import ArgumentError, MinigradError
 from ..tensor import Tensor
+from ..text import did_you_mean
 from .cases import CASES, Case
 from .check import gradcheck
 from .report import GOOD, Report, Result
@@ -97,14 +97,12 @@ def find(names: Iterable[str]) -> list[str]:
     for name in names:
         known = name if name in EXAMPLES else f"nn.{name}"
         if known not in EXAMPLES:
-            nearest = difflib.get_close_matches(name, EXAMPLES)
+            remedy = "`minigrad gradcheck` without a name lists them all"
             raise ArgumentError(
                 "gradcheck",
                 f"no function or module is called {name!r}",
                 f"there are {len(EXAMPLES)} in the table of cases",
-                f"did you mean {' or '.join(map(repr, nearest))}?"
-                if nearest
-                else "`minigrad gradcheck` without a name lists them all",
+                did_you_mean(name, EXAMPLES, remedy, most=3),
             )
         found.append(known)
     return list(dict.fromkeys(found or EXAMPLES))

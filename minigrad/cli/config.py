@@ -7,6 +7,8 @@ That order is Click's own, and so is the bookkeeping.
 import click
 from click.core import ParameterSource
 
+from ..text import did_you_mean
+
 HIDDEN = ("config", "show_config")
 
 
@@ -14,8 +16,7 @@ def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str 
     """Make the values of a TOML file the defaults of this command's options."""
     if path is None:
         return None
-    import difflib  # these two not for --help
-    import tomllib
+    import tomllib  # not for --help
 
     try:
         with open(path, "rb") as file:
@@ -32,8 +33,7 @@ def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str 
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1)
-            remedy = f"did you mean {nearest[0]}?" if nearest else "see --help"
+            remedy = did_you_mean(name, known, "see --help")
             raise click.BadParameter(f"{path}: there is no option {key!r}; {remedy}")
         option = known[name]
         if option.name in values:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import click
 
 from .. import nn, training
-from ..data.text import printable
 from ..errors import DataError
+from ..text import printable
 from ..training import Classifier, archive, runs
 from .output import event
 from .results import table

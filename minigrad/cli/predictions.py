@@ -9,8 +9,8 @@ import click
 import numpy as np
 
 from .. import data as sets
-from ..data.text import shown
 from ..errors import DataError
+from ..text import shown
 from ..training import Classifier
 from ..training.archive import atomic_write
 from .output import event, json_line, remark

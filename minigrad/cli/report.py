@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import __version__, nn
 from ..data import Dataset
-from ..data.text import printable
+from ..text import printable
 from ..training import Epoch, Evaluation, Trainer
 from .output import event, on_terminal, remark
 from .results import result_fields, result_tables

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..data.text import printable
+from ..text import printable
 from ..training import averages, classification_report
 
 

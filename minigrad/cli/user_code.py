@@ -1,7 +1,6 @@
 """`minigrad gradcheck FILE.py:NAME`: run a user's file, and check what it defines."""
 
 import contextlib
-import difflib
 import linecache
 import os
 import sys
@@ -15,6 +14,7 @@ import numpy as np
 from .. import Function, Tensor, nn
 from ..checking import bisect, gradcheck
 from ..errors import ArgumentError, DataError
+from ..text import did_you_mean
 from .output import event, remark
 
 MODULE = "_minigrad_user_code"  # in sys.modules, where no import can mean it
@@ -131,12 +131,11 @@ def _run(path: str) -> types.ModuleType:
 def _no_such_name(path: str, owner: str, name: str, found) -> DataError:
     held = getattr(found, "__dict__", {})
     names = [n for n, value in held.items() if callable(value) and not n.startswith("_")]
-    nearest = difflib.get_close_matches(name, names, n=1)
     return DataError(
         path,
         f"{owner} defines no {name!r}",
         f"there are {', '.join(names)}" if names else "there is nothing to call",
-        f"did you mean {nearest[0]!r}?" if nearest else "give a name of the file",
+        did_you_mean(name, names, "give a name of the file"),
     )
 
 

@@ -13,12 +13,13 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from ..errors import DataError
+from ..text import listed, shown
 from .cells import Codes
 from .dataset import Dataset
 from .findings import Problems
 from .labels import check_classes, classes_of
 from .schema import Column, Schema
-from .text import listed, opened, shown
+from .text import opened
 
 ROWS_AT_ONCE = 4096
 MAPPED_FROM = 1 << 26  # bytes; what is smaller is read into memory

@@ -1,11 +1,11 @@
 """A delimited text as a Dataset: which column is the label, and what becomes of the others."""
 
-import difflib
 from collections.abc import Iterator
 
 import numpy as np
 
 from ..errors import ArgumentError, DataError
+from ..text import did_you_mean, listed, shown
 from .cells import Codes
 from .dataset import Dataset
 from .dialect import DELIMITERS, find_header
@@ -13,7 +13,6 @@ from .findings import DECIMAL_COMMA, Problems
 from .labels import check_classes, classes_of
 from .schema import Column, Schema
 from .table import Cells, Table, with_one_hot
-from .text import listed, shown
 
 MOST_VALUES = 1000  # of a one-hot column; more are names or numbers, not categories
 
@@ -140,12 +139,11 @@ def _position(names, column, option):
         index = len(names)
     if -len(names) <= index < len(names):
         return index % len(names)
-    nearest = difflib.get_close_matches(str(column), names, n=1)
     raise ArgumentError(
         "load",
         f"{option} names no column: {column!r}",
         f"columns {listed(names)}, or 0 to {len(names) - 1}",
-        f"did you mean {nearest[0]!r}?" if nearest else "choose one of these",
+        did_you_mean(str(column), names, "choose one of these"),
     )
 
 

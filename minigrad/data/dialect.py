@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from itertools import chain
 
 from ..errors import ArgumentError, DataError
+from ..text import shown
 from .cells import is_missing, is_number, whole
 from .findings import DECIMAL_COMMA
-from .text import shown
 
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 SAMPLE_LINES, SAMPLE_CHARACTERS = 100, 1 << 20

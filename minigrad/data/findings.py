@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from ..errors import DataError, DTypeError
-from .text import shown
+from ..text import shown
 
 SHOWN = 5
 MOST_TEXTS = 1000  # that are told from each other, where only different ones count

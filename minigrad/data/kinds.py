@@ -3,9 +3,10 @@
 import os
 
 from ..errors import DataError
+from ..text import listed
 from .arrays import Arrays, read_npy_folder, read_npz
 from .idx import is_idx_folder, read_idx_folder
-from .text import listed, opened, unreadable
+from .text import opened, unreadable
 
 SINGLE_FILES = {
     b"\x93NUM": ("is a single NumPy array", "put x.npy and y.npy into one folder and give that"),

@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..errors import DataError
+from ..text import listed, shown
 from .cells import is_number, parse, whole
-from .text import listed, shown
 
 
 def classes_of(texts: list[str], where: str) -> tuple[tuple[str, ...], np.ndarray]:

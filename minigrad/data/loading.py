@@ -1,12 +1,12 @@
 """`load`: a built-in set by its name, or a file or folder by its path."""
 
-import difflib
 import os
 from dataclasses import replace
 
 import numpy as np
 
 from ..errors import ArgumentError, DataError
+from ..text import did_you_mean
 from .arrays import to_dataset
 from .builtin import BUILTIN, load_builtin
 from .dataset import Dataset
@@ -103,12 +103,11 @@ def _refuse(kind, options, header):
 
 
 def _not_found(where):
-    nearest = difflib.get_close_matches(where, BUILTIN, n=1)
     return DataError(
         "load",
         f"no built-in set and no file is called {where!r}",
         f"built in are {', '.join(BUILTIN)}",
-        f"did you mean {nearest[0]!r}?" if nearest else "choose one, or check the path",
+        did_you_mean(where, BUILTIN, "choose one, or check the path"),
     )
 
 

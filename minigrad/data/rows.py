@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError
+from ..text import listed, shown
 from .arrays import array_blocks
 from .builtin import BUILTIN, load_builtin
 from .cells import Codes, is_missing, is_number
@@ -16,7 +17,7 @@ from .findings import Problems, check_dtype
 from .kinds import read_arrays
 from .schema import Schema
 from .table import Cells, Table, with_one_hot
-from .text import listed, name_of, open_text, shown
+from .text import name_of, open_text
 
 
 class Block(NamedTuple):

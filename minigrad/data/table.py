@@ -8,11 +8,11 @@ from itertools import compress
 import numpy as np
 
 from ..errors import DataError
+from ..text import shown
 from .cells import Codes, is_missing, parse_rows
 from .dialect import find_delimiter, is_blank, rows_of, take_sample
 from .findings import Problems
 from .schema import Column
-from .text import shown
 
 CELLS_IN_BLOCK = 16384
 

@@ -3,12 +3,10 @@
 import contextlib
 import gzip
 import io
-import json
 import os
 import sys
 import zlib
-from collections.abc import Collection, Iterator
-from itertools import islice
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from ..errors import DataError
@@ -58,23 +56,6 @@ def open_text(source: str | os.PathLike) -> Iterator[str]:
 def name_of(source: str | os.PathLike) -> str:
     """Return what messages call a source: its path as it was given."""
     return "standard input" if source == "-" else os.fspath(source)
-
-
-def shown(text: str, longest: int = 40) -> str:
-    """Return a text from a file in double quotes, short and without a control character."""
-    quoted = json.dumps(text[:longest], ensure_ascii=not text[:longest].isprintable())
-    return quoted if len(text) <= longest else quoted[:-1] + '…"'
-
-
-def printable(name: str) -> str:
-    """Return a name from a file without what would break a line or colour a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in name)
-
-
-def listed(texts: Collection[str], most: int = 20) -> str:
-    """Return the texts in double quotes with commas between them; of very many the first ones."""
-    listing = ", ".join(shown(text) for text in islice(texts, most))
-    return listing if len(texts) <= most else f"{listing} and {len(texts) - most} more"
 
 
 @contextlib.contextmanager

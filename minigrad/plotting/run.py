@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.text import printable
 from ..errors import DataError
+from ..text import printable
 from ..training import Epoch, runs
 
 

@@ -85,7 +85,7 @@ def test_the_environment_counts_for_train_py_too(program, monkeypatch):
     ("text", "message"),
     [
         ("learning_rate = 1", "my.toml: there is no option 'learning_rate'; see --help"),
-        ("batchsize = 1", "my.toml: there is no option 'batchsize'; did you mean batch_size?"),
+        ("batchsize = 1", "my.toml: there is no option 'batchsize'; did you mean 'batch_size'?"),
         ("config = 'x'", "my.toml: there is no option 'config'; see --help"),
         ("[train]\nlr = 1", "my.toml: there is no option 'train'; see --help"),
         ("lr = {a = 1}", "my.toml: lr is neither a number, a text, nor a list of them"),
@@ -95,7 +95,7 @@ def test_the_environment_counts_for_train_py_too(program, monkeypatch):
             "batch-size = 3\nbatch_size = 4",
             "my.toml: batch_size stands in it twice, with - and with _",
         ),
-        ("jsn = true", "my.toml: there is no option 'jsn'; did you mean json?"),
+        ("jsn = true", "my.toml: there is no option 'jsn'; did you mean 'json'?"),
         (
             "lr 1",
             "my.toml: it is no TOML; Expected '=' after a key in a key/value pair (at line 1, "

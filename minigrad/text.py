@@ -1,0 +1,43 @@
+"""Text for messages and terminals: names made printable, lists, suggestions, aligned columns."""
+
+import difflib
+import json
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+
+
+def shown(text: str, longest: int = 40) -> str:
+    """Return a text from a file in double quotes, short and without a control character."""
+    quoted = json.dumps(text[:longest], ensure_ascii=not text[:longest].isprintable())
+    return quoted if len(text) <= longest else quoted[:-1] + '…"'
+
+
+def printable(name: str) -> str:
+    """Return a name from a file without what would break a line or colour a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in name)
+
+
+def listed(texts: Collection[str], most: int = 20) -> str:
+    """Return the texts in double quotes, separated by commas; of more than `most`, the first."""
+    listing = ", ".join(shown(text) for text in islice(texts, most))
+    return listing if len(texts) <= most else f"{listing} and {len(texts) - most} more"
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str, most: int = 1) -> str:
+    """Return "did you mean 'iris'?" for the known names closest to `name`, or `otherwise`."""
+    closest = difflib.get_close_matches(name, known, n=most)
+    return f"did you mean {' or '.join(map(repr, closest))}?" if closest else otherwise
+
+
+def table(rows: Sequence[Sequence[str]], align: str = "<>", gap: str = "  ") -> str:
+    """Return rows of texts as lines of aligned columns.
+
+    Args:
+        rows: one text for each column; a header is a row like the others.
+        align: "<" (left) or ">" (right) for each column; the last one holds for all that follow.
+        gap: what separates two columns.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    align += align[-1] * (len(widths) - len(align))
+    cells = [f"{{:{side}{width}}}" for side, width in zip(align, widths, strict=False)]
+    return "\n".join(gap.join(cells).format(*row).rstrip() for row in rows)
