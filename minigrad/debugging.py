@@ -58,7 +58,7 @@ class Checks(Watch):
                 f"self.{', self.'.join(changed)}, made at {node._made_at}",
                 "make a new array instead of writing: x = x + 1, not x += 1",
             )
-        from_finite = all_finite([gy, *dict(_saved(node)).values()])
+        from_finite = all_finite([gy, *dict(saved_arrays(node)).values()])
         gradients = node.backward(gy)
         for g in gradients if isinstance(gradients, tuple) else (gradients,):
             if g is not None and from_finite and not all_finite([g]):
@@ -112,7 +112,7 @@ def all_finite(values) -> bool:
     return all(a.dtype.kind != "f" or np.isfinite(a).all() for a in arrays)
 
 
-def _saved(node) -> Iterator[tuple[str, np.ndarray]]:
+def saved_arrays(node) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the name and the value of each array that `forward` saved on the node."""
     for name, value in vars(node).items():
         if isinstance(value, np.ndarray):
@@ -124,7 +124,7 @@ def _saved(node) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _checksums(node) -> dict[str, int]:
-    return {name: zlib.crc32(a.tobytes()) for name, a in _saved(node)}
+    return {name: zlib.crc32(a.tobytes()) for name, a in saved_arrays(node)}
 
 
 def non_finite(where: str, a: np.ndarray, made_at: str) -> str:

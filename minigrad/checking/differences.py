@@ -1,9 +1,24 @@
-"""Numeric derivatives, each with a bound on its own error.
+"""The idea of gradcheck: central differences, projections, and the verdict on an element.
 
-L = Σ u y is what a backward pass with the upstream gradient u differentiates. A central
-difference (L(x + h) − L(x − h)) / 2h is wrong by truncation, about h² L‴ / 6, and by rounding,
-about ε |L| / h. How much f really rounds is measured: the intermediate results of f may be far
-larger than L, and cancel.
+y = f(x) is weighted by a random upstream gradient u, and L = Σ u y is what a backward pass with
+this u differentiates. The same derivative comes from forward passes alone. Move one element of x
+by a small step h to either side: the slopes on its left and on its right are
+
+    (L(x) − L(x − h)) / h        (L(x + h) − L(x)) / h
+
+and their mean is the central difference (L(x + h) − L(x − h)) / 2h. On a smooth f it is wrong
+
+    by truncation, about h² L‴ / 6, for f is no parabola, and
+    by rounding, about ε |L| / h, for L is a float, and the difference of two.
+
+The sum is smallest near h = ∛ε = 6e-6, where both are about ε^⅔ = 4e-11 of what they are measured
+by. So nearly every element of a right gradient agrees to 1e-6 of itself, and has passed; a wrong
+one is off by far more. A large array is checked as a whole instead: all of its elements move at
+once, along a random direction v, and Σ v ∂L/∂x has to be the slope. One direction is enough: a
+wrong gradient whose error is at right angles to a random v has probability 0.
+
+What does not settle at once goes to harder.py, which returns slopes with a bound on their error.
+`verdict` then decides, and never says PASS where the error could hide a wrong gradient.
 """
 
 from collections.abc import Callable
@@ -11,238 +26,128 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..debugging import Watch
+STEP = 6e-6  # the cube root of ε
+RTOL = 1e-6
+VISIBLE = 1e-4  # of the largest gradient of the input: a larger error could hide too much
+NEGLIGIBLE = 1e-8  # of the largest gradient that flows: half of the digits of a float
+ROUNDED = 1e-12  # of the largest gradient: what some thousand roundings of ε add up to
+DENORMAL = 1e-150  # nearer to 0, x² underflows: such an x is stepped like 0
 
-EPS = np.finfo(np.float64).eps
-STEP = 6e-6  # where the two errors of a central difference balance: the cube root of ε
-WIDE = 1e-4  # for Richardson extrapolation, which removes the h² and h⁴ terms
-TRIED = 40  # steps, where nothing else settles it
-CLOSE = 1e-2  # of x: steps within which no kink lies, as a rule
-PARTS = 1000  # elements of y that are looked at one by one then
+Where = tuple | np.ndarray  # the index of one element, or a direction for the whole array
 
 
-class Estimate(NamedTuple):
-    """A numeric derivative and a bound on its error."""
+class Slope(NamedTuple):
+    """A derivative of L taken from differences, and a bound on its error."""
 
     value: float
     error: float
 
 
-class Reach(Watch):
-    """A watch that notes which elements of what flows into each operation are NaN.
+class Sides(NamedTuple):
+    """The slopes of L to the left and to the right of x."""
 
-    NaN goes wherever an element's value goes: to put it in place of one shows what that reaches.
-    """
+    left: float
+    right: float
 
-    def __init__(self):
-        self.seen: list[list[np.ndarray]] = []
-
-    def before_forward(self, node, arrays, options):
-        """Note the elements that are NaN, and return the arrays."""
-        self.seen.append([np.isnan(a) for a in arrays])
-        return arrays
-
-
-class Rounding(Watch):
-    """A watch that moves what flows into each operation by some units of ε, up or down.
-
-    By how much f moves then is how far its rounding may put it off.
-
-    Args:
-        seed: of the directions and shares.
-        units: the most by which a number is moved, in ε.
-        reached: for each operation the elements of its inputs to move; all, where there is none.
-    """
-
-    def __init__(self, seed: int, units: float, reached: list[list[np.ndarray]] = ()):
-        self.rng, self.units, self.reached = np.random.default_rng(seed), units, iter(reached)
-
-    def before_forward(self, node, arrays, options):
-        """Return the arrays, those moved that depend on what is checked; an exponent stays 3."""
-        reached = next(self.reached, [])
-        if [r.shape for r in reached] != [a.shape for a in arrays]:  # f took another way for NaN
-            reached = [True] * len(arrays)
-        return [
-            self._moved(a, r) if n else a
-            for a, n, r in zip(arrays, node.needs, reached, strict=True)
-        ]
-
-    def _moved(self, a: np.ndarray, reached) -> np.ndarray:
-        share = 2 * self.rng.random(a.shape, dtype=np.float32) - 1
-        share *= self.units * np.finfo(a.dtype).eps
-        return np.asarray(a + np.where(reached, a * share, 0), dtype=a.dtype)
+    @property
+    def mean(self) -> float:
+        """The central difference."""
+        return (self.left + self.right) / 2
 
 
 class Probe:
-    """Evaluates L at points along one direction of one array, and puts the array back.
+    """The slopes of L along one array, which is moved in place and put back.
 
     Args:
-        evaluate: returns y.
-        x: the array that is perturbed, in place.
-        u: the upstream gradient, of y's shape.
-        noise: the rounding error of each element of y.
+        evaluate: returns y, a vector.
+        x: the array.
+        u: the upstream gradient, of y's length.
+        y: the value of f where x stands.
     """
 
-    def __init__(self, evaluate: Callable[[], np.ndarray], x, u: np.ndarray, noise: np.ndarray):
-        self.evaluate, self.x, self.u = evaluate, x, u
-        self.noise = abs(u) * noise
-        self.all_noise = float(self.noise.sum())
+    def __init__(self, evaluate: Callable[[], np.ndarray], x: np.ndarray, u, y):
+        self.evaluate, self.x, self.u, self.y = evaluate, x, u, y
 
-    def at(self, index, value: float) -> tuple[np.ndarray, float]:
-        """Return y with x[index] = value, and the value as it was stored."""
-        before = self.x[index]
-        self.x[index] = value
+    def at(self, where: Where, t: float) -> tuple[np.ndarray, float]:
+        """Return y with x moved by t along `where`, and by how much it really moved."""
+        place = where if isinstance(where, tuple) else ...
+        before = np.array(self.x[place])
+        self.x[place] = before + t if place is where else before + t * where
         try:
-            return self.evaluate(), float(self.x[index])
+            return self.evaluate(), float(self.x[place] - before) if place is where else t
         finally:
-            self.x[index] = before
+            self.x[place] = before
 
-    def difference(self, index, a: float, b: float) -> Estimate:
-        """Return the slope of L between x[index] = a and b, and its rounding error."""
-        (y_a, a), (y_b, b) = self.at(index, a), self.at(index, b)
-        return self._slope(y_a, y_b, b - a)
-
-    def central(self, index, h: float) -> Estimate:
-        """Return the central difference at x[index] with the step h."""
-        value = float(self.x[index])
-        return self.difference(index, value - h, value + h)
-
-    def jacobian_row(self, index, h: float) -> np.ndarray:
-        """Return dy / dx[index], of y's shape."""
-        value = float(self.x[index])
-        (above, a), (below, b) = self.at(index, value + h), self.at(index, value - h)
-        return (above - below) / (a - b)
-
-    def along(self, v: np.ndarray, h: float) -> Estimate:
-        """Return the slope of L along v, by a central difference with the step h."""
-        before, values = self.x.copy(), []
-        try:
-            for step in (-h, h):
-                np.multiply(v, step, out=self.x)
-                self.x += before
-                values.append(self.evaluate())
-        finally:
-            self.x[...] = before
-        return self._slope(*values, 2 * h)
-
-    def rounding(self, h: float, of=...) -> float:
-        """Return the rounding error of a central difference with the step h, of some of the y."""
-        return float(self.noise[of].sum()) / h
-
-    def still(self, index, h: float) -> np.ndarray:
-        """Return which y stay the same when x[index] moves by h to either side, or overflow."""
-        value = float(self.x[index])
-        change = self.at(index, value + h)[0] - self.at(index, value - h)[0]
-        return ~(abs(change) > 0) | np.isinf(change)
-
-    def _slope(self, y_a: np.ndarray, y_b: np.ndarray, step: float) -> Estimate:
-        """Return the slope; its rounding error is that of the elements of y that moved."""
-        if step == 0:  # h is lost in the rounding of x: no estimate, which agrees with nothing
-            return Estimate(float("nan"), 0.0)
-        change = y_b - y_a
-        noise = self.all_noise  # where none moved they may all have, by less than y can show
-        if 0 < np.count_nonzero(change) < change.size:
-            noise = float(np.vdot(self.noise, change != 0)) or noise
-        return Estimate(float(np.vdot(self.u, change)) / step, 2 * noise / step)
-
-    def richardson(self, index, scale: float) -> Estimate:
-        """Return the derivative extrapolated from three central differences to a step of 0.
-
-        The widest step is 1e-4 · scale. The error is bounded by the last correction and by the
-        rounding of the smallest step.
-        """
-        h = WIDE * scale
-        d1, d2, d3 = (self.central(index, h / k) for k in (1, 2, 4))
-        r1, r2 = (4 * d2.value - d1.value) / 3, (4 * d3.value - d2.value) / 3
-        value = (16 * r2 - r1) / 15
-        return Estimate(value, abs(r2 - r1) + 2 * d3.error)
-
-    def search(self, index, y: np.ndarray, noise: np.ndarray) -> Estimate:
-        """Return the central difference with the step that suits f best, found by trying many.
-
-        The error is infinite where f varies faster than floats can tell apart.
-
-        Args:
-            index: of the element.
-            y: the value of f here.
-            noise: the rounding error of each element of y, from what this element reaches alone:
-                the rest rounds the same way at each step.
-        """
-        value = float(self.x[index])
-        steps = np.geomspace(2 * EPS * max(abs(value), EPS), max(1.0, abs(value)), TRIED)
-        changes, spans, most = [], [], np.zeros(self.u.shape)
-        for h in steps:
-            try:
-                (y_a, a), (y_b, b) = self.at(index, value - h), self.at(index, value + h)
-            except (ValueError, ArithmeticError):  # f may refuse what is far from x
-                break
-            changes.append(_parts(self.u * (y_b - y_a)))
-            spans.append([b - a])
-            np.maximum(most, abs(y_b - y_a), where=np.isfinite(y_b - y_a), out=most)
-        if not changes:
-            return Estimate(float("nan"), np.inf)
-        if self._is_blurred(index, y, noise, most):
-            return Estimate(float(changes[0].sum() / spans[0][0]), np.inf)
-        noise = _parts(np.where((most > 0) | ~most.any(), abs(self.u) * noise, 0))
-        noise = np.maximum(noise, _resolution(changes, int((steps <= CLOSE * abs(value)).sum())))
-        return _best(np.array(changes), np.array(spans), noise)
-
-    def _is_blurred(self, index, y: np.ndarray, noise: np.ndarray, most: np.ndarray) -> bool:
-        """Return whether the rounding of some y is far beyond ε |y|, and hides how f varies.
-
-        Args:
-            index, y, noise: as in `search`.
-            most: by how much each one changed over all steps. Where it never did, f is flat, or x
-                is lost in what it is added to: then a far larger x is not.
-        """
-        rough = noise > EPS * np.maximum(1000 * abs(y), 1)
-        if not rough.any():
-            return False
-        try:
-            far, _ = self.at(index, max(abs(float(self.x[index])), 1) / EPS)
-        except (ValueError, ArithmeticError):  # f may refuse it
-            return True
-        return bool((rough & np.where(most > 0, noise > most / 20, far != y)).any())
-
-
-def _best(changes, spans, noise) -> Estimate:
-    """Return the slope at the step with the smallest error.
-
-    A derivative is what slopes come to as the step goes to 0. So the slope at one step has to
-    explain those at all smaller ones: what it is off from them, by more than their rounding, is
-    added to its error.
-
-    Args:
-        changes: of each term of L, for each step.
-        spans: from the left end to the right end of each step.
-        noise: the rounding error of each term.
-    """
-    slopes, noises = changes / spans, 2 * noise / spans
-    best = Estimate(float(slopes[0].sum()), np.inf)
-    for j in range(1, len(slopes)):
-        off = abs(slopes[:j] - slopes[j])
-        beyond = np.maximum(off[-1], (off - noises[:j]).max(axis=0))
-        error = 5 * float((noises[j] + beyond).sum())
-        if error < best.error:
-            best = Estimate(float(slopes[j].sum()), error)
-    return best
-
-
-def _parts(terms: np.ndarray) -> np.ndarray:
-    """Return the terms of L, or their sum where they are many."""
-    return terms.reshape(-1) if terms.size <= PARTS else terms.sum().reshape(1)
-
-
-def _resolution(changes: list, close: int) -> np.ndarray:
-    """Return by how much each term changed first, where smaller steps did not change it.
-
-    So does ln(1 + z) for a small z, which resolves no less than ε. What changes first after the
-    `close` smallest steps was flat before.
-    """
-    size = abs(np.array(changes[:close]))
-    return np.where(size[:-1].cumsum(axis=0) == 0, size[1:], 0).max(axis=0, initial=0)
+    def sides(self, where: Where, h: float) -> Sides:
+        """Return the slopes between x − h, x and x + h; NaN if h is lost in the rounding of x."""
+        (below, a), (above, b) = self.at(where, -h), self.at(where, h)
+        if a == 0 or b == 0:
+            return Sides(np.nan, np.nan)
+        u, y = self.u, self.y
+        return Sides(float(u @ (below - y)) / a, float(u @ (above - y)) / b)
 
 
 def unit(value: float) -> float:
     """Return what a step is a share of: |x| up to 1, and 1 at 0."""
-    return min(abs(value), 1.0) or 1.0
+    size = abs(value)
+    return min(size, 1.0) if size > DENORMAL else 1.0
+
+
+def direction(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a random direction: each element by ±½ to ±1 of itself, or of a tenth of the typical.
+
+    An element near 0 moves like a tenth of the others, or a wrong gradient of it would not show.
+    """
+    typical = float(np.linalg.norm(x)) / max(x.size, 1) ** 0.5 or 1.0
+    share = rng.random(x.shape, dtype=np.float32) - np.float32(0.5)
+    share += np.copysign(np.float32(0.5), share)
+    return np.maximum(abs(x), typical / 10) * share
+
+
+def settled(analytic, numeric, rtol: float, resolution: float, flow: float):
+    """Return whether a gradient agrees with a plain central difference, with no allowance.
+
+    Two zeros agree only if f is fine enough to show a gradient of any size.
+
+    Args:
+        analytic, numeric: numbers or arrays.
+        rtol: the tolerance, as a share of the numeric gradient.
+        resolution: the smallest slope that the floats of y show over the step.
+        flow: the largest gradient that flows anywhere.
+    """
+    agree = abs(analytic - numeric) <= rtol * abs(numeric)
+    return agree & ((numeric != 0) | (resolution <= NEGLIGIBLE * flow))
+
+
+def verdict(
+    analytic: float, slopes: list[Slope], largest: float, flow: float, rtol: float, atol: float
+) -> str:
+    """Return PASS, FAIL or UNDECIDED for an element, or for a direction.
+
+    PASS: |analytic − numeric| ≤ atol + rtol · |numeric| + error + 1e-12 · largest, and the error is
+    too small to hide a wrong gradient. FAIL: the gap is larger, the slopes of two different steps
+    agree about that, and it is more than the rounding of the backward pass. Else UNDECIDED.
+
+    Args:
+        analytic: what backward computed.
+        slopes: estimates from different steps, the most accurate first.
+        largest: the largest numeric gradient of this input.
+        flow: the largest gradient that flows anywhere.
+        rtol, atol: the tolerances.
+    """
+    best = slopes[0]
+    if not np.isfinite(analytic):
+        return "FAIL" if np.isfinite(best.value) else "UNDECIDED"
+    if abs(analytic - best.value) <= bound(best, largest, rtol, atol):
+        visible = max(atol, VISIBLE * largest, NEGLIGIBLE * flow)
+        return "PASS" if best.error <= visible else "UNDECIDED"
+    for slope in slopes[:2]:
+        gap = abs(analytic - slope.value)
+        if not gap > max(bound(slope, largest, rtol, atol), ROUNDED * flow):
+            return "UNDECIDED"
+    return "FAIL" if len(slopes) > 1 else "UNDECIDED"
+
+
+def bound(slope: Slope, largest: float, rtol: float, atol: float) -> float:
+    """Return the largest |analytic − numeric| that passes."""
+    return atol + rtol * abs(slope.value) + slope.error + ROUNDED * largest

@@ -3,7 +3,10 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 GOOD = ("PASS", "KINK")
+LISTED = 5  # failing elements
 
 
 class Result(NamedTuple):
@@ -28,7 +31,7 @@ class Result(NamedTuple):
 
     name: str
     verdict: str
-    failing: int = 0
+    failing: np.ndarray | None = None
     checked: int = 0
     size: int = 0
     index: tuple[int, ...] | None = None
@@ -40,9 +43,12 @@ class Result(NamedTuple):
 
     def __str__(self) -> str:
         line = f"{self.verdict} {self.name}"
-        if self.verdict == "FAIL" and self.checked:
+        if self.failing is not None:
             sample = "" if self.checked == self.size else f" sampled of {self.size}"
-            line += f": {self.failing} of {self.checked}{sample} elements fail"
+            at = [", ".join(map(str, index)) for index in np.argwhere(self.failing)[:LISTED]]
+            more = "" if self.failing.sum() <= LISTED else ", …"
+            where = "" if not self.failing.ndim else f" at [{'], ['.join(at)}]{more}"
+            line += f": {self.failing.sum()} of {self.checked}{sample} elements fail{where}"
         if self.diagnosis:
             line += f": {self.diagnosis}"
         if not math.isnan(self.tolerance):
@@ -97,7 +103,11 @@ class Report(NamedTuple):
     def to_dict(self) -> dict:
         """Return everything as dicts, lists, numbers and text."""
         results = [
-            {**r._asdict(), "index": None if r.index is None else list(r.index)}
+            {
+                **r._asdict(),
+                "index": None if r.index is None else list(r.index),
+                "failing": None if r.failing is None else np.argwhere(r.failing).tolist(),
+            }
             for r in self.results
         ]
         return {**self._asdict(), "ok": self.ok, "given": list(self.given), "results": results}

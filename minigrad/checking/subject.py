@@ -1,63 +1,35 @@
 """What is checked: f with its inputs and parameters, as a function of float64 arrays."""
 
-import functools
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
-from ..debugging import Watch, debug, watched_by
+from .. import functions as F
+from ..debugging import debug, watched_by
 from ..engine import Function, to_array
-from ..errors import ArgumentError, GraphError, MinigradError, NonFiniteError
-from ..nn import Module, watching
+from ..errors import ArgumentError, MinigradError, NonFiniteError
+from ..nn import Module
 from ..tensor import Tensor
-from .differences import EPS, Reach, Rounding
-
-RUNS = 4  # that measure rounding
-MANY_RUNS = 5 * RUNS  # before anything is called wrong
-DEEPEST = 5  # how far away from f a generator is looked for
-MOST = 10_000  # objects that are looked at for it
-
-
-class Narrowing(Watch):
-    """A watch that finds gradients of a narrower dtype than their inputs.
-
-    Args:
-        found: is filled with the text for each leaf that such a gradient flows into, by its id.
-    """
-
-    def __init__(self, found: dict[int, str]):
-        self.found = found
-
-    def backward(self, node, gy):
-        """Run the node's backward, and compare the dtypes."""
-        gradients = node.backward(gy)
-        parts = gradients if isinstance(gradients, tuple) else (gradients,)
-        for g, x in zip(parts, node.inputs, strict=False):
-            dtype = to_dtype(g)
-            if x.requires_grad and dtype.kind == "f" and dtype.itemsize < x.dtype.itemsize:
-                where = f"{type(node).__name__}.backward"
-                why = f"correct but {dtype}: {where} returned {dtype} for an input of {x.dtype}"
-                self.found.update({id(leaf): why for leaf in _leaves_of(x)})
-        return gradients
+from .watches import Contract, leaves_of
 
 
 class Subject:
-    """f, its inputs and the parameters of a module, evaluated in float64 as often as it takes.
+    """f, its inputs and the parameters of a module, evaluated in float64 as often as needed.
 
     Inside `with subject:` the parameters hold copies, and NumPy does not warn; afterwards their
-    arrays, gradients and the module's generators are what they were. The inputs are copied and
-    never written to.
+    arrays, gradients and the module's generators and buffers are what they were. The inputs are
+    copied and never written to. Before every evaluation the generators and buffers are set back.
 
     Args:
         f, inputs, module: as `gradcheck` takes them.
         dtype: to evaluate in; None leaves each array its own.
-        where: who asks, for the messages.
+        where: the name of the caller, for messages.
 
     Attributes:
         leaves: the names and Tensors whose gradients are checked.
         given: the dtypes that they came in.
-        modules: the modules that f is known to reach, each with its dotted name.
+        modules: the modules that f is known to use, each with its dotted name.
+        shape: of the output of f, once gradients were taken.
     """
 
     def __init__(
@@ -73,28 +45,33 @@ class Subject:
         parameters = [] if module is None else module.named_parameters()
         parameters = [(name, p) for name, p in parameters if p.requires_grad]
         self.leaves = [
-            (f"input {i}", x) for i, x in enumerate(self.arguments) if to_dtype(x).kind == "f"
+            (f"input {i}", x)
+            for i, x in enumerate(self.arguments)
+            if isinstance(x, Tensor) and x.requires_grad
         ] + parameters
         if not self.leaves:
             raise ArgumentError(
                 where,
                 "there is nothing to check",
-                f"{len(inputs)} inputs, none of them floating, and no parameters",
-                "pass float inputs, or module=",
+                f"{len(inputs)} inputs, of which none is floating and requires a gradient, and no "
+                "parameters",
+                "pass arrays of floats, Tensors with requires_grad=True, or module=",
             )
-        given = [to_dtype(x) for x in inputs] + [p.dtype for _, p in parameters]
+        given = [dtype_of(x) for x in inputs] + [p.dtype for _, p in parameters]
         self.given = sorted({str(dtype) for dtype in given if dtype.kind == "f"})
-        held = _reached([module, f, *inputs])
         self.modules: dict[Module, str] = {}
-        for root in [m for m in held if isinstance(m, Module)]:
-            for name, m in root.named_modules():
+        for root in [module, f, *inputs]:
+            for name, m in root.named_modules() if isinstance(root, Module) else ():
                 self.modules.setdefault(m, name)
-        self.generators = [g for g in held if isinstance(g, np.random.Generator)]
+        owners = [*self.modules, *inputs]
+        held = [*owners, *(v for o in owners for v in getattr(o, "__dict__", {}).values())]
+        self.generators = {
+            g: g.bit_generator.state for g in held if isinstance(g, np.random.Generator)
+        }
 
     def __enter__(self):
         self.quiet = np.errstate(all="ignore")  # once: f is evaluated thousands of times
         self.quiet.__enter__()
-        self.states = [generator.bit_generator.state for generator in self.generators]
         self.attributes = [(vars(m), dict(vars(m))) for m in self.modules]
         self.contents = [
             (array, array.copy())
@@ -109,15 +86,15 @@ class Subject:
     def __exit__(self, *error):
         for p, data, grad in self.before:
             p.data, p.grad = data, grad
-        self._rewind()
+        self._set_back()
         for attributes, before in self.attributes:
             for name in attributes.keys() - before.keys():
                 del attributes[name]
         self.quiet.__exit__(*error)
 
-    def _rewind(self) -> None:
-        """Put the generators and what the modules hold, but parameters, back to the start."""
-        for generator, state in zip(self.generators, self.states, strict=True):
+    def _set_back(self) -> None:
+        """Put the generators and the buffers of the modules back to where they started."""
+        for generator, state in self.generators.items():
             generator.bit_generator.state = state
         for attributes, before in self.attributes:
             attributes.update(before)
@@ -125,75 +102,44 @@ class Subject:
             array[...] = content
 
     def run(self) -> Tensor:
-        """Return f of the arguments, with every generator where it was at the start."""
-        self._rewind()
+        """Return f of the arguments; several outputs are joined to one vector."""
+        self._set_back()
         y = self.f(*self.arguments)
-        if not isinstance(y, Tensor):
-            raise ArgumentError(
-                self.where, "f returned no Tensor", type(y).__name__, "return one Tensor"
-            )
-        return y
+        several = isinstance(y, (tuple, list)) and len(y) > 0
+        for part in y if several else [y]:
+            if not isinstance(part, Tensor):
+                what = "a sequence that holds something else" if several else type(y).__name__
+                remedy = "return a Tensor or a tuple of Tensors"
+                raise ArgumentError(self.where, "f did not return a Tensor", what, remedy)
+        return F.concatenate([F.reshape(part, -1) for part in y]) if several else y
 
     def evaluate(self) -> np.ndarray:
-        """Return the values of f; a copy, for f may return a view of what is perturbed next."""
-        return np.array(self.run().data, dtype=np.float64)
+        """Return the values of f as a vector; a copy, for f may return a view of its input."""
+        return np.array(self.run().data, dtype=np.float64).reshape(-1)
 
-    def gradients(self, u: np.ndarray, dtype=np.float64) -> list[np.ndarray | None]:
-        """Return what backward(u) computes for each leaf in `dtype`; None where no graph is."""
+    def gradients(self, u: np.ndarray, dtype=np.float64) -> tuple[np.ndarray, list]:
+        """Return y and, in `dtype`, what backward(u) computes for each leaf; None without a graph.
+
+        The gradients are the arrays that the engine left, not copies, unless `dtype` is narrower.
+        """
         arrays = [x.data for _, x in self.leaves]
         try:
             for _, x in self.leaves:
                 x.data, x.grad = x.data.astype(dtype, copy=False), None
             y = self.run()
+            self.shape, values = y.shape, np.array(y.data, dtype=np.float64).reshape(-1)
             if y.requires_grad:
-                given = u.copy()
-                self.backward(y, given)
-                if not np.array_equal(given, u):
-                    raise GraphError(
-                        self.where,
-                        "a backward pass wrote to the gradient that it was given",
-                        f"gy {u.shape}",
-                        "make a new array: gy * 3, not gy *= 3",
-                    )
+                self.backward(y, u.reshape(y.shape).astype(y.dtype))
             grads = [x.grad for _, x in self.leaves]
-            return [None if g is None else g.astype(np.float64, copy=False) for g in grads]
+            return values, [None if g is None else g.astype(np.float64, copy=False) for g in grads]
         finally:
             for (_, x), array in zip(self.leaves, arrays, strict=True):
                 x.data, x.grad = array, None
 
-    def rounding(self, y: np.ndarray, runs: int = RUNS, reached=()) -> np.ndarray:
-        """Return a bound on the rounding error of each element of y, the value of f."""
-        return np.fmax(EPS * abs(y), self._spread(self.evaluate, y, runs, reached=reached))
-
-    def reached_by(self, x: np.ndarray, index) -> list[list[np.ndarray]]:
-        """Return what x[index] reaches: elements of the inputs of each operation."""
-        reach, before = Reach(), x[index]
-        x[index] = np.nan
-        try:
-            with watched_by(reach):
-                self.run()
-        except (ValueError, ArithmeticError):  # f may refuse NaN: then it reaches all
-            return []
-        finally:
-            x[index] = before
-        return reach.seen
-
-    def gradient_rounding(self, i: int, g: np.ndarray, u: np.ndarray, dtype) -> np.ndarray:
-        """Return a bound on the rounding error of each element of g, the gradient of leaf i."""
-        return self._spread(lambda: self.gradients(u, dtype)[i], g, MANY_RUNS, units=6)
-
-    def _spread(self, run: Callable, values, runs=RUNS, units=1.5, reached=()) -> np.ndarray:
-        """Return how far each value moves when what goes into the operations is rounded anew."""
-        moves = []
-        for seed in range(runs):
-            with watched_by(Rounding(seed, units, reached)):
-                moves.append(abs(run() - values))
-        return np.fmax.reduce(moves)
-
     def backward(self, y: Tensor, u: np.ndarray) -> None:
         """Run y.backward(u); leaves of its graph that are not checked keep their gradients."""
         checked = {id(x) for _, x in self.leaves}
-        before = [(x, x.grad) for x in _leaves_of(y) if id(x) not in checked]
+        before = [(x, x.grad) for x in leaves_of(y) if id(x) not in checked]
         try:
             for x, _ in before:
                 x.grad = None
@@ -209,19 +155,15 @@ class Subject:
         lengths = {n for shape in shapes for n in shape} | {int(np.prod(s)) for s in shapes}
         return sorted(n for n in lengths if n > 2)
 
-    def evaluate_twice(self) -> tuple[np.ndarray, str]:
-        """Return y, and which layer gives other values in a second run, or "f"; "" if equal."""
-        runs: list[list] = []
-        for _ in range(2):
-            seen: list = []
-            with watching(lambda m, y, seen=seen: seen.append((m, np.array(y.data)))):
-                y = self.evaluate()
-            runs.append([*seen, (None, y)])
-        for (layer, a), (_, b) in zip(*runs, strict=False):
-            if not np.array_equal(a, b, equal_nan=True):
-                name = self.modules.get(layer, "?")
-                return y, "f" if layer is None else f"layer {name!r}, {layer!r}"
-        return y, ""
+    def watched(self, u: np.ndarray | None, dtype) -> Contract:
+        """Evaluate f, forward and backward, under a watch for broken promises; return the watch.
+
+        The generators that operations get are set back from now on.
+        """
+        watch = Contract(self.generators)
+        with watched_by(watch):
+            watch.values, watch.gradients = self.gradients(u, dtype)
+        return watch
 
     def source_of_non_finite(self) -> str:
         """Return the operation that makes the first non-finite number, and the line that ran it."""
@@ -235,7 +177,7 @@ class Subject:
         return "an input is not finite"
 
 
-def to_dtype(x) -> np.dtype:
+def dtype_of(x) -> np.dtype:
     """Return the dtype of a Tensor, or of what NumPy makes of anything else."""
     return x.dtype if isinstance(x, (Tensor, np.ndarray)) else np.asarray(x).dtype
 
@@ -244,7 +186,8 @@ def _checked(f: Callable, inputs, module, where: str) -> list:
     """Return the inputs as a list; refuse what cannot be checked.
 
     Raises:
-        ArgumentError: f is a class or not callable, module is none, or inputs is no sequence.
+        ArgumentError: f is a class or not callable, module is not a Module, or inputs is not a
+            sequence.
     """
     if isinstance(f, type) or not callable(f):
         raise ArgumentError(
@@ -254,89 +197,35 @@ def _checked(f: Callable, inputs, module, where: str) -> list:
             "pass a function of Tensors, a Function, or an instance of a Module",
         )
     if module is not None and not isinstance(module, Module):
-        raise ArgumentError(where, "module is no Module", repr(module), "pass the model")
+        raise ArgumentError(where, "module is not a Module", repr(module), "pass the model")
     if isinstance(inputs, (Tensor, np.ndarray, np.generic, int, float)):
         return [inputs]
     try:
         return list(inputs)
     except TypeError:
         raise ArgumentError(
-            where, "inputs is no array", type(inputs).__name__, "pass an array, or a list of them"
+            where,
+            "inputs is not a sequence of arrays",
+            type(inputs).__name__,
+            "pass an array, or a list of them",
         ) from None
 
 
 def _copied(x, dtype):
-    """Return a leaf with the values of a floating x in this dtype, a copy of any other array."""
+    """Return a leaf with the values of a floating x in this dtype, a copy of any other array.
+
+    A Tensor that requires no gradient stays one, as in PyTorch; arrays and numbers are checked.
+    """
     data = x.data if isinstance(x, Tensor) else x
-    if to_dtype(x).kind == "f":
-        return Tensor(np.array(data, dtype=dtype), requires_grad=True)
+    if dtype_of(x).kind == "f":
+        checked = not isinstance(x, Tensor) or x.requires_grad
+        return Tensor(np.array(data, dtype=dtype), requires_grad=checked)
     if isinstance(x, Tensor):
         return Tensor(data.copy())
     return x.copy() if isinstance(x, np.ndarray) else x
 
 
 def _is_buffer(value) -> bool:
-    """Return whether a module's attribute is an array that it may write to; no parameter."""
+    """Return whether a module's attribute is an array that it may write to, not a parameter."""
     frozen = isinstance(value, Tensor) and not value.requires_grad
     return frozen or isinstance(value, np.ndarray)
-
-
-def _leaves_of(y: Tensor) -> list[Tensor]:
-    """Return the leaves of the graph that made y."""
-    found, todo = {id(y): y}, [y]
-    while todo:
-        x = todo.pop()
-        for other in x.node.inputs if x.node is not None else ():
-            if id(other) not in found:
-                found[id(other)] = other
-                todo.append(other)
-    return [x for x in found.values() if x.node is None]
-
-
-def _reached(roots: list) -> list:
-    """Return what these objects hold: in closures, defaults, globals, attributes, lists …"""
-    found: dict[int, object] = {}
-    todo = [(root, 0) for root in roots]
-    while todo and len(found) < MOST:
-        held, depth = todo.pop()
-        if id(held) in found or isinstance(held, (types.ModuleType, type, str, np.ndarray)):
-            continue
-        found[id(held)] = held
-        if depth < DEEPEST and not isinstance(held, (np.random.Generator, Tensor)):
-            todo += [(inner, depth + 1) for inner in _held_by(held)]
-    return list(found.values())
-
-
-def _held_by(held) -> Iterator:
-    """Yield what an object holds itself."""
-    if isinstance(held, (list, tuple, set)):
-        yield from held
-    elif isinstance(held, dict):
-        yield from held.values()
-    elif isinstance(held, functools.partial):
-        yield from (held.func, *held.args, *held.keywords.values())
-    elif isinstance(held, types.FunctionType):
-        yield from (cell.cell_contents for cell in held.__closure__ or () if _is_full(cell))
-        yield from held.__defaults__ or ()
-        yield from (held.__kwdefaults__ or {}).values()
-        yield from (held.__globals__[n] for n in _names(held.__code__) if n in held.__globals__)
-    elif isinstance(held, types.MethodType):
-        yield from (held.__self__, held.__func__)
-    else:
-        yield from getattr(held, "__dict__", {}).values()
-        yield vars(type(held)).get("__call__")
-
-
-def _is_full(cell) -> bool:
-    try:
-        return cell.cell_contents is not None
-    except ValueError:  # of a variable that was not assigned yet
-        return False
-
-
-def _names(code: types.CodeType) -> Iterator[str]:
-    """Yield the names that a function and the functions written inside it look up."""
-    yield from code.co_names
-    for inner in code.co_consts:
-        if isinstance(inner, types.CodeType):
-            yield from _names(inner)

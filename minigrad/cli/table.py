@@ -11,7 +11,6 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from ..checking.mutants import Outcome, run_mutants
 from ..checking.table import Row, check_row, find
 from .output import event, on_terminal, remark
 

@@ -5,10 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from minigrad import Function, Tensor, functions, gradcheck
-from minigrad.checking import mutants
-from minigrad.checking.cases import CASES, Case
 from minigrad.checking.mutants import (
     DRAWS,
     MISTAKES,
@@ -20,6 +16,10 @@ from minigrad.checking.mutants import (
     rows_by_function,
     run_mutants,
 )
+
+from minigrad import Function, Tensor, functions, gradcheck
+from minigrad.checking import mutants
+from minigrad.checking.cases import CASES, Case
 from minigrad.functions.activations import Tanh
 from minigrad.functions.arithmetic import Add
 from minigrad.functions.elementwise import Exp

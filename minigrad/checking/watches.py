@@ -1,0 +1,182 @@
+"""What the check sees inside f: broken promises, what differs between two runs, rounding."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..debugging import Watch, saved_arrays
+from ..tensor import Tensor
+
+EPS = float(np.finfo(np.float64).eps)
+ROUNDINGS = 4  # in one operation, each by ε / 2 at most: softmax takes −, exp, Σ and ÷
+
+
+class Contract(Watch):
+    """A watch that holds every operation to the contract of `Function`.
+
+    Args:
+        generators: gets the state of every generator among the options of an operation, as it was
+            before the operation drew from it.
+
+    Attributes:
+        fault: what the first operation that breaks the contract did; empty if none does.
+        flow: the largest gradient that flows anywhere, the upstream one included.
+        narrowed: for each leaf by its id, which backward pass gave it too narrow a gradient.
+        non_finite: the operation whose backward made the first NaN or infinity; empty if none did.
+    """
+
+    def __init__(self, generators: dict):
+        self.generators = generators
+        self.fault, self.flow, self.non_finite = "", 0.0, ""
+        self.narrowed: dict[int, str] = {}
+        self._inputs, self._saved = [], {}
+
+    def before_forward(self, node, arrays, options):
+        """Note what flows into the node."""
+        for value in options.values():
+            if isinstance(value, np.random.Generator):
+                self.generators.setdefault(value, value.bit_generator.state)
+        self._inputs = [(a, a.copy()) for a in arrays]
+        return arrays
+
+    def after_forward(self, node, y):
+        """Compare what flowed in with what is there now, and note what the node saved."""
+        for i, (now, before) in enumerate(self._inputs):
+            if not _equal(now, before):
+                self._found(node, "forward", f"wrote to its input {i}: make a new array instead")
+        self._saved[node] = [(name, a, a.copy()) for name, a in saved_arrays(node)]
+
+    def backward(self, node, gy):
+        """Run the node's backward; compare what it was given with what is there afterwards."""
+        upstream, inputs, name = gy.copy(), node.inputs, type(node).__name__
+        gradients = node.backward(gy)
+        if not _equal(gy, upstream):
+            self._found(node, "backward", "wrote to gy: gy * 3 makes a new array, gy *= 3 does not")
+        for attribute, now, before in self._saved.pop(node, ()):
+            if not _equal(now, before):
+                what = f"self.{attribute}, which forward saved, was written to"
+                self._found(node, "backward", f"{what}: make a new array instead")
+        parts = gradients if isinstance(gradients, tuple) else (gradients,)
+        self._see(upstream)
+        kept = [gy, *(x.data for x in inputs), *(a for _, a in saved_arrays(node))]
+        for i, (g, x, needed) in enumerate(zip(parts, inputs, node.needs, strict=False)):
+            if g is None or not needed:
+                continue
+            g = np.asarray(g)
+            self._see(g)
+            if g.dtype.kind == "f" and g.dtype.itemsize < x.dtype.itemsize:
+                why = f"{name}.backward returned {g.dtype} for an input of {x.dtype}"
+                self.narrowed.update({id(leaf): why for leaf in leaves_of(x)})
+            if not self.non_finite and _finite(upstream) and not _finite(g):
+                self.non_finite = f"{name}.backward"
+            if node.fresh and any(_shared(g, other) for other in kept):
+                what = f"the gradient of input {i} is an array that something else holds"
+                self._found(node, "backward", f"{what}, and `fresh = True` promises a new one")
+            kept.append(g)
+        return gradients
+
+    def _see(self, g: np.ndarray) -> None:
+        size = np.abs(g[np.isfinite(g)]).max(initial=0)
+        self.flow = max(self.flow, float(size))
+
+    def _found(self, node, method: str, what: str) -> None:
+        self.fault = self.fault or f"{type(node).__name__}.{method} {what}"
+
+
+class Record(Watch):
+    """A watch that keeps what every operation returns: to find the first that differs.
+
+    Attributes:
+        seen: the operation's name, the method, and a copy of the arrays, in order.
+    """
+
+    def __init__(self):
+        self.seen: list[tuple[str, str, list[np.ndarray]]] = []
+
+    def after_forward(self, node, y):
+        """Keep y."""
+        self.seen.append((type(node).__name__, "forward", [y.copy()]))
+
+    def backward(self, node, gy):
+        """Keep the gradients."""
+        gradients = node.backward(gy)
+        parts = gradients if isinstance(gradients, tuple) else (gradients,)
+        arrays = [np.array(g) for g in parts if g is not None]
+        self.seen.append((type(node).__name__, "backward", arrays))
+        return gradients
+
+
+class Rounding(Watch):
+    """A watch that moves every number that flows into an operation by a few roundings, at random.
+
+    By how much y moves then is how far its own rounding may put it off: Monte Carlo arithmetic
+    (Parker, 1997).
+
+    Args:
+        rng: draws the moves.
+        times: by how much to enlarge the roundings; 0 leaves the numbers as they are.
+
+    Attributes:
+        outputs: what each operation returned, by its name and in order.
+    """
+
+    def __init__(self, rng: np.random.Generator, times: float):
+        self.rng, self.roundings = rng, ROUNDINGS * times
+        self.outputs: list[tuple[str, np.ndarray]] = []
+
+    def before_forward(self, node, arrays, options):
+        """Return the arrays, moved where they take part in differentiation: an exponent stays 3."""
+        return [self._moved(a) if n else a for a, n in zip(arrays, node.needs, strict=True)]
+
+    def after_forward(self, node, y):
+        """Keep y."""
+        self.outputs.append((type(node).__name__, y))
+
+    def _moved(self, a: np.ndarray) -> np.ndarray:
+        share = self.rng.random(a.shape, dtype=np.float32) - np.float32(0.5)
+        return np.asarray(a + a * (share * (self.roundings * np.finfo(a.dtype).eps)), dtype=a.dtype)
+
+
+def leaves_of(y: Tensor) -> Iterator[Tensor]:
+    """Yield the leaves of the graph that made y."""
+    found, todo = {id(y)}, [y]
+    while todo:
+        x = todo.pop()
+        if x.node is None:
+            yield x
+            continue
+        for other in x.node.inputs:
+            if id(other) not in found:
+                found.add(id(other))
+                todo.append(other)
+
+
+def close(a: np.ndarray, b: np.ndarray, share: float) -> bool:
+    """Return whether a and b differ by at most a share of the largest element; NaN equals NaN."""
+    if np.array_equal(a, b, equal_nan=True):
+        return True
+    finite = np.isfinite(a)
+    if (
+        a.shape != b.shape
+        or not _equal(finite, np.isfinite(b))
+        or not _equal(a[~finite], b[~finite])
+    ):
+        return False
+    a, b = a[finite], b[finite]
+    return bool(abs(a - b).max(initial=0) <= share * abs(a).max(initial=0))
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> bool:
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+def _finite(a: np.ndarray) -> bool:
+    return bool(np.isfinite(a).all())
+
+
+def _shared(a: np.ndarray, b: np.ndarray) -> bool:
+    """Return whether two arrays overlap in memory; a hard case counts as an overlap."""
+    try:
+        return a is b or np.shares_memory(a, b, max_work=10_000)
+    except np.exceptions.TooHardError:
+        return True
