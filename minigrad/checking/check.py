@@ -16,15 +16,15 @@ from .report import Report, Result
 from .subject import MANY_RUNS, RUNS, Narrowing, Subject
 
 FULL = 1000  # elements in all, up to which `auto` perturbs every one
-SMALL = 64  # elements of one input that are perturbed one by one in any case
-SAMPLE = 256  # elements that are looked at where a projection fails
+SMALL = 64  # elements of one input, up to which `auto` always perturbs every one
+SAMPLE = 256  # elements that are checked if a projection fails
 DIRECTIONS = 2
 RELATIVE_STEP = 5e-6  # of a projection; a larger one crosses kinks
-SMALLER = (1e-2, 1e-4)  # shares of it, where it disagrees
-NEAR = 0.1  # of the typical element: one nearer to 0 is moved by so much, to be noticed at all
-FLOOR = 1e-6  # of the norm of the terms: what a projection can tell apart
-SETTLED = 1e-9  # of the largest element: what smooth functions agree to
-FLOAT32 = (1e-3, 1e-4)  # of the element, of the largest element: what float32 rounding may do
+SMALLER = (1e-2, 1e-4)  # fractions of it, to try if it disagrees
+NEAR = 0.1  # of the typical element: the least by which a direction moves an element
+FLOOR = 1e-6  # of the norm of the terms: the least that a projection resolves
+SETTLED = 1e-9  # of the largest element: how closely smooth functions agree
+FLOAT32 = (1e-3, 1e-4)  # of the element, of the largest element: the effect of float32 rounding
 
 
 def gradcheck(
@@ -40,34 +40,37 @@ def gradcheck(
     seed: int = 0,
     raises: bool = True,
 ) -> Report:
-    """Compare what the backward passes in f compute with finite differences.
+    """Compare the gradients that the backward passes in f compute with finite differences.
 
-    The output y is weighted by a random upstream gradient u, and the derivative of L = Σ u y with
-    respect to each element is taken by a central difference with the step 6e-6 · min(|x|, 1). An
-    element that it does not settle is refined by Richardson extrapolation, and looked at from both
-    sides for a kink.
+    A random upstream gradient u weights the output y. The derivative of L = Σ u y with respect to
+    each element is estimated by a central difference with the step 6e-6 · min(|x|, 1). If that does
+    not settle an element, Richardson extrapolation refines it, and one-sided differences look for a
+    kink.
 
     Args:
-        f: takes the inputs as Tensors and returns one Tensor; a Module's parameters are checked.
-        inputs: a Tensor, an array or a sequence of them; floats are checked, the rest is passed
-            through. They, the parameters and their generators are the same afterwards.
-        module: whose parameters to check as well, where f is a function that uses it.
+        f: takes the inputs as Tensors and returns one Tensor. If f is a Module, its parameters are
+            checked too.
+        inputs: a Tensor, an array or a sequence of them. Floating-point inputs are checked, others
+            are passed through. The inputs, parameters and generators are the same afterwards.
+        module: a Module whose parameters to check as well, if f is a function that uses it.
         mode: "full" perturbs every element. "project" compares derivatives along random
-            directions, two forward passes each whatever the size, and looks at single elements
-            only where they differ. "auto" is full up to 1,000 elements, and project above.
-        dtype: of the backward pass, "float64" or "float32". The differences are always float64.
-        eps: the factor of the central difference's step, in place of 6e-6.
+            directions, at two forward passes each whatever the size, and checks single elements
+            only if they differ. "auto" is "full" up to 1,000 elements, and "project" above.
+        dtype: the dtype of the backward pass, "float64" or "float32". Differences are always taken
+            in float64.
+        eps: the factor of the central difference's step, instead of 6e-6.
         atol, rtol: an element passes if |analytic − numeric| ≤ atol + rtol · |numeric| + error.
-            In float32, rtol is at least 1e-3, and the error has 1e-4 of the largest element.
-        seed: of the upstream gradient, the directions and the samples.
-        raises: False returns a failed report instead of raising it.
+            In float32, rtol is at least 1e-3, and 1e-4 of the largest element is added to error.
+        seed: the seed for the upstream gradient, the directions and the samples.
+        raises: whether a failed report is raised; otherwise it is returned.
 
     Returns:
         A Report, true if every verdict is PASS or KINK.
 
     Raises:
-        GradcheckError: the report is not true; its text is the report.
-        ArgumentError: there is nothing to check, f returns no Tensor, or an option is unknown.
+        GradcheckError: if the report is not true; the message is the report.
+        ArgumentError: if there is nothing to check, f does not return a Tensor, or an option is not
+            valid.
     """
     _check_options(mode, dtype, eps, atol, rtol, seed)
     with Subject(f, inputs, module) as subject:
@@ -80,30 +83,30 @@ def gradcheck(
 
 
 def _check_options(mode, dtype, eps, atol, rtol, seed) -> None:
-    """Refuse options that would make a check of nothing, or none at all."""
+    """Raise ArgumentError for an option that is not valid."""
 
     def is_number(value) -> bool:
         return isinstance(value, numbers.Real) and 0 <= value < np.inf
 
     for name, value, good, known in (
-        ("mode", mode, mode in ("auto", "full", "project"), "auto, full, project"),
-        ("dtype", dtype, dtype in ("float64", "float32"), "float64, float32"),
-        ("eps", eps, eps is None or (is_number(eps) and eps > 0), "None, or a number above 0"),
-        ("atol", atol, is_number(atol), "a number from 0"),
-        ("rtol", rtol, is_number(rtol), "a number from 0"),
-        ("seed", seed, isinstance(seed, numbers.Integral) and seed >= 0, "a whole number from 0"),
+        ("mode", mode, mode in ("auto", "full", "project"), "auto, full or project"),
+        ("dtype", dtype, dtype in ("float64", "float32"), "float64 or float32"),
+        ("eps", eps, eps is None or (is_number(eps) and eps > 0), "None or a number above 0"),
+        ("atol", atol, is_number(atol), "a number, 0 or more"),
+        ("rtol", rtol, is_number(rtol), "a number, 0 or more"),
+        ("seed", seed, isinstance(seed, numbers.Integral) and seed >= 0, "an integer, 0 or more"),
     ):
         if not good:
             raise ArgumentError(
                 "gradcheck",
-                f"{name}={value!r} is unknown",
+                f"{name}={value!r} is not valid",
                 f"it can be {known}",
                 "choose one of them",
             )
 
 
 class _Kink(NamedTuple):
-    """Where f has no derivative: the sides to which it goes on, and the slopes between theirs."""
+    """A point without a derivative: the sides on which f is defined, and the range of slopes."""
 
     sides: tuple[int, ...]
     low: float
@@ -111,31 +114,30 @@ class _Kink(NamedTuple):
 
 
 class _Check:
-    """One run of gradcheck: the steps that share the subject, the tolerances and the generator."""
+    """One run of gradcheck: the subject, the tolerances and the generator that its steps share."""
 
     def __init__(self, subject: Subject, dtype, eps, atol, rtol, seed):
         self.subject, self.dtype = subject, np.dtype(dtype)
         self.eps = STEP if eps is None else eps
         self.narrowed: dict[int, str] = {}
         self.atol, self.rtol, self.slack = atol, rtol, 0.0
-        # A stream of its own: inputs drawn with the same seed must not come out equal to u.
+        # A separate stream: inputs drawn with the same seed must not equal u.
         self.rng = np.random.default_rng([seed, 0x6772616463686B])
         if self.dtype == np.float32:
             self.rtol, self.slack = max(rtol, FLOAT32[0]), FLOAT32[1]
-            # the numbers that a float32 backward sees
+            # the numbers that a float32 backward pass sees
             for _, x in subject.leaves:
                 x.data[...] = x.data.astype(np.float32)
 
     def whole(self) -> list[Result]:
-        """Return the results where one verdict holds for all: f is random, or not finite …"""
+        """Return the results if all leaves have one verdict, such as NONFINITE; otherwise []."""
         y, source = self.subject.evaluate_twice()
         empty = not any(x.size for _, x in self.subject.leaves)
         if source:
             return self._all("NONDETERMINISTIC", f"two evaluations differ, first in {source}")
         if not empty and not np.isfinite(y).all():  # the mean of nothing is NaN, rightly
-            at = [int(i) for i in np.argwhere(~np.isfinite(y))[0]]
             source = self.subject.source_of_non_finite()
-            return self._all("NONFINITE", f"output {at} is {y[tuple(at)]}; {source}")
+            return self._all("NONFINITE", f"output {_first_non_finite(y)}; {source}")
         self.u = self.rng.standard_normal(y.shape)
         self.y, self.noise, self.measured = y, EPS * abs(y), 0
         try:
@@ -163,8 +165,7 @@ class _Check:
         full = mode == "full" or (mode == "auto" and total <= FULL)
         name, x = self.subject.leaves[i]
         if not np.isfinite(x.data).all():
-            at = [int(n) for n in np.argwhere(~np.isfinite(x.data))[0]]
-            why = f"{name}{at} is {x.data[tuple(at)]}: no difference can be taken there"
+            why = f"{name}{_first_non_finite(x.data)}: a difference cannot be taken there"
             return Result(name, "NONFINITE", size=x.size, diagnosis=why)
         if self.analytic[i] is None:
             if self.probe(x.data).along(self._direction(_sizes(x.data)), RELATIVE_STEP).value:
@@ -176,7 +177,7 @@ class _Check:
         return self._projected(i)
 
     def _measures(self, runs: int = RUNS) -> bool:
-        """Measure how f rounds, once for each number of runs; return whether it is by far more."""
+        """Measure the rounding of f, once per number of runs; return whether it grew a lot."""
         if self.measured >= runs:
             return False
         before, self.measured = self.noise, runs
@@ -184,13 +185,13 @@ class _Check:
         return bool((self.noise > 2 * before).any())
 
     def probe(self, x: np.ndarray) -> Probe:
-        """Return what evaluates f with elements of x moved."""
+        """Return a Probe, which evaluates f with elements of x moved."""
         return Probe(self.subject.evaluate, x, self.u, self.noise)
 
     # ---- element by element ------------------------------------------------------------------
 
     def _elements(self, i: int, indices: list) -> Result:
-        """Judge these elements of leaf i; the verdict is that of the worst."""
+        """Judge these elements of leaf i; the result has the verdict of the worst."""
         name, x = self.subject.leaves[i]
         if not indices:
             return Result(name, "PASS")
@@ -200,7 +201,7 @@ class _Check:
         e, largest = self._derivatives(probe, indices, analytic)
         kinks, failing, alone = {}, [], []
         agree = self._agree(analytic, e, largest)
-        # little is known where f jumps, or varies too fast for floats
+        # the difference says little if f jumps, or varies too fast for floats
         unknown = e.error > np.maximum(abs(e.value), self.rtol * largest)
         for j in np.flatnonzero(unknown | ~agree):
             kink = self._kink(probe, indices[j])
@@ -220,12 +221,12 @@ class _Check:
         if failing:
             verdict, diagnosis = "FAIL", diagnose(self, i, [indices[j] for j in failing], indices)
         elif alone:
-            verdict, diagnosis = "NONFINITE", "f is finite here, and not beside it on either side"
+            verdict, diagnosis = "NONFINITE", "f is finite here, but not on either side"
         elif kinks:
             verdict = "KINK"
             diagnosis = (
-                f"{len(kinks)} of {len(indices)} elements sit on a kink, where the slopes to both "
-                "sides differ, or at the end of the domain; moved off it, the gradient is right"
+                f"{len(kinks)} of {len(indices)} elements lie on a kink, where the slopes on the "
+                "two sides differ, or at the end of the domain; beside it, the gradient is right"
             )
         excess = self._excess(analytic, e, largest)
         worst = max(failing or alone or list(kinks) or [excess.argmax()], key=excess.__getitem__)
@@ -255,7 +256,7 @@ class _Check:
         return e, _largest(e)
 
     def _settles(self, analytic: np.ndarray, e: Estimate, largest: float) -> np.ndarray:
-        """Return where a plain central difference is as good as any."""
+        """Return for which elements a plain central difference is good enough."""
         close = abs(analytic - e.value) <= SETTLED * largest + e.error
         settled = (e.error <= self.rtol * largest) & self._agree(analytic, e, largest)
         return settled & (close | (self.dtype == np.float32))
@@ -263,9 +264,9 @@ class _Check:
     def _refined(self, probe: Probe, k, analytic: float, first: Estimate, largest: float):
         """Return an extrapolated derivative, or one by the best of many steps.
 
-        A gradient is wrong beyond doubt where differences of all widths agree with each other, and
-        by far less with it. Elsewhere the step may not suit f: where x is tiny beside y it vanishes
-        in the rounding of y, and where f varies faster it is too large.
+        A gradient is wrong beyond doubt if differences of all widths agree with each other, and far
+        less with it. Otherwise the step may not suit f: if x is tiny compared with y, the step
+        vanishes in the rounding of y; if f varies faster than that, it is too large.
         """
         value = float(probe.x[k])
         wide = probe.richardson(k, unit(value))
@@ -273,7 +274,7 @@ class _Check:
             return wide
         gap = min(abs(analytic - wide.value), abs(wide.value))
         if max(wide.error, probe.rounding(WIDE * unit(value) / 4)) < gap / 1000:
-            # the smallest step that can tell the two apart
+            # the smallest step that resolves the gap
             near = probe.central(k, max(10 * probe.rounding(gap), 2 * EPS * abs(value)))
             if max(abs(first.value - wide.value), abs(near.value - wide.value)) < gap / 4:
                 return wide
@@ -291,7 +292,7 @@ class _Check:
     def _beyond_rounding(self, i: int, indices, failing, e: Estimate, largest) -> list[int]:
         """Return which elements fail by more than the rounding of the analytic gradient.
 
-        One of them at least is found wrong by the best of many steps.
+        At least one of them also fails against the best of many steps.
         """
         self._measures(MANY_RUNS)
         noise = self.subject.gradient_rounding(i, self.analytic[i], self.u, self.dtype)
@@ -309,7 +310,7 @@ class _Check:
         return still
 
     def _hidden(self, i: int, k, numeric: float) -> float:
-        """Return the part of the analytic gradient that comes from y too large to show it."""
+        """Return the part of the analytic gradient from those y that are too large to show it."""
         _, x = self.subject.leaves[i]
         probe, reach = self.probe(x.data), max(1.0, abs(float(x.data[k])))
         if not abs(self.analytic[i][k] - numeric) <= probe.rounding(reach):
@@ -331,14 +332,14 @@ class _Check:
         return abs(analytic - e.value) <= self._tolerance(e, largest)  # False for NaN
 
     def _excess(self, analytic, e: Estimate, largest: float):
-        """Return |analytic − numeric| / tolerance; 1 where nothing can be told, to be seen."""
+        """Return |analytic − numeric| / tolerance; 1, to be noticed, if the error is infinite."""
         excess = abs(analytic - e.value) / np.maximum(self._tolerance(e, largest), 1e-300)
         return np.where(np.isinf(e.error), 1, np.where(np.isnan(excess), np.inf, excess))
 
     def _kink(self, probe: Probe, k) -> "_Kink | None":
-        """Return the kink that x sits on, where the slopes to both sides differ at every step.
+        """Return the kink at x, if the slopes on its two sides differ at every step.
 
-        None where f is smooth.
+        None if f is smooth there.
         """
         value = float(probe.x[k])
         jumps, noises, ends, slopes = [], [], [], []
@@ -354,14 +355,14 @@ class _Check:
             one = ends[0] and len(set(ends)) == 1
             return _Kink(ends[0], -np.inf, np.inf) if one else None
         rises = np.abs(np.array(slopes) * steps[:, None])
-        for one, other in ((0, 1), (1, 0)):  # f jumps: it rises as far however small the step
+        for one, other in ((0, 1), (1, 0)):  # a jump: f rises as far however small the step
             jumped = rises[:, one].min() > 0.9 * rises[:, one].max()
             if jumped and rises[-1, other] < 1e-3 * rises[-1, one]:
                 return _Kink((-1, 1), -np.inf, np.inf)
         clear = [j for j in range(4) if jumps[j] > 20 * noises[j]]
-        steady = [j for j in clear if jumps[j] > 0.5 * jumps[0]]  # a smooth one shrinks like h
+        steady = [j for j in clear if jumps[j] > 0.5 * jumps[0]]  # for a smooth f it shrinks like h
         growth = [b / a for a, b in zip(jumps, jumps[1:], strict=False) if a > 0]
-        noisy = any(g > 5 for g in growth)  # what is all noise grows like 1/h
+        noisy = any(g > 5 for g in growth)  # pure noise grows like 1/h
         if not steady or steady[-1] != clear[-1] or noisy:
             return None
         j = steady[-1]
@@ -369,7 +370,7 @@ class _Check:
         return _Kink((-1, 1), min(slopes[j]) - slack, max(slopes[j]) + slack)
 
     def _passes_beside(self, i: int, kinks: dict) -> bool:
-        """Move the elements off their kinks, each by its own distance, and check both sides."""
+        """Return whether the gradient is right on both sides, at a distance drawn for each kink."""
         _, x = self.subject.leaves[i]
         before = x.data.copy()
         shifts = self.rng.choice([-1, 1], len(kinks)) * self.rng.uniform(0.01, 0.02, len(kinks))
@@ -399,7 +400,7 @@ class _Check:
     # ---- along random directions ---------------------------------------------------------------
 
     def _projected(self, i: int) -> Result:
-        """Judge leaf i by directional derivatives; look at elements only where they differ."""
+        """Judge leaf i by directional derivatives; check single elements only if they differ."""
         _, x = self.subject.leaves[i]
         sizes = _sizes(x.data)
         for _ in range(DIRECTIONS):
@@ -410,8 +411,8 @@ class _Check:
                     agrees, judged = self._agrees_along(i, v)
             if agrees:
                 continue
-            # The step may have crossed a kink, or f may vary faster than it: then smaller ones
-            # agree, which would have told from nothing what the first one saw.
+            # The step may have crossed a kink, or be too large for how fast f varies. Then smaller
+            # steps agree, and they count if they resolve the gap that the first one found.
             gap = abs(judged.analytic - judged.numeric)
             closer = [(share, *self._agrees_along(i, v * share)) for share in SMALLER]
             right = [(share, result) for share, agrees, result in closer if agrees]
@@ -435,7 +436,7 @@ class _Check:
         """Return a random step, ±½ to ±1 of these sizes."""
         share = self.rng.random(sizes.shape, dtype=np.float32)
         share -= 0.5
-        share += np.copysign(0.5, share)  # in place, for x may be large
+        share += np.copysign(0.5, share)  # in place, because x may be large
         return sizes * share
 
     def _agrees_along(self, i: int, v: np.ndarray) -> tuple[bool, Result]:
@@ -459,7 +460,7 @@ class _Check:
         )
 
     def _locate(self, i: int, v: np.ndarray, support: np.ndarray) -> np.ndarray:
-        """Return a few elements of `support` along which v still disagrees, by halving it."""
+        """Return a few elements of `support` along which v still disagrees, by halving."""
         while len(support) > 4:
             for half in np.array_split(support, 2):
                 part = np.zeros(v.size)
@@ -472,8 +473,14 @@ class _Check:
         return support
 
 
+def _first_non_finite(a: np.ndarray) -> str:
+    """Return where the first NaN or infinity is and which, such as "[2, 0] is -inf"."""
+    at = [int(n) for n in np.argwhere(~np.isfinite(a))[0]]
+    return f"{at} is {a[tuple(at)]}"
+
+
 def _sizes(x: np.ndarray) -> np.ndarray:
-    """Return by how much to move each element: by itself, or like the others if it is near 0."""
+    """Return by how much to move each element: its own size, but not far below the typical one."""
     typical = float(np.linalg.norm(x)) / math.sqrt(max(x.size, 1)) or 1.0
     sizes = x.copy()
     np.abs(sizes, out=sizes)
@@ -486,5 +493,5 @@ def _arrays(estimates: list[Estimate]) -> Estimate:
 
 
 def _largest(e: Estimate) -> float:
-    """Return the size of the largest derivative; one beyond the end of the domain is NaN."""
+    """Return the largest |derivative| of those that are finite; f may not be defined beside x."""
     return float(abs(e.value).max(where=np.isfinite(e.value), initial=0))

@@ -1,9 +1,9 @@
 """Numeric derivatives, each with a bound on its own error.
 
-L = Σ u y is what a backward pass with the upstream gradient u differentiates. A central
-difference (L(x + h) − L(x − h)) / 2h is wrong by truncation, about h² L‴ / 6, and by rounding,
-about ε |L| / h. How much f really rounds is measured: the intermediate results of f may be far
-larger than L, and cancel.
+A backward pass with the upstream gradient u differentiates L = Σ u y. A central difference
+(L(x + h) − L(x − h)) / 2h has a truncation error of about h² L‴ / 6 and a rounding error of about
+ε |L| / h. The rounding of f is measured, because intermediate results of f may be far larger than L
+and cancel.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from ..debugging import Watch
 EPS = np.finfo(np.float64).eps
 STEP = 6e-6  # where the two errors of a central difference balance: the cube root of ε
 WIDE = 1e-4  # for Richardson extrapolation, which removes the h² and h⁴ terms
-TRIED = 40  # steps, where nothing else settles it
-CLOSE = 1e-2  # of x: steps within which no kink lies, as a rule
-PARTS = 1000  # elements of y that are looked at one by one then
+TRIED = 40  # steps, if nothing else settles it
+CLOSE = 1e-2  # times x: smaller steps rarely cross a kink
+PARTS = 1000  # elements of y up to which `search` treats each one separately
 
 
 class Estimate(NamedTuple):
@@ -29,38 +29,38 @@ class Estimate(NamedTuple):
 
 
 class Reach(Watch):
-    """A watch that notes which elements of what flows into each operation are NaN.
+    """A watch that records which elements of the inputs of each operation are NaN.
 
-    NaN goes wherever an element's value goes: to put it in place of one shows what that reaches.
+    NaN propagates wherever a value does, so an element set to NaN shows what it reaches.
     """
 
     def __init__(self):
         self.seen: list[list[np.ndarray]] = []
 
     def before_forward(self, node, arrays, options):
-        """Note the elements that are NaN, and return the arrays."""
+        """Record which elements are NaN, and return the arrays."""
         self.seen.append([np.isnan(a) for a in arrays])
         return arrays
 
 
 class Rounding(Watch):
-    """A watch that moves what flows into each operation by some units of ε, up or down.
+    """A watch that moves the inputs of each operation by some units of ε, up or down.
 
-    By how much f moves then is how far its rounding may put it off.
+    How far f moves then is a measure of its rounding error.
 
     Args:
-        seed: of the directions and shares.
-        units: the most by which a number is moved, in ε.
-        reached: for each operation the elements of its inputs to move; all, where there is none.
+        seed: the seed for how far each number moves, up or down.
+        units: the most that a number is moved, in ε.
+        reached: the elements to move, for each input of each operation; all of them if not given.
     """
 
     def __init__(self, seed: int, units: float, reached: list[list[np.ndarray]] = ()):
         self.rng, self.units, self.reached = np.random.default_rng(seed), units, iter(reached)
 
     def before_forward(self, node, arrays, options):
-        """Return the arrays, those moved that depend on what is checked; an exponent stays 3."""
+        """Return the arrays, moved where they need a gradient; a constant exponent stays 3."""
         reached = next(self.reached, [])
-        if [r.shape for r in reached] != [a.shape for a in arrays]:  # f took another way for NaN
+        if [r.shape for r in reached] != [a.shape for a in arrays]:  # f took another branch for NaN
             reached = [True] * len(arrays)
         return [
             self._moved(a, r) if n else a
@@ -74,12 +74,12 @@ class Rounding(Watch):
 
 
 class Probe:
-    """Evaluates L at points along one direction of one array, and puts the array back.
+    """Evaluates L at points along one direction of one array, and restores the array.
 
     Args:
         evaluate: returns y.
-        x: the array that is perturbed, in place.
-        u: the upstream gradient, of y's shape.
+        x: the array to perturb, in place.
+        u: the upstream gradient, shaped as y.
         noise: the rounding error of each element of y.
     """
 
@@ -89,7 +89,7 @@ class Probe:
         self.all_noise = float(self.noise.sum())
 
     def at(self, index, value: float) -> tuple[np.ndarray, float]:
-        """Return y with x[index] = value, and the value as it was stored."""
+        """Return y with x[index] = value, and the value as stored."""
         before = self.x[index]
         self.x[index] = value
         try:
@@ -108,7 +108,7 @@ class Probe:
         return self.difference(index, value - h, value + h)
 
     def jacobian_row(self, index, h: float) -> np.ndarray:
-        """Return dy / dx[index], of y's shape."""
+        """Return dy / dx[index], shaped as y."""
         value = float(self.x[index])
         (above, a), (below, b) = self.at(index, value + h), self.at(index, value - h)
         return (above - below) / (a - b)
@@ -126,21 +126,21 @@ class Probe:
         return self._slope(*values, 2 * h)
 
     def rounding(self, h: float, of=...) -> float:
-        """Return the rounding error of a central difference with the step h, of some of the y."""
+        """Return the rounding error of a central difference with step h, from elements `of` y."""
         return float(self.noise[of].sum()) / h
 
     def still(self, index, h: float) -> np.ndarray:
-        """Return which y stay the same when x[index] moves by h to either side, or overflow."""
+        """Return which y do not change, or overflow, when x[index] moves by h to either side."""
         value = float(self.x[index])
         change = self.at(index, value + h)[0] - self.at(index, value - h)[0]
         return ~(abs(change) > 0) | np.isinf(change)
 
     def _slope(self, y_a: np.ndarray, y_b: np.ndarray, step: float) -> Estimate:
-        """Return the slope; its rounding error is that of the elements of y that moved."""
-        if step == 0:  # h is lost in the rounding of x: no estimate, which agrees with nothing
+        """Return the slope of L and its rounding error, that of the elements of y that moved."""
+        if step == 0:  # h is lost in the rounding of x: NaN agrees with nothing
             return Estimate(float("nan"), 0.0)
         change = y_b - y_a
-        noise = self.all_noise  # where none moved they may all have, by less than y can show
+        noise = self.all_noise  # if none moved, all may have, by less than y resolves
         if 0 < np.count_nonzero(change) < change.size:
             noise = float(np.vdot(self.noise, change != 0)) or noise
         return Estimate(float(np.vdot(self.u, change)) / step, 2 * noise / step)
@@ -148,7 +148,7 @@ class Probe:
     def richardson(self, index, scale: float) -> Estimate:
         """Return the derivative extrapolated from three central differences to a step of 0.
 
-        The widest step is 1e-4 · scale. The error is bounded by the last correction and by the
+        The widest step is 1e-4 · scale. The error is bounded by the last correction plus the
         rounding of the smallest step.
         """
         h = WIDE * scale
@@ -160,12 +160,12 @@ class Probe:
     def search(self, index, y: np.ndarray, noise: np.ndarray) -> Estimate:
         """Return the central difference with the step that suits f best, found by trying many.
 
-        The error is infinite where f varies faster than floats can tell apart.
+        The error is infinite if f varies faster than floats can resolve.
 
         Args:
-            index: of the element.
+            index: the index of the element.
             y: the value of f here.
-            noise: the rounding error of each element of y, from what this element reaches alone:
+            noise: the rounding error of each element of y, only from what this element reaches:
                 the rest rounds the same way at each step.
         """
         value = float(self.x[index])
@@ -174,7 +174,7 @@ class Probe:
         for h in steps:
             try:
                 (y_a, a), (y_b, b) = self.at(index, value - h), self.at(index, value + h)
-            except (ValueError, ArithmeticError):  # f may refuse what is far from x
+            except (ValueError, ArithmeticError):  # f may refuse values far from x
                 break
             changes.append(_parts(self.u * (y_b - y_a)))
             spans.append([b - a])
@@ -192,8 +192,8 @@ class Probe:
 
         Args:
             index, y, noise: as in `search`.
-            most: by how much each one changed over all steps. Where it never did, f is flat, or x
-                is lost in what it is added to: then a far larger x is not.
+            most: the largest change of each y over all steps. If an element never changed, either f
+                is flat, or x is lost in a sum with something larger; a far larger x tells which.
         """
         rough = noise > EPS * np.maximum(1000 * abs(y), 1)
         if not rough.any():
@@ -208,13 +208,13 @@ class Probe:
 def _best(changes, spans, noise) -> Estimate:
     """Return the slope at the step with the smallest error.
 
-    A derivative is what slopes come to as the step goes to 0. So the slope at one step has to
-    explain those at all smaller ones: what it is off from them, by more than their rounding, is
-    added to its error.
+    A derivative is the limit of the slopes as the step goes to 0. So the slope at one step has to
+    explain those at all smaller steps: the amount by which it differs from them beyond their
+    rounding is added to its error.
 
     Args:
-        changes: of each term of L, for each step.
-        spans: from the left end to the right end of each step.
+        changes: the change of each term of L, for each step.
+        spans: the distance from the left end to the right end of each step.
         noise: the rounding error of each term.
     """
     slopes, noises = changes / spans, 2 * noise / spans
@@ -229,20 +229,20 @@ def _best(changes, spans, noise) -> Estimate:
 
 
 def _parts(terms: np.ndarray) -> np.ndarray:
-    """Return the terms of L, or their sum where they are many."""
+    """Return the terms of L, or their sum if there are many."""
     return terms.reshape(-1) if terms.size <= PARTS else terms.sum().reshape(1)
 
 
 def _resolution(changes: list, close: int) -> np.ndarray:
-    """Return by how much each term changed first, where smaller steps did not change it.
+    """Return the first change of each term that smaller steps did not change.
 
-    So does ln(1 + z) for a small z, which resolves no less than ε. What changes first after the
-    `close` smallest steps was flat before.
+    ln(1 + z) of a small z, for example, resolves nothing below ε. A term that first changes after
+    the `close` smallest steps was flat before.
     """
     size = abs(np.array(changes[:close]))
     return np.where(size[:-1].cumsum(axis=0) == 0, size[1:], 0).max(axis=0, initial=0)
 
 
 def unit(value: float) -> float:
-    """Return what a step is a share of: |x| up to 1, and 1 at 0."""
+    """Return the unit of a step: |x| but at most 1, and 1 at 0."""
     return min(abs(value), 1.0) or 1.0

@@ -1,11 +1,11 @@
-"""Proof that gradcheck can fail: wrong backward passes, planted in turn, that it has to reject.
+"""Proof that gradcheck can fail: wrong backward passes, planted one by one, that it has to reject.
 
-A mutant is one class of Function with one typical mistake in the gradient of one input, or in what
-forward saves for backward. It is
+A mutant is a Function class with one typical mistake in the gradient of one input, or in an array
+that forward saves for backward. It is
 
-- equivalent where it gives the gradients of the original on 100 or more random inputs and upstream
-  gradients, drawn apart from the table of cases and in other shapes and scales;
-- killed where it is not equivalent and gradcheck rejects a row of the table that uses the class;
+- equivalent if it gives the same gradients as the original on 100 or more random inputs and
+  upstream gradients, drawn independently of the table of cases, in other shapes and scales;
+- killed if it is not equivalent and gradcheck rejects a row of the table that uses the class;
 - survived otherwise: a mistake that the checks would let pass.
 """
 
@@ -22,15 +22,15 @@ from ..tensor import Tensor
 from .cases import CASES, Case
 from .check import gradcheck
 
-DRAWS = 100  # how many have to agree, at least, before a mutant counts as equivalent
-LONGEST = 4  # axis of a drawn input
-ROUNDING = 1e-12  # of the largest element: how far equal gradients may lie apart
+DRAWS = 100  # how many, at least, have to agree before a mutant counts as equivalent
+LONGEST = 4  # the longest axis of a drawn input
+ROUNDING = 1e-12  # of the largest element: how far apart equal gradients may be
 
 Row = tuple[Case, list]  # a case, and the shapes of one of its examples
 
 
 class Mutant(NamedTuple):
-    """A class of Function, and the wrong method that stands in the place of its own."""
+    """A Function class, and the wrong method that replaces its own."""
 
     function: type[Function]
     kind: str
@@ -39,7 +39,7 @@ class Mutant(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one mutant.
+    """The outcome for one mutant.
 
     Attributes:
         function: the name of the class.
@@ -55,10 +55,10 @@ class Outcome(NamedTuple):
 
 
 def run_mutants(names: Collection[str] | None = None, cases=CASES) -> Iterator[Outcome]:
-    """Plant each mistake in each class that the cases use, and yield what became of it.
+    """Plant each mistake in each class that the cases use, and yield the outcome.
 
     Args:
-        names: of the cases whose classes are wanted, such as `softmax`; None for all.
+        names: the names of the cases, such as `softmax`, whose classes to take; None for all.
         cases: the rows that have to reject the mutants.
     """
     for function, rows in rows_by_function(cases).items():
@@ -69,7 +69,7 @@ def run_mutants(names: Collection[str] | None = None, cases=CASES) -> Iterator[O
 
 
 def judge(mutant: Mutant, rows: list[Row], draws: list["Draw"]) -> Outcome:
-    """Plant the mutant, and return what becomes of it."""
+    """Plant the mutant, and return the outcome."""
     function, kind = mutant.function.__name__, mutant.kind
     with planted(mutant):
         if all(map(_gives_the_same, draws)):
@@ -82,7 +82,7 @@ def judge(mutant: Mutant, rows: list[Row], draws: list["Draw"]) -> Outcome:
 
 @contextlib.contextmanager
 def planted(mutant: Mutant) -> Iterator[None]:
-    """Give the class the wrong method inside the `with` block."""
+    """Replace the method of the class by the wrong one inside the `with` block."""
     right = vars(mutant.function)[mutant.method]
     setattr(mutant.function, mutant.method, mutant.wrong)
     try:
@@ -95,7 +95,7 @@ def planted(mutant: Mutant) -> Iterator[None]:
 
 
 def rows_by_function(cases: Iterable[Case]) -> dict[type[Function], list[Row]]:
-    """Return the classes that the cases use, each with its rows, the smallest inputs first."""
+    """Return the classes that the cases use, each with its rows, smallest inputs first."""
     rows = [(case, shapes) for case in cases for shapes in case.shapes]
     found: dict[type[Function], list[Row]] = {}
     for row in sorted(rows, key=lambda row: sum(map(math.prod, row[1]))):
@@ -110,7 +110,7 @@ def _nodes(row: Row) -> list[Function]:
 
 
 def nodes_of(f: Callable, inputs: list[np.ndarray]) -> list[Function]:
-    """Return the nodes of the graph that f makes of the inputs."""
+    """Return the nodes of the graph that f makes from the inputs."""
     found: list[Function] = []
     todo = [f(*_leaves(inputs))]
     while todo:
@@ -129,13 +129,13 @@ def _leaves(arrays: list[np.ndarray]) -> list[Tensor]:
 
 
 class _Gradient(NamedTuple):
-    """The right gradient of one input, and what a mistake may make of it."""
+    """The right gradient of one input, and what mistakes are made from."""
 
     g: np.ndarray
-    all: list  # the right gradients of all inputs; None for one that needs none
+    all: list  # the right gradients of all inputs; None for an input that needs none
     x: np.ndarray  # the input
     gy: np.ndarray
-    again: Callable  # returns what g would be for another gy
+    again: Callable  # returns g for another gy
 
 
 def _one_slice(of: _Gradient) -> np.ndarray:
@@ -163,13 +163,13 @@ def _one_element(of: _Gradient) -> np.ndarray:
     return g
 
 
-# Each one keeps the shape and raises nothing: it is the values that the check has to reject.
+# Each keeps the shape and raises nothing, so that the check has to reject the values.
 MISTAKES: dict[str, Callable[[_Gradient], np.ndarray]] = {
     "the sign is flipped": lambda of: -of.g,
     "it is doubled": lambda of: 2 * of.g,
-    "it is divided by the batch": lambda of: of.g / (len(of.x) if of.x.ndim else 1),
+    "it is divided by the batch size": lambda of: of.g / (len(of.x) if of.x.ndim else 1),
     "the mean is missing": lambda of: of.g * max(1, of.x.size // max(1, of.gy.size)),
-    "one slice stands for the sum over a broadcast axis": _one_slice,
+    "one slice replaces the sum over a broadcast axis": _one_slice,
     "only the first slice of gy counts": lambda of: _first_of_gy(of) if of.gy.ndim else of.g,
     "it is transposed where square": _transposed,
     "each element has its neighbour's": lambda of: np.roll(of.g, 1),
@@ -180,7 +180,7 @@ MISTAKES: dict[str, Callable[[_Gradient], np.ndarray]] = {
 
 
 def _that_of(j: int) -> Callable[[_Gradient], np.ndarray]:
-    """Return the mistake of taking the gradient of input j, where there is one of the shape."""
+    """Return the mistake of taking the gradient of input j, if that has the same shape."""
 
     def mistake(of: _Gradient) -> np.ndarray:
         fits = j < len(of.all) and of.all[j] is not None and of.all[j].shape == of.g.shape
@@ -190,11 +190,11 @@ def _that_of(j: int) -> Callable[[_Gradient], np.ndarray]:
 
 
 def mutants_of(function: type[Function], rows: list[Row]) -> Iterator[Mutant]:
-    """Yield every mutant of the class; the rows tell how many inputs it has, and what it saves."""
+    """Yield every mutant of the class; the rows show how many inputs it has and what it saves."""
     nodes = [node for row in rows for node in _nodes(row) if type(node) is function]
     names = _input_names(function, max(len(node.inputs) for node in nodes))
     for i, name in enumerate(names):
-        others = {f"it is that of {names[j]}": _that_of(j) for j in range(len(names)) if j != i}
+        others = {f"it is g{names[j]}": _that_of(j) for j in range(len(names)) if j != i}
         for kind, mistake in (MISTAKES | others).items():
             wrong = _wrong_backward(function, i, mistake)
             yield Mutant(function, f"g{name}: {kind}", "backward", wrong)
@@ -220,7 +220,7 @@ def _is_floating(value) -> bool:
 
 
 def _wrong_backward(function: type[Function], i: int, mistake: Callable) -> Callable:
-    """Return the backward of the class with the mistake in the gradient of input i."""
+    """Return the backward of the class, with the mistake in the gradient of input i."""
     right = function.backward
 
     def backward(self, gy):
@@ -239,7 +239,7 @@ def _wrong_backward(function: type[Function], i: int, mistake: Callable) -> Call
 
 
 def _wrong_forward(function: type[Function], attribute: str, name: str, names: list) -> Callable:
-    """Return the forward of the class that saves another array of the same shape."""
+    """Return the forward of the class, saving another array of the same shape instead."""
     right = function.forward
 
     def forward(self, *arrays, **options):
@@ -264,15 +264,15 @@ class Draw(NamedTuple):
     right: list[np.ndarray]
 
 
-def draw_examples(rows: list[Row], seed: int = 0) -> list[Draw]:
+def draw_examples(rows: list[Row]) -> list[Draw]:
     """Return random examples of each row, 100 or more in all."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     each = math.ceil(DRAWS / len(rows))
     return [_draw(case, shapes, rng) for case, shapes in rows for _ in range(each)]
 
 
 def _draw(case: Case, shapes: list, rng: np.random.Generator) -> Draw:
-    """Return a random example; of other shapes and another scale where the function takes them."""
+    """Return a random example, in other shapes and another scale if the function takes them."""
     seed, scale = int(rng.integers(2**32)), 10 ** rng.uniform(-1, 0.5)
     for drawn, factor in (
         (_other_shapes(case, shapes, rng), scale),
@@ -282,7 +282,7 @@ def _draw(case: Case, shapes: list, rng: np.random.Generator) -> Draw:
         try:
             inputs = [factor * x for x in case.inputs(drawn, seed=seed)]
             return _example(case.f, inputs, rng)
-        except (ValueError, IndexError):  # these are not in its domain
+        except (ValueError, IndexError):  # outside its domain
             continue
     return _example(case.f, case.inputs(shapes, seed=seed), rng)
 
@@ -291,12 +291,12 @@ def _example(f: Callable, inputs: list, rng: np.random.Generator) -> Draw:
     gy = rng.standard_normal(f(*inputs).shape)
     right = _gradients(f, inputs, gy)
     if not all(np.isfinite(g).all() for g in right):
-        raise ValueError("nothing can be compared with a gradient that is not finite")
+        raise ValueError("a gradient that is not finite cannot be compared")
     return Draw(f, inputs, gy, right)
 
 
 def _other_shapes(case: Case, shapes: list, rng: np.random.Generator) -> list[tuple]:
-    """Return shapes that fit as these do: equal lengths stay equal, 0 and 1 stay what they are."""
+    """Return other shapes that fit together: equal lengths stay equal, and 0 and 1 stay."""
     if case.broadcasts:
         full = rng.integers(1, LONGEST + 1, rng.integers(0, 4))
         shapes = [np.where(rng.random(len(full)) < 0.3, 1, full) for _ in shapes]
@@ -313,7 +313,7 @@ def _gradients(f: Callable, inputs: list, gy: np.ndarray) -> list[np.ndarray]:
 
 
 def _gives_the_same(draw: Draw) -> bool:
-    """Whether the gradients are the right ones to rounding, now that a mutant is planted."""
+    """Return whether the gradients are right up to rounding, with a mutant planted."""
     return all(map(_equal, _gradients(draw.f, draw.inputs, draw.gy), draw.right))
 
 

@@ -1,4 +1,4 @@
-"""What is checked: f with its inputs and parameters, as a function of float64 arrays."""
+"""The subject of a check: f with its inputs and parameters, as a function of float64 arrays."""
 
 import functools
 import types
@@ -13,17 +13,17 @@ from ..nn import Module, watching
 from ..tensor import Tensor
 from .differences import EPS, Reach, Rounding
 
-RUNS = 4  # that measure rounding
-MANY_RUNS = 5 * RUNS  # before anything is called wrong
-DEEPEST = 5  # how far away from f a generator is looked for
-MOST = 10_000  # objects that are looked at for it
+RUNS = 4  # evaluations that measure rounding
+MANY_RUNS = 5 * RUNS  # before a gradient is called wrong
+DEEPEST = 5  # how many references away from f a generator is looked for
+MOST = 10_000  # objects that are searched for one
 
 
 class Narrowing(Watch):
     """A watch that finds gradients of a narrower dtype than their inputs.
 
     Args:
-        found: is filled with the text for each leaf that such a gradient flows into, by its id.
+        found: filled with a diagnosis, by id, for each leaf that such a gradient flows into.
     """
 
     def __init__(self, found: dict[int, str]):
@@ -43,20 +43,20 @@ class Narrowing(Watch):
 
 
 class Subject:
-    """f, its inputs and the parameters of a module, evaluated in float64 as often as it takes.
+    """f, its inputs and the parameters of a module, evaluated in float64 as often as needed.
 
-    Inside `with subject:` the parameters hold copies, and NumPy does not warn; afterwards their
-    arrays, gradients and the module's generators are what they were. The inputs are copied and
-    never written to.
+    Inside `with subject:` the parameters hold copies, and NumPy does not warn. Afterwards the
+    parameters' arrays and gradients and the module's generators are as before. The inputs are
+    copied and never written to.
 
     Args:
-        f, inputs, module: as `gradcheck` takes them.
-        dtype: to evaluate in; None leaves each array its own.
-        where: who asks, for the messages.
+        f, inputs, module: as in `gradcheck`.
+        dtype: the dtype to evaluate in; None keeps each array's own.
+        where: the caller's name, for the messages.
 
     Attributes:
         leaves: the names and Tensors whose gradients are checked.
-        given: the dtypes that they came in.
+        given: their dtypes before the conversion to `dtype`.
         modules: the modules that f is known to reach, each with its dotted name.
     """
 
@@ -79,7 +79,7 @@ class Subject:
             raise ArgumentError(
                 where,
                 "there is nothing to check",
-                f"{len(inputs)} inputs, none of them floating, and no parameters",
+                f"{len(inputs)} inputs, none of them floating-point, and no parameters",
                 "pass float inputs, or module=",
             )
         given = [to_dtype(x) for x in inputs] + [p.dtype for _, p in parameters]
@@ -116,7 +116,7 @@ class Subject:
         self.quiet.__exit__(*error)
 
     def _rewind(self) -> None:
-        """Put the generators and what the modules hold, but parameters, back to the start."""
+        """Reset the generators, and all that the modules hold except parameters, to the start."""
         for generator, state in zip(self.generators, self.states, strict=True):
             generator.bit_generator.state = state
         for attributes, before in self.attributes:
@@ -125,21 +125,24 @@ class Subject:
             array[...] = content
 
     def run(self) -> Tensor:
-        """Return f of the arguments, with every generator where it was at the start."""
+        """Return f of the arguments, with every generator reset to the start."""
         self._rewind()
         y = self.f(*self.arguments)
         if not isinstance(y, Tensor):
             raise ArgumentError(
-                self.where, "f returned no Tensor", type(y).__name__, "return one Tensor"
+                self.where,
+                "f did not return a Tensor",
+                f"it returned {type(y).__name__}",
+                "return one Tensor",
             )
         return y
 
     def evaluate(self) -> np.ndarray:
-        """Return the values of f; a copy, for f may return a view of what is perturbed next."""
+        """Return the values of f; a copy, because f may return a view of the perturbed array."""
         return np.array(self.run().data, dtype=np.float64)
 
     def gradients(self, u: np.ndarray, dtype=np.float64) -> list[np.ndarray | None]:
-        """Return what backward(u) computes for each leaf in `dtype`; None where no graph is."""
+        """Return each leaf's gradient from backward(u) in `dtype`; None if no graph reaches it."""
         arrays = [x.data for _, x in self.leaves]
         try:
             for _, x in self.leaves:
@@ -166,13 +169,13 @@ class Subject:
         return np.fmax(EPS * abs(y), self._spread(self.evaluate, y, runs, reached=reached))
 
     def reached_by(self, x: np.ndarray, index) -> list[list[np.ndarray]]:
-        """Return what x[index] reaches: elements of the inputs of each operation."""
+        """Return which elements of the inputs of each operation x[index] reaches."""
         reach, before = Reach(), x[index]
         x[index] = np.nan
         try:
             with watched_by(reach):
                 self.run()
-        except (ValueError, ArithmeticError):  # f may refuse NaN: then it reaches all
+        except (ValueError, ArithmeticError):  # f may refuse NaN; then assume it reaches all
             return []
         finally:
             x[index] = before
@@ -183,7 +186,7 @@ class Subject:
         return self._spread(lambda: self.gradients(u, dtype)[i], g, MANY_RUNS, units=6)
 
     def _spread(self, run: Callable, values, runs=RUNS, units=1.5, reached=()) -> np.ndarray:
-        """Return how far each value moves when what goes into the operations is rounded anew."""
+        """Return how far each value moves when the inputs of the operations are rounded again."""
         moves = []
         for seed in range(runs):
             with watched_by(Rounding(seed, units, reached)):
@@ -191,7 +194,7 @@ class Subject:
         return np.fmax.reduce(moves)
 
     def backward(self, y: Tensor, u: np.ndarray) -> None:
-        """Run y.backward(u); leaves of its graph that are not checked keep their gradients."""
+        """Run y.backward(u); leaves that are not checked keep their gradients."""
         checked = {id(x) for _, x in self.leaves}
         before = [(x, x.grad) for x in _leaves_of(y) if id(x) not in checked]
         try:
@@ -203,14 +206,14 @@ class Subject:
                 x.grad = grad
 
     def batch_sizes(self) -> list[int]:
-        """Return the numbers that a mean over the batch may divide by: lengths and sizes."""
+        """Return the numbers by which a mean over the batch may divide: lengths and sizes."""
         shapes = [x.shape for x in self.arguments if isinstance(x, (Tensor, np.ndarray))]
         shapes += [x.shape for _, x in self.leaves]
         lengths = {n for shape in shapes for n in shape} | {int(np.prod(s)) for s in shapes}
         return sorted(n for n in lengths if n > 2)
 
     def evaluate_twice(self) -> tuple[np.ndarray, str]:
-        """Return y, and which layer gives other values in a second run, or "f"; "" if equal."""
+        """Return y, and the layer whose values differ in a second run, or "f"; "" if none do."""
         runs: list[list] = []
         for _ in range(2):
             seen: list = []
@@ -224,7 +227,7 @@ class Subject:
         return y, ""
 
     def source_of_non_finite(self) -> str:
-        """Return the operation that makes the first non-finite number, and the line that ran it."""
+        """Return a message with the first operation to make a non-finite number, and its line."""
         try:
             with debug():
                 self.run()
@@ -236,15 +239,16 @@ class Subject:
 
 
 def to_dtype(x) -> np.dtype:
-    """Return the dtype of a Tensor, or of what NumPy makes of anything else."""
+    """Return the dtype of a Tensor, or of anything else as a NumPy array."""
     return x.dtype if isinstance(x, (Tensor, np.ndarray)) else np.asarray(x).dtype
 
 
 def _checked(f: Callable, inputs, module, where: str) -> list:
-    """Return the inputs as a list; refuse what cannot be checked.
+    """Return the inputs as a list.
 
     Raises:
-        ArgumentError: f is a class or not callable, module is none, or inputs is no sequence.
+        ArgumentError: if f is a class or not callable, module is not a Module, or inputs is not a
+            sequence.
     """
     if isinstance(f, type) or not callable(f):
         raise ArgumentError(
@@ -254,19 +258,22 @@ def _checked(f: Callable, inputs, module, where: str) -> list:
             "pass a function of Tensors, a Function, or an instance of a Module",
         )
     if module is not None and not isinstance(module, Module):
-        raise ArgumentError(where, "module is no Module", repr(module), "pass the model")
+        raise ArgumentError(where, "module is not a Module", repr(module), "pass the model")
     if isinstance(inputs, (Tensor, np.ndarray, np.generic, int, float)):
         return [inputs]
     try:
         return list(inputs)
     except TypeError:
         raise ArgumentError(
-            where, "inputs is no array", type(inputs).__name__, "pass an array, or a list of them"
+            where,
+            "inputs is not an array",
+            type(inputs).__name__,
+            "pass an array, or a list of arrays",
         ) from None
 
 
 def _copied(x, dtype):
-    """Return a leaf with the values of a floating x in this dtype, a copy of any other array."""
+    """Return a leaf with the values of a floating-point x in `dtype`, or a copy of any other x."""
     data = x.data if isinstance(x, Tensor) else x
     if to_dtype(x).kind == "f":
         return Tensor(np.array(data, dtype=dtype), requires_grad=True)
@@ -276,7 +283,7 @@ def _copied(x, dtype):
 
 
 def _is_buffer(value) -> bool:
-    """Return whether a module's attribute is an array that it may write to; no parameter."""
+    """Return whether a module's attribute is an array that it may write to, not a parameter."""
     frozen = isinstance(value, Tensor) and not value.requires_grad
     return frozen or isinstance(value, np.ndarray)
 
@@ -294,7 +301,7 @@ def _leaves_of(y: Tensor) -> list[Tensor]:
 
 
 def _reached(roots: list) -> list:
-    """Return what these objects hold: in closures, defaults, globals, attributes, lists …"""
+    """Return all that these objects hold in closures, defaults, globals, attributes, lists …"""
     found: dict[int, object] = {}
     todo = [(root, 0) for root in roots]
     while todo and len(found) < MOST:
@@ -308,7 +315,7 @@ def _reached(roots: list) -> list:
 
 
 def _held_by(held) -> Iterator:
-    """Yield what an object holds itself."""
+    """Yield what an object holds directly."""
     if isinstance(held, (list, tuple, set)):
         yield from held
     elif isinstance(held, dict):
@@ -330,7 +337,7 @@ def _held_by(held) -> Iterator:
 def _is_full(cell) -> bool:
     try:
         return cell.cell_contents is not None
-    except ValueError:  # of a variable that was not assigned yet
+    except ValueError:  # its variable is not assigned yet
         return False
 
 

@@ -31,7 +31,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "mutants.md"
 NEVER_RIGHT = {  # whatever the function, these are wrong somewhere
     "the sign is flipped",
     "it is doubled",
-    "it is divided by the batch",
+    "it is divided by the batch size",
     "only the first slice of gy counts",
     "each element has its neighbour's",
     "gy is ignored",
@@ -107,8 +107,8 @@ def test_a_symmetrical_gradient_may_be_transposed():
 
 
 def test_a_batch_of_one_may_be_divided_by():
-    assert "gx: it is divided by the batch" in kinds(table(functions.exp, [(1, 3)]), "equivalent")
-    assert "gx: it is divided by the batch" in kinds(table(functions.exp, [(2, 3)]), "killed")
+    assert "gx: it is divided by the batch size" in kinds(table(functions.exp, [(1, 3)]), "equivalent")
+    assert "gx: it is divided by the batch size" in kinds(table(functions.exp, [(2, 3)]), "killed")
 
 
 def test_the_sign_of_a_leaky_relu_s_output_is_that_of_its_input():
@@ -126,7 +126,7 @@ def test_a_table_without_a_square_lets_a_transposed_gradient_survive():
 
 def test_a_table_with_one_shape_lets_a_missing_sum_survive():
     weak = [Case("add", functions.add, None, [[(2, 3), (2, 3)]], broadcasts=True)]
-    sliced = "one slice stands for the sum over a broadcast axis"
+    sliced = "one slice replaces the sum over a broadcast axis"
     assert {f"ga: {sliced}", f"gb: {sliced}"} <= kinds(weak, "survived")
 
 
