@@ -225,7 +225,7 @@ class Triple(Function):
 
 # 2⁻¹⁷ makes every difference exact
 TEXT = """\
-gradcheck: 1 of 2 gradients are wrong; backward in float64, differences in float64; passes where \
+gradcheck: 1 of 2 gradients is wrong; backward in float64, differences in float64; passes if \
 |analytic − numeric| <= 1e-08 + 1e-06·|numeric| + error
 FAIL input 0: 2 of 4 elements fail
     input 0[0, 1]: analytic A, numeric N ± E, |difference| D > T
@@ -426,8 +426,8 @@ def test_inputs_parameters_and_gradients_are_the_same_afterwards(fault):
 @pytest.mark.parametrize("inputs", [(), [], [np.array([1, 2])], "text"], ids=repr)
 def test_nothing_to_check(inputs):
     text = exactly(
-        f"gradcheck: there is nothing to check; {len(inputs)} inputs, none of them floating, and "
-        "no parameters; pass float inputs, or module="
+        f"gradcheck: there is nothing to check; {len(inputs)} inputs, none of them "
+        "floating-point, and no parameters; pass float inputs, or module="
     )
     with pytest.raises(ArgumentError, match=text):
         gradcheck(lambda *args: Tensor(1.0), inputs)
@@ -437,7 +437,7 @@ def test_nothing_to_check(inputs):
     ("result", "name"), [(np.ones(2), "ndarray"), (1.5, "float"), (None, "NoneType")]
 )
 def test_a_function_that_returns_no_tensor(result, name):
-    text = exactly(f"gradcheck: f returned no Tensor; {name}; return one Tensor")
+    text = exactly(f"gradcheck: f did not return a Tensor; it returned {name}; return one Tensor")
     with pytest.raises(ArgumentError, match=text):
         gradcheck(lambda x: result, NORMAL)
 
@@ -467,18 +467,18 @@ def test_the_backward_of_nothing_is_run_and_its_shape_checked():
 @pytest.mark.parametrize(
     ("option", "known"),
     [
-        ({"eps": 0}, "None, or a number above 0"),
-        ({"eps": -1e-6}, "None, or a number above 0"),
-        ({"eps": float("nan")}, "None, or a number above 0"),
-        ({"eps": "a"}, "None, or a number above 0"),
-        ({"atol": -1}, "a number from 0"),
-        ({"atol": "1"}, "a number from 0"),
-        ({"rtol": float("inf")}, "a number from 0"),
-        ({"rtol": float("nan")}, "a number from 0"),
-        ({"seed": -1}, "a whole number from 0"),
-        ({"seed": None}, "a whole number from 0"),
-        ({"seed": 1.5}, "a whole number from 0"),
-        ({"dtype": np.float32}, "float64, float32"),
+        ({"eps": 0}, "None or a finite number above 0"),
+        ({"eps": -1e-6}, "None or a finite number above 0"),
+        ({"eps": float("nan")}, "None or a finite number above 0"),
+        ({"eps": "a"}, "None or a finite number above 0"),
+        ({"atol": -1}, "a finite number, 0 or more"),
+        ({"atol": "1"}, "a finite number, 0 or more"),
+        ({"rtol": float("inf")}, "a finite number, 0 or more"),
+        ({"rtol": float("nan")}, "a finite number, 0 or more"),
+        ({"seed": -1}, "an integer, 0 or more"),
+        ({"seed": None}, "an integer, 0 or more"),
+        ({"seed": 1.5}, "an integer, 0 or more"),
+        ({"dtype": np.float32}, "float64 or float32"),
     ],
     ids=str,
 )
@@ -487,7 +487,7 @@ def test_options_that_would_check_nothing(option, known):
     with pytest.raises(
         ArgumentError,
         match=exactly(
-            f"gradcheck: {name}={value!r} is unknown; it can be {known}; choose one of them"
+            f"gradcheck: {name}={value!r} is not valid; it can be {known}; choose one of them"
         ),
     ):
         gradcheck(F.sin, NORMAL, **option)
@@ -692,11 +692,11 @@ def test_a_class_of_function_and_single_numbers():
         ),
         (
             (F.sin, None),
-            "gradcheck: inputs is no array; NoneType; pass an array, or a list of them",
+            "gradcheck: inputs is not an array; NoneType; pass an array, or a list of arrays",
         ),
         (
             (F.sin, 3),
-            "gradcheck: there is nothing to check; 1 inputs, none of them floating, "
+            "gradcheck: there is nothing to check; 1 inputs, none of them floating-point, "
             "and no parameters; pass float inputs, or module=",
         ),
     ],
@@ -709,6 +709,6 @@ def test_arguments_that_cannot_be_checked(arguments, text):
 
 def test_a_module_that_is_none():
     with pytest.raises(
-        ArgumentError, match=exactly("gradcheck: module is no Module; 3; pass the model")
+        ArgumentError, match=exactly("gradcheck: module is not a Module; 3; pass the model")
     ):
         gradcheck(F.sin, NORMAL, module=3)

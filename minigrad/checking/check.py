@@ -83,7 +83,7 @@ def gradcheck(
 
 
 def _check_options(mode, dtype, eps, atol, rtol, seed) -> None:
-    """Raise ArgumentError for an option that is not valid."""
+    """Raise ArgumentError for options with which nothing would be checked, such as rtol=inf."""
 
     def is_number(value) -> bool:
         return isinstance(value, numbers.Real) and 0 <= value < np.inf
@@ -91,9 +91,14 @@ def _check_options(mode, dtype, eps, atol, rtol, seed) -> None:
     for name, value, good, known in (
         ("mode", mode, mode in ("auto", "full", "project"), "auto, full or project"),
         ("dtype", dtype, dtype in ("float64", "float32"), "float64 or float32"),
-        ("eps", eps, eps is None or (is_number(eps) and eps > 0), "None or a number above 0"),
-        ("atol", atol, is_number(atol), "a number, 0 or more"),
-        ("rtol", rtol, is_number(rtol), "a number, 0 or more"),
+        (
+            "eps",
+            eps,
+            eps is None or (is_number(eps) and eps > 0),
+            "None or a finite number above 0",
+        ),
+        ("atol", atol, is_number(atol), "a finite number, 0 or more"),
+        ("rtol", rtol, is_number(rtol), "a finite number, 0 or more"),
         ("seed", seed, isinstance(seed, numbers.Integral) and seed >= 0, "an integer, 0 or more"),
     ):
         if not good:
@@ -225,8 +230,8 @@ class _Check:
         elif kinks:
             verdict = "KINK"
             diagnosis = (
-                f"{len(kinks)} of {len(indices)} elements lie on a kink, where the slopes on the "
-                "two sides differ, or at the end of the domain; beside it, the gradient is right"
+                f"at {len(kinks)} of {len(indices)} elements the slopes on the two sides differ, "
+                "or the domain of f ends; beside it, the gradient is right"
             )
         excess = self._excess(analytic, e, largest)
         worst = max(failing or alone or list(kinks) or [excess.argmax()], key=excess.__getitem__)

@@ -50,7 +50,8 @@ class Result(NamedTuple):
         line = f"{self.verdict} {self.name}"
         if self.verdict == "FAIL" and self.checked:
             sample = "" if self.checked == self.size else f" sampled of {self.size}"
-            line += f": {self.failing} of {self.checked}{sample} elements fail"
+            fail = "fails" if self.failing == 1 else "fail"
+            line += f": {self.failing} of {self.checked}{sample} elements {fail}"
         if self.diagnosis:
             line += f": {self.diagnosis}"
         if not math.isnan(self.tolerance):

@@ -107,7 +107,9 @@ def test_a_symmetrical_gradient_may_be_transposed():
 
 
 def test_a_batch_of_one_may_be_divided_by():
-    assert "gx: it is divided by the batch size" in kinds(table(functions.exp, [(1, 3)]), "equivalent")
+    assert "gx: it is divided by the batch size" in kinds(
+        table(functions.exp, [(1, 3)]), "equivalent"
+    )
     assert "gx: it is divided by the batch size" in kinds(table(functions.exp, [(2, 3)]), "killed")
 
 

@@ -89,7 +89,7 @@ def test_the_report_says_what_it_computed_in():
     model = nn.Linear(3, 2, rng=0)  # float32
     head = str(gradcheck(model, RNG.standard_normal((4, 3)))).partition(";")[2]
     assert head.startswith(
-        " backward in float64, differences in float64, given as float32 and float64; passes where"
+        " backward in float64, differences in float64, given as float32 and float64; passes if"
     )
     assert model.weight.dtype == np.float32
 
@@ -114,7 +114,7 @@ def test_in_pytest_the_report_is_the_message(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60)
     assert "1 failed, 1 passed" in done.stdout
     message = [line.removeprefix("E").strip() for line in done.stdout.splitlines()]
-    head = "minigrad.errors.GradcheckError: gradcheck: 1 of 1 gradients are wrong; backward in "
+    head = "minigrad.errors.GradcheckError: gradcheck: 1 of 1 gradients is wrong; backward in "
     assert any(line.startswith(head) for line in message)
     assert "FAIL input 0: 7 of 7 elements fail: the sign is flipped" in message
 
@@ -296,7 +296,7 @@ def test_one_wrong_element_of_a_million_is_located_within_seconds():
     assert (result.verdict, result.index, result.failing) == ("FAIL", (123, 456), 1)
     assert result.analytic - result.numeric == pytest.approx(0.1)
     assert result.checked <= 256
-    assert f"1 of {result.checked} sampled of 1000000 elements fail" in str(result)
+    assert f"1 of {result.checked} sampled of 1000000 elements fails" in str(result)
     assert time.perf_counter() - start < 20
 
 

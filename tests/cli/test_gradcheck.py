@@ -127,7 +127,7 @@ def test_a_wrong_backward_is_exit_1_with_its_report(cli, wrong_exp):
     assert [line.split()[-1] for line in table.splitlines()] == ["verdict", "FAIL", "PASS"]
     lines = report.splitlines()
     assert lines[0] == "exp: inputs (3, 4)"
-    assert lines[1].startswith("gradcheck: 1 of 1 gradients are wrong; ")
+    assert lines[1].startswith("gradcheck: 1 of 1 gradients is wrong; ")
     assert lines[2] == ("FAIL input 0: 12 of 12 elements fail: it is off by the constant factor 2")
     assert lines[3].startswith("    input 0[") and " > " in lines[3]
     assert lines[4:] == [
@@ -417,7 +417,7 @@ def test_a_file_in_another_folder_finds_its_neighbours(program, ops, tmp_path):
         (
             "ops.py:plain_array --shape 2",
             2,
-            "gradcheck: f returned no Tensor; ndarray; return one Tensor",
+            "gradcheck: f did not return a Tensor; it returned ndarray; return one Tensor",
         ),
         ("sub:f", 3, "sub: Is a directory; check the path, its rights, and the space there"),
     ],
@@ -572,7 +572,7 @@ def test_a_wrong_network_is_exit_1_with_the_element(cli, monkeypatch):
     assert code == 1
     table, *failures, summary = out.split("\n\n")[1:]
     assert [line.split()[-1] for line in table.splitlines()[1:]] == ["FAIL", "PASS"] * 2
-    assert failures[0].startswith("FAIL 0.weight: 1 of 256 sampled of 8192 elements fail\n    0.w")
+    assert failures[0].startswith("FAIL 0.weight: 1 of 256 sampled of 8192 elements fails\n    0.w")
     assert "\n    2.weight[1, 2]: analytic " in failures[1]
     assert summary == "2 of 4 parameters pass\n"
 
@@ -750,7 +750,7 @@ def test_an_encoding_without_the_minus_sign_is_no_traceback(start, ops):
     process = start("ops.py:Net", "--shape", "2,3", command=GRADCHECK, env=environment)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert b"passes where |analytic \\u2212 numeric| <= " in out
+    assert b"passes if |analytic \\u2212 numeric| <= " in out
 
 
 def test_interrupt(start, tmp_path):
