@@ -629,7 +629,7 @@ OUTCOMES = [
 
 
 def test_a_survivor_is_listed_and_exit_1(cli, monkeypatch):
-    monkeypatch.setattr("minigrad.cli.table.run_mutants", lambda names: iter(OUTCOMES))
+    monkeypatch.setattr("minigrad.cli.checking.run_mutants", lambda names: iter(OUTCOMES))
     code, out, _ = cli("gradcheck", "--mutants")
     assert code == 1
     assert out.splitlines()[-2:] == [
@@ -650,7 +650,7 @@ def test_a_survivor_is_listed_and_exit_1(cli, monkeypatch):
 
 
 def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
-    monkeypatch.setattr("minigrad.cli.table.run_mutants", lambda names: iter(OUTCOMES[2:]))
+    monkeypatch.setattr("minigrad.cli.checking.run_mutants", lambda names: iter(OUTCOMES[2:]))
     code, out, _ = cli("gradcheck", "--mutants")
     assert code == 0
     assert out.endswith("\n1 mutant: 0 killed, 1 equivalent, 0 survived; no score\n")

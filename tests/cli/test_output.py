@@ -6,7 +6,7 @@ import re
 import pytest
 
 from minigrad import training
-from minigrad.cli.output import event
+from minigrad.cli.shell import event
 from minigrad.data import BUILTIN
 from tests.cli.program import MODULE
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minigrad import data, nn, optim, training
-from minigrad.cli.defaults import DEFAULTS, OWN_DEFAULTS
+from minigrad.cli.options import DEFAULTS, OWN_DEFAULTS
 from minigrad.errors import MinigradWarning
 
 IRIS = {

@@ -1,23 +1,229 @@
-"""What `minigrad train` and `minigrad resume` do, in order, and how it is reported."""
+"""What `minigrad train` and `minigrad resume` do, in order, and how it is reported.
+
+What stands on stdout depends on the command and the seed alone, never on time or terminal.
+"""
 
 import contextlib
 import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import click
 import numpy as np
 
-from .. import __version__, training
-from ..data import BUILTIN
+from .. import __version__, nn, optim, training
+from .. import data as sets
+from ..data import BUILTIN, Dataset
 from ..errors import ArgumentError, DataError, DivergedError, message, warn_once
-from ..training import runs
-from .command import INTERRUPTED
-from .output import remark
-from .report import Report
-from .setup import Setup, set_up
+from ..text import printable
+from ..training import Epoch, Evaluation, Trainer, runs
+from ..training.runs import READING
+from .results import result_fields, result_tables
+from .shell import INTERRUPTED, event, on_terminal, remark
+
+# ---- the data, the network and the run that the options describe ---------------------------------
+
+
+class Setup(NamedTuple):
+    """What the options describe, before the first step."""
+
+    dataset: sets.Dataset
+    parts: tuple[sets.Dataset, sets.Dataset, sets.Dataset]
+    trainer: training.Trainer
+    classifier: training.Classifier
+
+
+def set_up(source: str, options: dict) -> Setup:
+    """Load, split and scale the data, and build the network and its Trainer."""
+    rng = np.random.default_rng(options["seed"])
+    dataset = sets.load(source, **{name: options[name] for name in READING})
+    parts = sets.split(dataset, test=options["test_fraction"], val=options["val_fraction"], rng=rng)
+    scaling = sets.Scaling.fit(parts[0], options["scale"])
+    train, val, test = (scaling.apply(part) for part in parts)
+    model, loss = network(train, options, rng)
+    optimizer = optim.SGD(
+        model.parameters(),
+        lr=options["lr"],
+        momentum=options["momentum"],
+        weight_decay=options["weight_decay"],
+        nesterov=options["nesterov"],
+    )
+    names = ("epochs", "batch_size", "accumulate", "clip_grad", "schedule", "warmup", "patience")
+    settings = {name: options[name] for name in names}
+    trainer = training.Trainer(
+        model, train, val, loss=loss, optimizer=optimizer, rng=rng, **settings
+    )
+    copy = network(train, options, np.random.default_rng(0))[0]
+    classifier = training.Classifier(copy, dataset.schema, scaling)
+    return Setup(dataset, (train, val, test), trainer, classifier)
+
+
+def network(train: sets.Dataset, options: dict, rng: np.random.Generator):
+    """Return the model and the loss that the options describe, for the columns of `train`."""
+    model = nn.mlp(
+        train.x.shape[1],
+        options["hidden"],
+        len(train.class_names),
+        activation=options["activation"],
+        dropout=options["dropout"],
+        rng=rng,
+        dtype=np.dtype(options["dtype"]),
+    )
+    weight = options.get("class_weight")  # `gradcheck --data` has no such option
+    if weight == "balanced":
+        weight = training.balanced_weights(train)
+    elif weight is not None:
+        weight = training.named_weights(weight, train.class_names)
+    return model, nn.CrossEntropy(weight=weight, label_smoothing=options["label_smoothing"])
+
+
+# ---- the report: results on stdout, progress on stderr -------------------------------------------
+
+BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+SCALED = {
+    "standard": "standardised by the mean and deviation of the training rows",
+    "minmax": "from 0 to 1 between the ends of the training rows",
+    "none": "as they are",
+}
+
+
+class Report:
+    """Writes a run for a person or, with --json, for a program."""
+
+    def __init__(self, as_json: bool, quiet: bool, verbose: bool):
+        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
+
+    def start(
+        self, dataset: Dataset, parts: tuple, options: dict, own: dict, model: nn.Module
+    ) -> None:
+        """Tell the data, the split, the options, which of them are the data's own, the model."""
+        sizes = dict(zip(("training", "validation", "test"), map(len, parts), strict=True))
+        if self.verbose:
+            python = sys.version.split()[0]
+            remark(f"minigrad {__version__}, NumPy {np.__version__}, Python {python}")
+        if self.quiet:
+            return
+        if self.as_json:
+            event(
+                "run",
+                data=dataset.name,
+                rows=len(dataset),
+                features=list(dataset.feature_names),
+                classes=list(dataset.class_names),
+                split=sizes,
+                options=options,
+                parameters=sum(p.size for p in model.parameters()),
+            )
+            return
+        classes = ", ".join(map(printable, dataset.class_names))
+        click.echo(
+            f"{dataset.name}: {len(dataset)} rows, {len(dataset.feature_names)} features, "
+            f"{len(dataset.class_names)} classes ({classes})"
+        )
+        split = ", ".join(f"{count} {part}" for part, count in sizes.items())
+        click.echo(f"split: {split} rows; stratified, seed {options['seed']}")
+        for note in dataset.notes:
+            click.echo(note)
+        click.echo(f"features: {SCALED[options['scale']]}")
+        click.echo(f"options: {', '.join(_option(*i) for i in options.items() if _told(*i))}")
+        if own:
+            defaults = ", ".join(_option(*item) for item in own.items())
+            click.echo(f"of these, own defaults of {dataset.name}: {defaults}")
+        click.echo()
+        click.echo(nn.summary(model, parts[0].x.shape[1:]) + "\n")
+
+    @contextlib.contextmanager
+    def progress(self, trainer: Trainer) -> Iterator[Callable[[Epoch], None]]:
+        """Yield what to call after each epoch: it moves a bar or, without a terminal, prints."""
+        epochs, done = trainer.epochs, len(trainer.history)
+        bar = not self.quiet and on_terminal()
+        started = time.perf_counter()
+        shown, aside = contextlib.nullcontext(), contextlib.nullcontext
+        if bar:
+            from tqdm import tqdm  # no bar, no tqdm: an interrupt cannot meet it half made
+
+            aside = tqdm.external_write_mode
+            shown = tqdm(total=epochs, initial=done, bar_format=BAR, dynamic_ncols=True)
+        with shown as meter:
+
+            def on_epoch(epoch: Epoch) -> None:
+                if self.as_json and not self.quiet:
+                    with aside():  # not onto the bar's own line
+                        event("epoch", **epoch._asdict())
+                line = f"epoch {epoch.epoch}/{epochs}  {_numbers(epoch)}"
+                if bar:
+                    meter.set_postfix_str(_short(epoch), refresh=False)
+                    meter.update()
+                    if self.verbose:
+                        meter.write(line, file=sys.stderr)
+                elif not self.quiet:
+                    remark(line)
+
+            yield on_epoch
+        if self.verbose:
+            remark(f"trained in {time.perf_counter() - started:.2f} s")
+
+    def saved(self, folder: str) -> None:
+        """Tell where the run was written: on stderr, for its number differs from run to run."""
+        if not self.quiet:
+            remark(f"wrote {click.format_filename(folder)}")
+
+    def result(self, names: tuple[str, ...], test: Evaluation, trainer: Trainer) -> None:
+        """Tell how the model does on the test rows, and from which epoch its weights are."""
+        trained, best = len(trainer.history), trainer.best
+        epoch = best.epoch if best else trained
+        if self.as_json:
+            fields = {"epoch": epoch, "epochs": trained, **result_fields(names, test.confusion)}
+            event("result", test_accuracy=test.accuracy, test_loss=test.loss, **fields)
+            return
+        hits, rows = np.trace(test.confusion), test.confusion.sum()
+        click.echo(
+            f"test accuracy {test.accuracy:.2%} ({hits} of {rows} rows), loss {test.loss:.4f}, "
+            f"epoch {epoch} of {trained}"
+        )
+        if self.quiet:
+            return
+        click.echo("\n" + result_tables(names, test.confusion))
+        why = f"its validation loss, {best.val_loss:.4f}, is the lowest" if best else "the last"
+        stopped = "" if trained == trainer.epochs else f"; stopped by patience {trainer.patience}"
+        click.echo(f"\nthe weights are those of epoch {epoch} of {trained}: {why}{stopped}")
+
+
+# Not told: what is told elsewhere, and what is as if it were not there.
+ELSEWHERE = ("seed", "scale", "header", "checkpoint_every")
+NEUTRAL = {"schedule": "constant", "warmup": 0.0, "accumulate": 1, "missing": "error"}
+
+
+def _told(name: str, value) -> bool:
+    """Return whether an option is told."""
+    unset = value is None or value is False or (value == () and name != "hidden")
+    return not unset and name not in ELSEWHERE and value != NEUTRAL.get(name)
+
+
+def _option(name: str, value) -> str:
+    """Return "batch size 32" for ("batch_size", 32)."""
+    text = ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+    return name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {text}"
+
+
+def _numbers(epoch: Epoch) -> str:
+    text = f"loss {epoch.train_loss:.4f}  accuracy {epoch.train_accuracy:.2%}"
+    if epoch.val_loss is not None:
+        text += f"  val loss {epoch.val_loss:.4f}  val accuracy {epoch.val_accuracy:.2%}"
+    return text
+
+
+def _short(epoch: Epoch) -> str:
+    """Return what still fits beside a bar of 80 columns."""
+    text = f"loss {epoch.train_loss:.4f}, train {epoch.train_accuracy:.2%}"
+    return text if epoch.val_accuracy is None else f"{text}, val {epoch.val_accuracy:.2%}"
+
+
+# ---- train and resume ----------------------------------------------------------------------------
 
 SAVING = ("out", "overwrite", "no_save")
 

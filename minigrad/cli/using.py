@@ -1,0 +1,291 @@
+"""What `minigrad predict`, `evaluate`, `inspect` and `plot` do with a model, or with a run."""
+
+import csv
+import io
+import itertools
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+
+import click
+import numpy as np
+
+from .. import data as sets
+from .. import nn, plotting, training
+from ..errors import ArgumentError, DataError
+from ..text import printable, shown
+from ..training import Classifier, archive, runs
+from ..training.archive import atomic_write
+from .results import result_fields, result_tables, table
+from .shell import event, json_line, remark
+
+
+class Rows:
+    """The blocks of a file, once through, with what is to be said of them on stderr.
+
+    Attributes:
+        used, skipped: how many rows were yielded, and left out for a missing value.
+        ignored: the columns that are not used.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        source: str,
+        delimiter: str | None,
+        header: str,
+        quiet: bool,
+        labels: bool = False,
+    ):
+        self._blocks = sets.read_rows(
+            source,
+            classifier.schema,
+            labels=labels,
+            dtype=np.dtype(classifier.architecture["dtype"]),
+            delimiter=delimiter,
+            header=header,
+        )
+        self.used = self.skipped = 0
+        self.ignored, self.quiet = self._blocks.extra, quiet
+
+    def __iter__(self) -> Iterator[sets.Block]:
+        if self.ignored and not self.quiet:
+            remark(f"ignored columns: {', '.join(map(shown, self.ignored))}")
+        for block in self._blocks:
+            self.used += len(block.x)
+            self.skipped += block.skipped
+            yield block
+        if self.skipped and not self.quiet:
+            remark(f"skipped rows: {self.skipped}, for a missing value, as in training")
+
+
+# ---- predict -----------------------------------------------------------------------------------
+
+
+def csv_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
+    """Yield the lines of each block as one text: names, quoted where CSV asks for it."""
+    names = [_csv([name]) for name in classifier.schema.class_names]
+    if proba:
+        yield _csv(["class", *classifier.schema.class_names]) + "\n"
+    for block in rows:
+        log_p = classifier.predict_log_proba(block.x, block.numbers)
+        lines = [names[i] for i in log_p.argmax(axis=1)]
+        if proba:
+            numbers = (",".join([f"{p:.6g}" for p in row]) for row in np.exp(log_p).tolist())
+            lines = [f"{name},{row}" for name, row in zip(lines, numbers, strict=True)]
+        yield "".join([f"{line}\n" for line in lines])
+
+
+def json_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
+    """Yield the objects of each block as one text, and at the end one that counts them."""
+    names = classifier.schema.class_names
+    for block in rows:
+        log_p = classifier.predict_log_proba(block.x, block.numbers)
+        found = [{"class": names[i]} for i in log_p.argmax(axis=1)]
+        if proba:
+            for row, p in zip(found, np.exp(log_p).tolist(), strict=True):
+                row["probabilities"] = dict(zip(names, p, strict=True))
+        yield "".join([json_line("prediction", **row) for row in found])
+    yield json_line("result", rows=rows.used, skipped=rows.skipped, ignored=rows.ignored)
+
+
+def check_output(path: str | None, overwrite: bool) -> None:
+    """Refuse a file that exists, unless it may be overwritten."""
+    if path and os.path.exists(path) and not overwrite:
+        size = f"{os.path.getsize(path)} bytes"
+        raise DataError(path, "it exists", size, "choose another name, or pass --overwrite")
+
+
+def write(texts: Iterator[str], path: str | None) -> None:
+    """Write to stdout as the texts come, or to a file once all of them have come."""
+    chunks = (text.encode() for text in texts)
+    if path:
+        atomic_write(path, lambda file: file.writelines(chunks))
+        return
+    for chunk in chunks:
+        click.echo(chunk, nl=False)
+
+
+def _csv(fields: list[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(fields)
+    return line.getvalue()
+
+
+# ---- evaluate ----------------------------------------------------------------------------------
+
+
+def report(classifier: Classifier, rows: Rows, as_json: bool, quiet: bool) -> None:
+    """Print how the classifier does on labelled rows."""
+    found, names = classifier.evaluate(rows), classifier.schema.class_names
+    if as_json:
+        counts = {"rows": rows.used, "skipped": rows.skipped, "ignored": rows.ignored}
+        numbers = {"accuracy": found.accuracy, "log_loss": found.loss}
+        event("result", **numbers, **counts, **result_fields(names, found.confusion))
+        return
+    hits = np.trace(found.confusion)
+    click.echo(
+        f"accuracy {found.accuracy:.2%} ({hits} of {rows.used} rows), log loss {found.loss:.4f}"
+    )
+    if not quiet:
+        click.echo("\n" + result_tables(names, found.confusion))
+
+
+# ---- inspect -------------------------------------------------------------------------------------
+
+MISSING = {
+    "error": "refused",
+    "drop": "their rows are left out",
+    "mean": "filled with the mean of the training rows",
+}
+
+
+def inspect_path(path: str, as_json: bool) -> None:
+    """Print what a file of minigrad holds, or a run folder."""
+    if not os.path.isdir(path):
+        _inspect_file(path, as_json)
+        return
+    best = os.path.join(path, runs.BEST)
+    if os.path.exists(best):  # from the end of the first epoch on
+        _inspect_file(best, as_json, of_a_run=True)
+    _inspect_run(path, as_json)
+
+
+def _inspect_file(path: str, as_json: bool, of_a_run: bool = False) -> None:
+    header, arrays = archive.read(path)
+    size, content = os.path.getsize(path), header.get("content")
+    classifier = training.load(path) if content == "classifier" else None
+    if as_json:
+        scaling = {name: array.tolist() for name, array in arrays.items() if "scaling." in name}
+        event("file", path=path, bytes=size, header=header, **scaling)
+        return
+    click.echo(f"{path}: {content}, format version {header['version']}, {size:,} bytes\n")
+    if classifier:
+        click.echo(_classifier(classifier) + "\n")
+    rows = [(name, str(array.shape), str(array.dtype)) for name, array in arrays.items()]
+    click.echo(table([("array", "shape", "dtype"), *rows]) + "\n")
+    told = {"format", "version", "arrays", "content"}
+    if classifier:
+        told |= {"architecture", "schema", "scaling"}
+    if of_a_run:  # run.json comes next, and says it all again
+        told |= {"training"}
+    if more := {key: header[key] for key in header if key not in told}:
+        click.echo("\n".join(_tree(more)))
+
+
+def _classifier(classifier: Classifier) -> str:
+    """Return what a classifier takes, what it gives, and its layers."""
+    schema, scaling = classifier.schema, classifier.scaling
+    by = "by name" if schema.by_name else "by place"
+    lines = [
+        f"classes: {', '.join(map(printable, schema.class_names))}",
+        f"label: {printable(schema.label or 'no column')}",
+        f"columns: {len(schema.columns)}, found {by}; delimiter {schema.delimiter!r}",
+        f"missing values: {MISSING[schema.missing]}",
+        f"scaling: {scaling.kind}, (x - shift) / scale",
+        "",
+    ]
+    columns = {"shift": scaling.shift, "scale": scaling.scale, "fill": scaling.fill}
+    columns = {name: values for name, values in columns.items() if values is not None}
+    rows = [("feature", *columns)]
+    for i, name in enumerate(schema.feature_names):
+        rows.append((printable(name), *(f"{values[i]:.6g}" for values in columns.values())))
+    layers = nn.summary(classifier.model.train(), (len(schema.feature_names),))
+    return "\n".join([*lines, table(rows), "", layers])
+
+
+def _inspect_run(folder: str, as_json: bool) -> None:
+    """Print run.json and the last line of history.csv."""
+    path = os.path.join(folder, runs.RUN)
+    try:
+        with open(path, encoding="utf-8") as file:
+            run = {**json.load(file)}
+        path = os.path.join(folder, runs.HISTORY)
+        with open(path, encoding="utf-8", newline="") as file:
+            epochs = list(csv.DictReader(file))
+        last = {k: json.loads(v) if v else None for k, v in (epochs or [{}])[-1].items()}
+    except (ValueError, TypeError, RecursionError, csv.Error) as error:
+        facts = f"{type(error).__name__}: {error}"
+        raise DataError(path, "it is damaged", facts, f"inspect {runs.BEST} alone") from error
+    except OSError as error:
+        remedy = "give the folder of a run, or a model file"
+        raise DataError(path, "it cannot be read", error.strerror, remedy) from error
+    if as_json:
+        event("run", path=folder, run=run, epochs=len(epochs), last_epoch=last)
+        return
+    options, origins = run.get("options"), run.pop("origins", None)
+    if isinstance(options, dict) and isinstance(origins, dict):
+        run["options"] = {
+            name: f"{_text(value)} ({origins.get(name, 'unknown')})"
+            for name, value in options.items()
+        }
+    click.echo("\n".join(_tree({runs.RUN: run, f"last line of {runs.HISTORY}": last})))
+
+
+def _tree(value: dict, indent: str = "") -> Iterator[str]:
+    """Yield a line for each entry, and the entries of a dict indented below its name."""
+    for key, part in value.items():
+        if isinstance(part, dict) and part:
+            yield f"{indent}{key}"
+            yield from _tree(part, indent + "  ")
+        else:
+            yield f"{indent}{key}: {_text(part)}"
+
+
+def _text(value) -> str:
+    if isinstance(value, list):
+        return printable(", ".join(map(str, value))) or "none"
+    return "none" if value in (None, {}) else printable(str(value))
+
+
+# ---- plot ----------------------------------------------------------------------------------------
+
+
+def draw(runs, output, overwrite, only_ascii) -> None:
+    """Draw the runs into the terminal, or into a file."""
+    if overwrite and output is None:
+        raise click.UsageError("--overwrite needs the file; give it with --output")
+    if only_ascii and output is not None:
+        raise click.UsageError("--ascii and --output exclude each other; give one of them")
+    save = None if output is None else _writer(output, overwrite)
+    found = [plotting.read_run(folder) for folder in runs]
+    planes, remarks = zip(*map(plotting.read_plane, found), strict=True)
+    for text in itertools.chain.from_iterable(remarks):
+        remark(text)
+    if save is not None:
+        save(found, planes)
+        click.echo(f"wrote {click.format_filename(output)}")
+        return
+    style = (
+        plotting.ASCII
+        if only_ascii
+        else plotting.style_for(getattr(sys.stdout, "encoding", "ascii"))
+    )
+    click.echo(plotting.draw(found, planes, shutil.get_terminal_size().columns, style))
+
+
+def _writer(path, overwrite):
+    """Return what writes the picture; what is wrong with the file is found before any reading."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in (".png", ".svg"):
+        raise ArgumentError(
+            "--output",
+            "only .png and .svg pictures can be drawn",
+            f"FILE {path}",
+            "end its name in one of them",
+        )
+    check_output(path, overwrite)
+    try:
+        from ..plotting import figure
+    except ImportError as error:
+        raise ArgumentError(
+            "--output",
+            "a picture needs matplotlib",
+            str(error),
+            "pip install 'minigrad[plot]', or leave --output out to draw in the terminal",
+        ) from error
+    return lambda runs, planes: atomic_write(
+        path, lambda file: figure.save(file, suffix[1:], runs, planes)
+    )
