@@ -24,11 +24,7 @@ from minigrad.errors import (
     ShapeError,
     UnsupportedError,
 )
-from tests.messages import exactly
-
-
-def leaf(data, dtype=np.float64):
-    return Tensor(np.array(data, dtype=dtype), requires_grad=True)
+from tests.helpers import exactly, leaf
 
 
 class Cube(Function):

@@ -8,7 +8,7 @@ import pytest
 from minigrad import Tensor, gradcheck, nn, no_grad, optim
 from minigrad import functions as F
 from minigrad.errors import ArgumentError, MinigradWarning, ShapeError, UnsupportedError
-from tests.messages import exactly
+from tests.helpers import exactly
 
 
 def mlp(dtype=np.float32):

@@ -12,12 +12,7 @@ import pytest
 from minigrad import Tensor, nn, no_grad
 from minigrad import functions as F
 from minigrad.errors import DTypeError, GraphError, GraphFreedError, ShapeError, UnsupportedError
-from tests.messages import exactly
-
-
-def leaf(data, dtype=np.float64):
-    return Tensor(np.array(data, dtype=dtype), requires_grad=True)
-
+from tests.helpers import exactly, leaf
 
 # ---- construction ------------------------------------------------------------------------------
 

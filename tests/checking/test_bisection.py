@@ -17,7 +17,7 @@ from minigrad.functions.activations import Tanh
 from minigrad.functions.arithmetic import Mul
 from minigrad.functions.dropout import Dropout
 from minigrad.functions.linear import Linear
-from tests.messages import exactly
+from tests.helpers import exactly
 
 # ---- a model of twelve operations, each on a line of its own -------------------------------------
 

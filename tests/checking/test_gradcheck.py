@@ -11,7 +11,7 @@ from minigrad import Function, Tensor, gradcheck, nn
 from minigrad import functions as F
 from minigrad.checking import Report, Result
 from minigrad.errors import ArgumentError, GradcheckError, MinigradError
-from tests.messages import exactly
+from tests.helpers import exactly
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.standard_normal((3, 4))

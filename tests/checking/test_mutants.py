@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigrad import Function, Tensor, functions, gradcheck
+from minigrad import Tensor, functions, gradcheck
 from minigrad.checking import mutants
 from minigrad.checking.cases import CASES, Case
 from minigrad.checking.mutants import (
@@ -25,7 +25,7 @@ from minigrad.functions.arithmetic import Add
 from minigrad.functions.elementwise import Exp
 from minigrad.functions.linear import Linear
 from minigrad.functions.shapes import Reshape
-from tests.functions.test_contract import subclasses
+from tests.helpers import functions_below
 
 PAGE = Path(__file__).parents[2] / "docs" / "mutants.md"
 NEVER_RIGHT = {  # whatever the function, these are wrong somewhere
@@ -80,7 +80,7 @@ def test_the_page_states_the_score(outcomes):
 
 
 def test_every_function_class_is_mutated(outcomes):
-    assert {c.__name__ for c in subclasses(Function)} == {outcome.function for outcome in outcomes}
+    assert {c.__name__ for c in functions_below()} == {outcome.function for outcome in outcomes}
 
 
 def test_what_is_wrong_for_every_function_is_never_called_equivalent(outcomes):

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from minigrad import Function, Tensor, gradcheck
+from minigrad import Tensor, gradcheck
 from minigrad import functions as F
 from minigrad.checking.check import SETTLED, _Check
 from minigrad.checking.subject import Subject
+from tests.helpers import Spoiled, one_element
 
 # ---- compositions of smooth functions ----------------------------------------------------------
 
@@ -141,28 +142,6 @@ def never_fails(composition):
 
 
 # ---- a planted mistake is found -----------------------------------------------------------------
-
-
-class Spoiled(Function):
-    """y = x, whose backward hands on another gradient."""
-
-    def forward(self, x, wrong):
-        self.wrong = wrong
-        return x
-
-    def backward(self, gy):
-        return self.wrong(gy)
-
-
-def one_element(change):
-    """Return what changes one element of a gradient only."""
-
-    def wrong(g):
-        g = g.copy()
-        g.flat[g.size // 2] *= change
-        return g
-
-    return wrong
 
 
 MUTANTS = {

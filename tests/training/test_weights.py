@@ -5,7 +5,7 @@ import pytest
 
 from minigrad import data, training
 from minigrad.errors import ArgumentError
-from tests.messages import exactly
+from tests.helpers import exactly
 
 
 def test_a_class_without_rows_has_no_balanced_weight():
