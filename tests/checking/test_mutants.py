@@ -72,7 +72,6 @@ def test_it_is_the_values_that_are_rejected(complete):
         assert all(r.failing and r.verdict == "FAIL" for r in report.results if r.verdict != "PASS")
 
 
-@pytest.mark.slow
 def test_the_page_states_the_score(outcomes):
     counts = Counter(outcome.status for outcome in outcomes)
     score = f"{len(outcomes)} mutants: {counts['killed']} killed, {counts['equivalent']} equivalent"
