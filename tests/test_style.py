@@ -1,4 +1,4 @@
-"""The house rules that a machine can check: imports, docstrings, sizes, and what is left out."""
+"""The rules of the house that a machine can check: imports, names, docstrings, sizes, leftovers."""
 
 import ast
 import graphlib
@@ -26,22 +26,10 @@ SOURCES = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOURCES.items()}
 every_module = pytest.mark.parametrize("name", SOURCES, ids=lambda name: name or "minigrad")
 
-# A room may import what stands before it, and itself.
-ORDER = [
-    {"errors", "text"},
-    {"debugging"},
-    {"engine"},
-    {"functions"},
-    {"numpy_protocol"},
-    {"tensor"},
-    {"nn"},
-    {"checking", "data", "optim"},
-    {"study", "training"},
-    {"plotting"},
-    {"cli"},
-    {"", "__main__"},
-]
-LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
+# CONTRIBUTING.md states the order: a room may import itself and what is to the right of it.
+RULES = (PACKAGE.parent / "CONTRIBUTING.md").read_text("utf-8")
+ORDER = [re.findall(r"\w+", rooms) for rooms in re.search(r"`(cli →[^`]*)`", RULES)[1].split("→")]
+LEVEL = {room: -i for i, rooms in enumerate([["", "__main__"], *ORDER]) for room in rooms}
 
 
 def room_of(name):
@@ -53,7 +41,7 @@ def for_type_checkers(node):
 
 
 def nodes_in(tree):
-    """Yield the nodes of a tree, but for what only type checkers see."""
+    """Yield the nodes of a tree, except what only type checkers see."""
     todo = [tree]
     while todo:
         node = todo.pop()
@@ -97,7 +85,7 @@ def test_there_is_no_import_cycle():
 
 
 @every_module
-def test_only_the_command_line_imports_more_than_numpy_and_the_standard_library(name):
+def test_only_the_command_line_and_the_figure_need_more_than_numpy(name):
     _, outside = imports_of(name)
     allowed = {"numpy", *sys.stdlib_module_names}
     if room_of(name) == "cli":
@@ -108,7 +96,7 @@ def test_only_the_command_line_imports_more_than_numpy_and_the_standard_library(
 
 
 @every_module
-def test_no_import_hides_in_a_function_outside_of_the_command_line(name):
+def test_only_the_command_line_imports_inside_functions(name):
     hidden = [
         node.lineno
         for function in ast.walk(TREES[name])
@@ -119,8 +107,8 @@ def test_no_import_hides_in_a_function_outside_of_the_command_line(name):
     assert not hidden or room_of(name) == "cli"
 
 
-def test_every_room_is_in_the_order():
-    assert {room_of(name) for name in SOURCES} <= set(LEVEL)
+def test_the_order_holds_every_room_and_nothing_else():
+    assert {room_of(name) for name in SOURCES} == set(LEVEL)
 
 
 # ---- docstrings --------------------------------------------------------------------------------
@@ -166,7 +154,7 @@ def test_every_function_class_states_its_gradients():
 
 
 def code_lines(name):
-    """Count the lines that hold code: no blank lines, comments or docstrings."""
+    """Count the lines of code, without blank lines, comments and docstrings."""
     text = SOURCES[name].read_text(encoding="utf-8")
     without = {tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT}
     without.add(tokenize.ENDMARKER)
