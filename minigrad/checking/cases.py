@@ -57,7 +57,7 @@ class Case:
 
 
 def normal(rng, shape):
-    """Return standard normal numbers; near 0 the step shrinks, so no difference crosses it."""
+    """Return standard normal numbers; no difference crosses 0, because its step shrinks."""
     return rng.standard_normal(shape)
 
 
@@ -216,7 +216,7 @@ def condition(*xs):
     return np.asarray(np.arange(np.prod(shape, dtype=int)).reshape(shape) % 2 == 0)
 
 
-TALL = np.array([True, False, True]).reshape(3, 1, 1)  # a condition that the branches broadcast to
+TALL = np.array([True, False, True]).reshape(3, 1, 1)  # a condition that broadcasts the branches
 LIMITS = np.array([[-0.5], [0.0]]), np.array([0.2, 0.4, np.inf])  # they broadcast to (2, 3)
 
 ELEMENTWISE = [

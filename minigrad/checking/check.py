@@ -62,7 +62,7 @@ def gradcheck(
         atol, rtol: an element passes if |analytic − numeric| ≤ atol + rtol · |numeric| + error.
             In float32, rtol is at least 1e-3, and 1e-4 of the largest element is added to error.
         seed: the seed for the upstream gradient, the directions and the samples.
-        raises: whether a failed report is raised; otherwise it is returned.
+        raises: whether to raise GradcheckError if the check fails, instead of returning the report.
 
     Returns:
         A Report, true if every verdict is PASS or KINK.
@@ -453,6 +453,7 @@ class _Check:
         share = FLOAT32[0] if self.dtype == np.float32 else FLOOR
         error = share * norm + 8 * e.error
         agrees = bool(abs(analytic - e.value) <= error)
+        why = "it is wrong along a random direction, but no single wrong element was found"
         return agrees, Result(
             name=name,
             verdict="PASS" if agrees else "FAIL",
@@ -461,7 +462,7 @@ class _Check:
             numeric=e.value,
             error=error,
             tolerance=error,
-            diagnosis="" if agrees else "no single element was found",
+            diagnosis="" if agrees else why,
         )
 
     def _locate(self, i: int, v: np.ndarray, support: np.ndarray) -> np.ndarray:

@@ -234,10 +234,10 @@ def _parts(terms: np.ndarray) -> np.ndarray:
 
 
 def _resolution(changes: list, close: int) -> np.ndarray:
-    """Return the first change of each term that smaller steps did not change.
+    """Return the first change of each term that the smallest step did not change.
 
     ln(1 + z) of a small z, for example, resolves nothing below ε. A term that first changes after
-    the `close` smallest steps was flat before.
+    the `close` smallest steps was flat before, and counts as 0.
     """
     size = abs(np.array(changes[:close]))
     return np.where(size[:-1].cumsum(axis=0) == 0, size[1:], 0).max(axis=0, initial=0)

@@ -124,7 +124,10 @@ def test_a_kink_is_named_and_its_neighbour_checked():
     report = mg.gradcheck(F.relu, np.array([-1.0, 0.0, 2.0]))
     (result,) = report.results
     assert (result.verdict, result.index, report.ok) == ("KINK", (1,), True)
-    assert "at 1 of 3 elements the slopes on the two sides differ" in result.diagnosis
+    assert result.diagnosis == (
+        "at 1 of 3 elements the slopes on the two sides differ, or the domain of f ends; beside "
+        "it, the gradient is right"
+    )
 
 
 @pytest.mark.parametrize(
@@ -321,6 +324,23 @@ def test_an_input_that_is_not_finite_is_named():
     (result,) = mg.gradcheck(F.softmax, np.array([0.0, 1.0, -np.inf]), raises=False).results
     assert (result.verdict, result.index) == ("NONFINITE", None)
     assert result.diagnosis == "input 0[2] is -inf: a difference cannot be taken there"
+
+
+def test_a_function_that_is_finite_at_the_input_alone():
+    report = mg.gradcheck(lambda x: F.where(x.data == 1, x, np.nan), np.ones(2), raises=False)
+    (result,) = report.results
+    assert result.verdict == "NONFINITE"
+    assert result.diagnosis == "f is finite here, but not on either side"
+
+
+def test_a_projection_fails_though_each_element_passes_alone():
+    wrong = op(np.sin, lambda g, x: 1.01 * g * np.cos(x))
+    x = np.random.default_rng(0).standard_normal((40, 40))
+    (result,) = mg.gradcheck(wrong, x, mode="project", atol=1, raises=False).results
+    assert (result.verdict, result.index) == ("FAIL", None)
+    assert result.diagnosis == (
+        "it is wrong along a random direction, but no single wrong element was found"
+    )
 
 
 def test_a_dropout_of_a_model_that_only_the_closure_holds_is_rewound():
