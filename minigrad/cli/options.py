@@ -99,7 +99,7 @@ dtype = click.option(
 
 def _own_defaults(data: str) -> dict:
     """Return what the data set changes in the defaults."""
-    from ..data.idx import is_idx_folder  # not for --help
+    from ..data.arrays import is_idx_folder  # not for --help
 
     if data in OWN_DEFAULTS:
         return OWN_DEFAULTS[data]

@@ -1,4 +1,7 @@
-"""Tables that are arrays already, in NumPy's own files: an NPZ, or a folder of NPY files."""
+"""Tables that are arrays already: an NPZ file, or a folder of NPY or of IDX files (MNIST's format).
+
+Source of IDX: http://yann.lecun.com/exdb/mnist, "The IDX file format".
+"""
 
 import lzma
 import math
@@ -14,12 +17,10 @@ import numpy as np
 
 from ..errors import DataError
 from ..text import listed, shown
-from .cells import Codes
-from .dataset import Dataset
-from .findings import Problems
-from .labels import check_classes, classes_of
-from .schema import Column, Schema
-from .text import opened
+from .dataset import Column, Dataset, Schema
+from .files import opened, unzipped
+from .labels import Codes, check_classes, classes_of
+from .problems import Problems
 
 ROWS_AT_ONCE = 4096
 MAPPED_FROM = 1 << 26  # bytes; what is smaller is read into memory
@@ -28,6 +29,10 @@ HEADER_ERRORS = (ValueError, TypeError, SyntaxError, tokenize.TokenError, Recurs
 # RuntimeError: encrypted, or another compression; ValueError and OSError: offsets beyond the file.
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
 ZIP_ERRORS += (KeyError, ValueError, OSError)
+
+
+UBYTE = 0x08
+DIMENSIONS = {"images": 3, "labels": 1}
 
 
 class Arrays(NamedTuple):
@@ -42,7 +47,7 @@ class Arrays(NamedTuple):
     feature_names: tuple[str, ...]
 
 
-# ---- files -------------------------------------------------------------------------------------
+# ---- NPZ and NPY ---------------------------------------------------------------------------------
 
 
 def read_npz(path: str | os.PathLike, where: str, need_y: bool) -> Arrays:
@@ -169,6 +174,96 @@ def _pair(where, found, names, need_y):
             "save one label for each row of x",
         )
     return Arrays(where, x, y, tuple(f"x{i}" for i in range(x.shape[1])))
+
+
+# ---- IDX -----------------------------------------------------------------------------------------
+
+
+def is_idx_folder(names: list[str]) -> bool:
+    """Return whether some of the file names are those of MNIST's parts."""
+    return any(_find(names, part, kind) for part in ("train", "t10k") for kind in DIMENSIONS)
+
+
+def read_idx_folder(
+    folder: str | os.PathLike, names: list[str], where: str, need_y: bool
+) -> list[Arrays]:
+    """Return the train-… and the t10k-… pair of a folder, or the one of them that is there.
+
+    x (N, R C) uint8, pixel_r_c for row r and column c; y (N,) uint8.
+
+    Raises DataError for a damaged file, a pair that is not whole, and pairs that do not fit.
+    """
+    parts = [part for part in ("train", "t10k") if any(_find(names, part, k) for k in DIMENSIONS)]
+    pairs = [_read_pair(folder, names, part, where, need_y) for part in parts]
+    if len({pair.feature_names for pair in pairs}) > 1:
+        raise DataError(
+            where,
+            "the train-… and t10k-… images differ in size",
+            f"their last pixels are {' and '.join(pair.feature_names[-1] for pair in pairs)}",
+            "give pairs of one set",
+        )
+    return pairs
+
+
+def _find(names, part, kind):
+    """Return the name of a file, None where it is not there; .gz only where the other is not."""
+    for ending in ("", ".gz"):
+        for dash in "-.":
+            name = f"{part}-{kind}{dash}idx{DIMENSIONS[kind]}-ubyte{ending}"
+            if name in names:
+                return name
+    return None
+
+
+def _read_pair(folder, names, part, where, need_y):
+    images, labels = (_find(names, part, kind) for kind in DIMENSIONS)
+    if images is None or (labels is None and need_y):
+        kind = "images" if images is None else "labels"
+        raise DataError(
+            where,
+            f"has no {part}-{kind}-idx{DIMENSIONS[kind]}-ubyte",
+            f"there is {images or labels}",
+            "put the images and the labels into one folder",
+        )
+    x = _read_idx(os.path.join(folder, images), os.path.join(where, images), 3)
+    y = None
+    if labels is not None and need_y:
+        y = _read_idx(os.path.join(folder, labels), os.path.join(where, labels), 1)
+        if len(x) != len(y):
+            raise DataError(
+                where,
+                f"{images} and {labels} differ in length",
+                f"{len(x)} images, {len(y)} labels",
+                "give the files of one set",
+            )
+    rows, columns = x.shape[1:]
+    pixels = tuple(f"pixel_{r}_{c}" for r in range(rows) for c in range(columns))
+    return Arrays(os.path.join(where, images), x.reshape(len(x), -1), y, pixels)
+
+
+def _read_idx(path, where, dimensions):
+    """Return the array in an IDX file of bytes with so many dimensions."""
+    with opened(path) as file, unzipped(file, where) as plain:
+        magic = plain.read(4)
+        if magic != bytes([0, 0, UBYTE, dimensions]):
+            raise DataError(
+                where,
+                "is no IDX file of bytes",
+                f"it starts with {magic.hex(' ') or 'nothing'}, not 00 00 08 {dimensions:02x}",
+                "copy or download it again",
+            )
+        sizes = plain.read(4 * dimensions)
+        shape = tuple(np.frombuffer(sizes[: len(sizes) // 4 * 4], ">u4").tolist())
+        if len(shape) < dimensions or 0 in shape:
+            raise DataError(
+                where,
+                "holds nothing",
+                f"its header declares shape {shape}",
+                "copy or download it again",
+            )
+        size = math.prod(shape)
+        data = read_bytes(plain, size, where, f"shape {shape}")
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 # ---- values ------------------------------------------------------------------------------------

@@ -11,13 +11,12 @@ from ..errors import DataError
 from ..text import listed, shown
 from .arrays import array_blocks
 from .builtin import BUILTIN, load_builtin
-from .cells import Codes, is_missing, is_number
-from .dialect import check_delimiter, check_header
-from .findings import Problems, check_dtype
-from .kinds import read_arrays
-from .schema import Schema
-from .table import Cells, Table, with_one_hot
-from .text import name_of, open_text
+from .csv_file import Cells, Table, check_delimiter, check_header
+from .dataset import Schema
+from .files import name_of, open_text
+from .labels import Codes, with_one_hot
+from .problems import Problems, is_missing, is_number
+from .source import check_dtype, read_arrays
 
 
 class Block(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from .. import functions as F
 from .. import nn
 from ..data import Dataset, Scaling, Schema
-from ..data.scaling import KINDS
+from ..data.prepare import KINDS
 from ..errors import ArgumentError, DataError, ShapeError
 from ..tensor import Tensor
 from . import archive

@@ -6,13 +6,10 @@ import numpy as np
 
 from ..errors import ArgumentError, DataError
 from ..text import did_you_mean, listed, shown
-from .cells import Codes
-from .dataset import Dataset
-from .dialect import DELIMITERS, find_header
-from .findings import DECIMAL_COMMA, Problems
-from .labels import check_classes, classes_of
-from .schema import Column, Schema
-from .table import Cells, Table, with_one_hot
+from .csv_file import DELIMITERS, Cells, Table, find_header
+from .dataset import Column, Dataset, Schema
+from .labels import Codes, check_classes, classes_of, with_one_hot
+from .problems import DECIMAL_COMMA, Problems
 
 MOST_VALUES = 1000  # of a one-hot column; more are names or numbers, not categories
 

@@ -3,7 +3,7 @@
 import pytest
 
 from minigrad import data
-from minigrad.data.dialect import find_delimiter
+from minigrad.data.csv_file import find_delimiter
 from minigrad.errors import ArgumentError, DataError
 from tests.data.files import refusal, write
 

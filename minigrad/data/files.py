@@ -1,4 +1,4 @@
-"""Lines of text, from a path or standard input, plain or gzip, with their faults named."""
+"""Files and lines of text, from a path or standard input, plain or gzip."""
 
 import contextlib
 import gzip
@@ -129,3 +129,14 @@ def _check_line(line, number, where):
             f"row {number} holds the byte 0x{ord(line[error.start]) - 0xDC00:02x}",
             "save it as UTF-8; it may be Latin-1 or Windows-1252 now",
         ) from None
+
+
+def list_folder(folder: str | os.PathLike, where: str) -> list[str]:
+    """Return the names of the files in a folder.
+
+    Raises DataError where it cannot be read.
+    """
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        raise unreadable(where, error) from error

@@ -1,21 +1,25 @@
-"""`load`: a built-in set by its name, or a file or folder by its path."""
+"""What a path leads to, and `load`: a built-in set by its name, or a file or folder by its path."""
 
 import os
 from dataclasses import replace
 
 import numpy as np
 
-from ..errors import ArgumentError, DataError
-from ..text import did_you_mean
-from .arrays import to_dataset
+from ..errors import ArgumentError, DataError, DTypeError
+from ..text import did_you_mean, listed
+from .arrays import Arrays, is_idx_folder, read_idx_folder, read_npy_folder, read_npz, to_dataset
 from .builtin import BUILTIN, load_builtin
+from .csv_file import check_delimiter, check_header
+from .csv_load import load_delimited
 from .dataset import Dataset
-from .delimited import load_delimited
-from .dialect import check_delimiter, check_header
-from .findings import check_dtype
-from .kinds import read_arrays
-from .schema import MISSING_RULES
-from .text import name_of, open_text
+from .files import list_folder, name_of, open_text, opened
+from .problems import MISSING_RULES
+
+SINGLE_FILES = {
+    b"\x93NUM": ("is a single NumPy array", "put x.npy and y.npy into one folder and give that"),
+    b"\x00\x00\x08\x01": ("is a single IDX file", "give its folder"),
+    b"\x00\x00\x08\x03": ("is a single IDX file", "give its folder"),
+}
 
 
 def load(
@@ -117,3 +121,44 @@ def _stem(source):
         return "stdin"
     name = os.path.basename(os.path.abspath(source))
     return name if os.path.isdir(source) else os.path.splitext(name.removesuffix(".gz"))[0]
+
+
+def check_dtype(where: str, dtype: np.dtype) -> np.dtype:
+    """Return the dtype of features; raises DTypeError where it is not floating."""
+    dtype = np.dtype(dtype)
+    if dtype.kind != "f":
+        raise DTypeError(
+            where, "features are floating", f"dtype {dtype}", "give dtype=np.float32 or np.float64"
+        )
+    return dtype
+
+
+def read_arrays(source: str | os.PathLike, where: str, need_y: bool) -> list[Arrays] | None:
+    """Return the arrays that a path leads to, two where it has a test set, None for a text.
+
+    Raises DataError for a folder of something else, and for a file that cannot be used.
+    """
+    if source == "-":  # standard input is a text, whatever file is called so
+        return None
+    if os.path.isdir(source):
+        names = list_folder(source, where)
+        if "x.npy" in names or "y.npy" in names:
+            return [read_npy_folder(source, names, where, need_y)]
+        if is_idx_folder(names):
+            return read_idx_folder(source, names, where, need_y)
+        raise DataError(
+            where,
+            "is a folder without data that minigrad knows",
+            f"it holds {listed(names, 5) or 'nothing'}",
+            "give a file, or a folder with x.npy and y.npy or with MNIST's IDX files",
+        )
+    if not os.path.isfile(source):  # a pipe: read once, and so a text
+        return None
+    with opened(source) as file:
+        start = file.peek(4)[:4]
+    if start == b"PK\x03\x04":
+        return [read_npz(source, where, need_y)]
+    if start in SINGLE_FILES:
+        what, remedy = SINGLE_FILES[start]
+        raise DataError(where, what, "features and labels are two arrays", remedy)
+    return None

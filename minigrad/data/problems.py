@@ -1,14 +1,54 @@
-"""What is wrong with the cells of a file: collected over the whole file, then one error."""
+"""What a cell of a file says, and what is wrong with it: collected first, then one error."""
 
+import math
 import re
 
 import numpy as np
 
-from ..errors import DataError, DTypeError
+from ..errors import DataError
 from ..text import shown
 
+MISSING_RULES = ("error", "drop", "mean")
+MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "null"}
+# A word like "none" may be a class. An infinity is missing too: no measurement gives one.
+MISSING_NUMBER = MISSING | {"none", "+nan", "-nan"}
+MISSING_NUMBER |= {sign + word for sign in ("", "+", "-") for word in ("inf", "infinity")}
+
+
+DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 SHOWN = 5
 MOST_TEXTS = 1000  # that are told from each other, where only different ones count
+
+
+def is_missing(text: str, number: bool = True) -> bool:
+    """Return whether a text stands for a missing value (of a number): empty, NA, NaN, ?, inf …
+
+    Upper or lower case, with or without spaces around it.
+    """
+    return text.strip().lower() in (MISSING_NUMBER if number else MISSING)
+
+
+def parse(text: str) -> float:
+    """Return the number that a text says, NaN where it says none."""
+    try:
+        # float() would take 1_000, as Python's source does and no data file.
+        return float(text) if "_" not in text else math.nan
+    except ValueError:
+        return math.nan
+
+
+def whole(text: str) -> int | None:
+    """Return the whole number that a text says, as 7, 007 or 7.0, None where it says none.
+
+    Nor is it one where a float would not tell it from its neighbour.
+    """
+    value = parse(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else None
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text says a finite number."""
+    return math.isfinite(parse(text))
 
 
 class Findings:
@@ -66,9 +106,6 @@ class Findings:
             f"{self.total()} such {cells}: {self.places()}",
             remedy,
         )
-
-
-DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 
 
 class Problems:
@@ -129,13 +166,3 @@ class Problems:
             filled = "; the mean of the training rows takes their place" * (not dropped)
             notes.append(f"missing values: {self.missing.total()} ({counts}){filled}")
         return notes
-
-
-def check_dtype(where: str, dtype: np.dtype) -> np.dtype:
-    """Return the dtype of features; raises DTypeError where it is not floating."""
-    dtype = np.dtype(dtype)
-    if dtype.kind != "f":
-        raise DTypeError(
-            where, "features are floating", f"dtype {dtype}", "give dtype=np.float32 or np.float64"
-        )
-    return dtype
