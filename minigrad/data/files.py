@@ -1,4 +1,4 @@
-"""Files and lines of text, from a path or standard input, plain or gzip."""
+"""Files, folders and lines of text, from a path or standard input, plain or gzip."""
 
 import contextlib
 import gzip
@@ -15,14 +15,18 @@ LONGEST_LINE = 1 << 24  # characters
 UTF8_BOM = b"\xef\xbb\xbf"
 
 
+def name_of(source: str | os.PathLike) -> str:
+    """Return the name of a source in messages: its path as it was given."""
+    return "standard input" if source == "-" else os.fspath(source)
+
+
 @contextlib.contextmanager
 def opened(source: str | os.PathLike) -> Iterator[BinaryIO]:
     """Open a path, or standard input for "-", to read bytes from; `peek` looks ahead.
 
-    Raises DataError where the file cannot be opened or read.
+    Raises DataError if the file cannot be opened or read.
     """
-    where = name_of(source)
-    try:
+    with _named(name_of(source)):
         if source == "-":
             if sys.stdin is None:
                 raise OSError("it is closed")
@@ -30,37 +34,34 @@ def opened(source: str | os.PathLike) -> Iterator[BinaryIO]:
             try:
                 yield stdin
             finally:
-                stdin.detach()  # else it would close the one below
+                stdin.detach()  # otherwise it would close the one below
         else:
             with open(source, "rb") as file:
                 yield file
-    except OSError as error:
-        raise unreadable(where, error) from error
 
 
-def unreadable(where: str, error: OSError) -> DataError:
-    """Return the error about a file or folder that the system does not give."""
-    facts = error.strerror or str(error)
-    return DataError(where, "cannot be read", facts, "check the path and its rights")
+def list_folder(folder: str | os.PathLike, where: str) -> list[str]:
+    """Return the names of the files in a folder.
 
-
-def open_text(source: str | os.PathLike) -> Iterator[str]:
-    """Yield the lines of a file, see read_lines; it is closed after the last one.
-
-    Raises DataError where the file cannot be opened or read.
+    Raises DataError if it cannot be read.
     """
-    with opened(source) as file:
-        yield from read_lines(file, name_of(source))
+    with _named(where):
+        return sorted(os.listdir(folder))
 
 
-def name_of(source: str | os.PathLike) -> str:
-    """Return what messages call a source: its path as it was given."""
-    return "standard input" if source == "-" else os.fspath(source)
+@contextlib.contextmanager
+def _named(where):
+    """Raise a DataError about a file or folder in place of an OSError."""
+    try:
+        yield
+    except OSError as error:
+        facts = error.strerror or str(error)
+        raise DataError(where, "cannot be read", facts, "check the path and its rights") from error
 
 
 @contextlib.contextmanager
 def unzipped(file: BinaryIO, where: str) -> Iterator[BinaryIO]:
-    """Read from `file`, through gzip where it starts as gzip data does; leaves `file` open.
+    """Read from `file`, through gzip if it starts as gzip data does; leaves `file` open.
 
     Raises DataError for damaged gzip data.
     """
@@ -79,14 +80,16 @@ def unzipped(file: BinaryIO, where: str) -> Iterator[BinaryIO]:
         ) from error
 
 
-def read_lines(file: BinaryIO, where: str) -> Iterator[str]:
-    r"""Yield the lines of a UTF-8 text, gzip or not, with their ends: \n, \r\n or \r.
+def open_text(source: str | os.PathLike) -> Iterator[str]:
+    r"""Yield the lines of UTF-8 text, gzip or not, with their ends: \n, \r\n or \r.
 
-    A byte order mark is left out. Needs the memory of one line.
+    A byte order mark is left out. Needs the memory of one line. The file is closed after the last.
 
-    Raises DataError for damaged gzip data, another encoding, a NUL byte, an absurdly long line.
+    Raises DataError if the file cannot be read, for damaged gzip data, another encoding, a NUL
+    byte, an absurdly long line.
     """
-    with unzipped(file, where) as plain:
+    where = name_of(source)
+    with opened(source) as file, unzipped(file, where) as plain:
         start = plain.peek(3)[:3]
         if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise DataError(
@@ -94,7 +97,7 @@ def read_lines(file: BinaryIO, where: str) -> Iterator[str]:
             )
         if start == UTF8_BOM:
             plain.read(3)
-        # An undecodable byte becomes a surrogate, which tells its line; "strict" would not.
+        # An undecodable byte becomes a surrogate, which shows its line; "strict" would not.
         text = io.TextIOWrapper(plain, "utf-8", errors="surrogateescape", newline="")
         try:
             number = 0
@@ -104,39 +107,27 @@ def read_lines(file: BinaryIO, where: str) -> Iterator[str]:
                     _check_line(line, number, where)
                 yield line
         finally:
-            text.detach()  # else it would close what others opened
+            text.detach()  # otherwise it would close what others opened
 
 
 def _check_line(line, number, where):
-    """Raise DataError where a line is no text, or endless."""
+    """Raise DataError if a line is not text, or endless."""
     if "\0" in line:
-        raise DataError(
-            where, "is no text", f"row {number} holds a NUL byte", "give a CSV or TSV file in UTF-8"
-        )
+        remedy = "give a CSV or TSV file in UTF-8"
+        raise DataError(where, "is not text", f"row {number} contains a NUL byte", remedy)
     if len(line) == LONGEST_LINE:
         raise DataError(
             where,
             f"row {number} is too long to be a row",
             f"it goes on after {LONGEST_LINE:,} characters",
-            "give a text file with one row in a line",
+            "give a text file with one row per line",
         )
     try:
         line.encode()
-    except UnicodeEncodeError as error:  # a surrogate, which stands for an undecodable byte
+    except UnicodeEncodeError as error:  # a surrogate, in place of an undecodable byte
         raise DataError(
             where,
             "is not UTF-8",
-            f"row {number} holds the byte 0x{ord(line[error.start]) - 0xDC00:02x}",
+            f"row {number} contains the byte 0x{ord(line[error.start]) - 0xDC00:02x}",
             "save it as UTF-8; it may be Latin-1 or Windows-1252 now",
         ) from None
-
-
-def list_folder(folder: str | os.PathLike, where: str) -> list[str]:
-    """Return the names of the files in a folder.
-
-    Raises DataError where it cannot be read.
-    """
-    try:
-        return sorted(os.listdir(folder))
-    except OSError as error:
-        raise unreadable(where, error) from error

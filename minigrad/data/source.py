@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import ArgumentError, DataError, DTypeError
-from ..text import did_you_mean, listed
+from ..text import did_you_mean, listed, shown
 from .arrays import Arrays, is_idx_folder, read_idx_folder, read_npy_folder, read_npz, to_dataset
 from .builtin import BUILTIN, load_builtin
-from .csv_file import check_delimiter, check_header
+from .csv_file import DELIMITERS
 from .csv_load import load_delimited
 from .dataset import Dataset
 from .files import list_folder, name_of, open_text, opened
@@ -42,42 +42,41 @@ def load(
 
     For CSV and TSV files:
 
-    delimiter: one of , ; tab |, found if None.
+    delimiter: one of , ; tab |; None finds it.
     header: whether row 1 names the columns: "yes", "no", or "auto" to find out.
     label: the name or the index of the label's column, negative from the end; None is the last.
-    one_hot: columns of categories, each value of which becomes a feature, 1 where it stands.
+    one_hot: columns of categories; each of their values becomes a feature, 1 in its rows.
     drop: columns to leave out.
 
     missing: what to do with a missing value: "error"; "drop" leaves its row out; "mean" keeps it,
         as NaN, for Scaling to fill.
 
     Raises DataError for a file that cannot be used, with the row and column, ArgumentError for an
-    option outside of what it can be.
+    unknown option or column, DTypeError if dtype is not floating.
     """
-    check_header(header)
-    delimiter = check_delimiter(delimiter)
-    dtype = check_dtype("load", dtype)
+    dtype, delimiter = check_options("load", dtype, delimiter, header)
     if missing not in MISSING_RULES:
-        raise ArgumentError(
-            "load",
-            f"missing {missing!r} is unknown",
-            f"there are {', '.join(MISSING_RULES)}",
-            "leave it out, and a missing value is an error",
-        )
-    of_text = {"delimiter": delimiter, "label": label, "one_hot": one_hot, "drop": drop}
+        wrong, facts = f"missing {missing!r} is unknown", f"it can be {', '.join(MISSING_RULES)}"
+        raise ArgumentError("load", wrong, facts, "leave it out, and a missing value is an error")
+    for_text = {"delimiter": delimiter, "label": label, "one_hot": one_hot, "drop": drop}
     if source in BUILTIN:  # a Path is not
-        _refuse("a built-in set", of_text, header)
+        _refuse("a built-in set", for_text, header)
         dataset = load_builtin(source, dtype, missing)
         if os.path.exists(source):
-            note = f"data: the built-in set {source}; ./{source} would be what is in this folder"
+            note = f"data: the built-in set {source}; for what this folder has give ./{source}"
             dataset = replace(dataset, notes=(note,))
         return dataset
     where = name_of(source)
     if source != "-" and not os.path.lexists(source):
-        raise _not_found(where)
+        raise DataError(
+            "load",
+            f"no built-in set and no file is called {where!r}",
+            f"built in are {', '.join(BUILTIN)}",
+            did_you_mean(where, BUILTIN, "choose one, or check the path"),
+        )
     name = _stem(source)
     if (arrays := read_arrays(source, where, True)) is not None:
-        _refuse("a file of arrays", of_text, header)
+        _refuse("a file of arrays", for_text, header)
         return to_dataset(arrays[0], name, dtype, missing, *arrays[1:])
     return load_delimited(
         open_text(source),
@@ -93,8 +92,32 @@ def load(
     )
 
 
+def check_options(
+    where: str, dtype: np.dtype, delimiter: str | None, header: str
+) -> tuple[np.dtype, str | None]:
+    """Return dtype as a np.dtype, and delimiter as one character or None.
+
+    Raises DTypeError if dtype is not floating, ArgumentError for another delimiter than , ; tab |
+    and for another header than yes, no and auto.
+    """
+    dtype = np.dtype(dtype)
+    if dtype.kind != "f":
+        raise DTypeError(
+            where, "features are floating", f"dtype {dtype}", "give dtype=np.float32 or np.float64"
+        )
+    remedy = "leave it out to have it found"
+    if header not in ("yes", "no", "auto"):
+        wrong = f"header {header!r} is unknown"
+        raise ArgumentError(where, wrong, "it can be yes, no, auto", remedy)
+    delimiter = "\t" if delimiter == "tab" else delimiter
+    if delimiter not in (None, *DELIMITERS):
+        wrong = f"delimiter {shown(delimiter)} is unknown"
+        raise ArgumentError(where, wrong, "it can be , ; tab |", remedy)
+    return dtype, delimiter
+
+
 def _refuse(kind, options, header):
-    """Raise ArgumentError where options are given that only a text has a use for."""
+    """Raise ArgumentError if options are given that make sense for text only."""
     given = [name for name, value in options.items() if value not in (None, ())]
     given += [] if header == "auto" else ["header"]
     if given:
@@ -106,39 +129,20 @@ def _refuse(kind, options, header):
         )
 
 
-def _not_found(where):
-    return DataError(
-        "load",
-        f"no built-in set and no file is called {where!r}",
-        f"built in are {', '.join(BUILTIN)}",
-        did_you_mean(where, BUILTIN, "choose one, or check the path"),
-    )
-
-
 def _stem(source):
-    """Return what a set is called: its file's name without folder and ending."""
+    """Return the name of a data set: its file's name without folder and ending."""
     if source == "-":
         return "stdin"
     name = os.path.basename(os.path.abspath(source))
     return name if os.path.isdir(source) else os.path.splitext(name.removesuffix(".gz"))[0]
 
 
-def check_dtype(where: str, dtype: np.dtype) -> np.dtype:
-    """Return the dtype of features; raises DTypeError where it is not floating."""
-    dtype = np.dtype(dtype)
-    if dtype.kind != "f":
-        raise DTypeError(
-            where, "features are floating", f"dtype {dtype}", "give dtype=np.float32 or np.float64"
-        )
-    return dtype
-
-
 def read_arrays(source: str | os.PathLike, where: str, need_y: bool) -> list[Arrays] | None:
-    """Return the arrays that a path leads to, two where it has a test set, None for a text.
+    """Return the arrays that a path leads to, two if it has a test set, None if it leads to text.
 
     Raises DataError for a folder of something else, and for a file that cannot be used.
     """
-    if source == "-":  # standard input is a text, whatever file is called so
+    if source == "-":  # standard input is text, even if a file has that name
         return None
     if os.path.isdir(source):
         names = list_folder(source, where)
@@ -152,7 +156,7 @@ def read_arrays(source: str | os.PathLike, where: str, need_y: bool) -> list[Arr
             f"it holds {listed(names, 5) or 'nothing'}",
             "give a file, or a folder with x.npy and y.npy or with MNIST's IDX files",
         )
-    if not os.path.isfile(source):  # a pipe: read once, and so a text
+    if not os.path.isfile(source):  # a pipe, which can be read only once: text
         return None
     with opened(source) as file:
         start = file.peek(4)[:4]

@@ -113,7 +113,7 @@ def test_nothing_is_left(save):
     assert refusal(save(x=X * np.nan), DataError, missing="drop") == (
         'every row has a missing value; 6 rows: row 0 "x0" "nan", row 0 "x1" "nan", '
         'row 1 "x0" "nan", row 1 "x1" "nan", row 2 "x0" "nan" and 7 more; '
-        "pass --missing mean, or leave out what has no values"
+        "pass --missing mean, or leave out the columns without values"
     )
 
 
@@ -144,34 +144,34 @@ def test_a_large_npy_is_mapped(tmp_path, monkeypatch):
     [
         (
             {"x": X[0]},
-            "x is no table of numbers; x (2,) float64; "
-            "save x as (N, F); x.reshape(len(x), -1) makes images rows",
+            "x is not a table of numbers; x (2,) float64; "
+            "save x as (N, F); x.reshape(len(x), -1) turns images into rows",
         ),
         (
             {"x": X[:0]},
-            "x is no table of numbers; x (0, 2) float64; "
-            "save x as (N, F); x.reshape(len(x), -1) makes images rows",
+            "x is not a table of numbers; x (0, 2) float64; "
+            "save x as (N, F); x.reshape(len(x), -1) turns images into rows",
         ),
         (
             {"x": X.astype(str)},
-            "x is no table of numbers; x (6, 2) <U32; "
-            "save x as (N, F); x.reshape(len(x), -1) makes images rows",
+            "x is not a table of numbers; x (6, 2) <U32; "
+            "save x as (N, F); x.reshape(len(x), -1) turns images into rows",
         ),
         (
             {"y": Y[:5]},
             "x and y do not pair up as (N, F) and (N,); x (6, 2), y (5,); "
-            "save one label for each row of x",
+            "give one label for each row of x",
         ),
         (
             {"y": Y[:, None]},
             "x and y do not pair up as (N, F) and (N,); x (6, 2), y (6, 1); "
-            "save one label for each row of x",
+            "give one label for each row of x",
         ),
         (
             {"y": Y / 3},
             'the label "0.3333333333333333" is a quantity, not a class; '
             "2 different labels, all of them numbers; "
-            "take labels that are classes (--label of a CSV file)",
+            "choose labels that are classes (--label of a CSV file)",
         ),
     ],
 )
@@ -194,8 +194,8 @@ def test_no_pickle_and_no_other_kinds_of_arrays(save, y, facts):
     path = save(y=y)
     where = f"{path}/y.npy" if path.is_dir() else "y"
     assert refusal(path, DataError) == (
-        f"{where}: is no array of numbers or texts; {facts}; "
-        "save numbers in x, and numbers or texts in y"
+        f"{where}: is not an array of numbers or strings; {facts}; "
+        "save numbers in x, and numbers or strings in y"
     )
 
 
@@ -205,10 +205,10 @@ def test_a_pickle_in_an_npz_is_never_run(tmp_path):
             return os.mkdir, (str(tmp_path / "proof"),)
 
     np.savez(tmp_path / "my.npz", x=np.array([[Evil()]], dtype=object), y=Y[:1])
-    assert "is no array of numbers or texts" in refusal(tmp_path / "my.npz", DataError)
+    assert "is not an array of numbers or strings" in refusal(tmp_path / "my.npz", DataError)
     with zipfile.ZipFile(tmp_path / "my.npz", "w") as archive:
         archive.writestr("x.npy", pickle.dumps(Evil()))
-    assert "x: is no NPY file; ValueError: the magic string is not correct" in refusal(
+    assert "x: is not an NPY file; ValueError: the magic string is not correct" in refusal(
         tmp_path / "my.npz", DataError
     )
     assert not (tmp_path / "proof").exists()
@@ -246,12 +246,12 @@ AGAIN = "copy or write it again"
     [
         (
             npz(a_npy=npy(), header_json="{}"),
-            'has no array x and no array y; there is "a", "header.json"; '
+            'has no array x and no array y; it holds "a.npy", "header.json"; '
             "save the features as x and the labels as y",
         ),
         (
             npz(x_npy=npy()),
-            'has no array y; there is "x"; save the features as x and the labels as y',
+            'has no array y; it holds "x.npy"; save the features as x and the labels as y',
         ),
         (
             npz(x_npy=npy(shape=(10**12, 2)), y_npy=npy(Y)),
@@ -264,12 +264,12 @@ AGAIN = "copy or write it again"
         ),
         (
             npz(x_npy=npy(shape=(-1, 2)), y_npy=npy(Y)),
-            'x: is no array of numbers or texts; shape (-1, 2), dtype "float64"; '
-            "save numbers in x, and numbers or texts in y",
+            'x: is not an array of numbers or strings; shape (-1, 2), dtype "float64"; '
+            "save numbers in x, and numbers or strings in y",
         ),
         (
             npz(x_npy=npy().replace(b"NUMPY\x01", b"NUMPY\x03"), y_npy=npy(Y)),
-            "x: is no NPY file; ValueError: format version (3, 0); write it with np.save",
+            "x: is not an NPY file; ValueError: format version (3, 0); write it with np.save",
         ),
     ],
     ids=["names", "no y", "huge", "longer", "negative", "version"],
@@ -284,7 +284,7 @@ def test_a_damaged_npz(tmp_path):
     keys = npz(x_npy=npy().replace(b"descr", b"descx"), y_npy=npy(Y))
     text = refusal(write(tmp_path / "my.npz", keys), DataError)
     assert text.startswith(
-        "x: is no NPY file; ValueError: Header does not contain the correct keys"
+        "x: is not an NPY file; ValueError: Header does not contain the correct keys"
     )
     for content in (whole[:-10], whole[: len(whole) // 2], b"PK\x03\x04rubbish"):
         assert refusal(write(tmp_path / "my.npz", content), DataError) == (
@@ -313,11 +313,11 @@ def test_a_damaged_npz(tmp_path):
         ),
         (
             {"x.npy": npy()},
-            'has no array y; there is "x.npy"; save the features as x and the labels as y',
+            'has no array y; it holds "x.npy"; save the features as x and the labels as y',
         ),
         (
             {"y.npy": npy(Y), "a.txt": b""},
-            'has no array x; there is "a.txt", "y.npy"; save the features as x and the labels as y',
+            'has no array x; it holds "a.txt", "y.npy"; save the features as x and the labels as y',
         ),
     ],
 )
@@ -334,7 +334,7 @@ def test_the_faults_of_an_npy_are_told_with_its_name(tmp_path):
             npy()[:-1],
             f"{SIZE}; shape (6, 2), dtype float64: 96 bytes, but there are 95 bytes; {AGAIN}",
         ),
-        (b"", "is no NPY file; ValueError: EOF: reading magic string, expected 8 bytes got 0"),
+        (b"", "is not an NPY file; ValueError: EOF: reading magic string, expected 8 bytes got 0"),
     ):
         write(tmp_path / "x.npy", content)
         assert refusal(tmp_path, DataError).startswith(f"{tmp_path}/x.npy: {text}")
@@ -433,8 +433,8 @@ def test_two_pairs_are_a_set_and_its_own_test_set(tmp_path):
 def test_labels_of_the_test_set_that_the_training_set_does_not_have(tmp_path):
     path = write_pair(write_pair(tmp_path), "t10k", labels=LABELS + 1)
     assert refusal(path, DataError).removeprefix(f"{path}/") == (
-        't10k-images-idx3-ubyte: row 0, column "y": "4" did not stand in the training data; '
-        '2 such values: row 0 "y" "4", row 1 "y" "10"; leave its rows out, or train anew'
+        't10k-images-idx3-ubyte: row 0, column "y": "4" does not occur in the training data; '
+        '2 such values: row 0 "y" "4", row 1 "y" "10"; leave its rows out, or train again'
     )
 
 
@@ -444,7 +444,7 @@ def test_prediction_needs_no_labels_of_images(tmp_path):
     (block,) = data.read_rows(tmp_path, schema)
     assert block.y is None and len(block.x) == 6
     assert refusal(tmp_path, DataError, data.read_rows, schema=schema, labels=True) == (
-        "has no train-labels-idx1-ubyte; there is train-images-idx3-ubyte; "
+        "has no train-labels-idx1-ubyte; it holds train-images-idx3-ubyte; "
         "put the images and the labels into one folder"
     )
 
@@ -474,30 +474,30 @@ PIXELS = "shape (6, 2, 3): 36 bytes"
         (
             "images-idx3",
             idx(LABELS),
-            "is no IDX file of bytes; it starts with 00 00 08 01, not 00 00 08 03; "
+            "is not an IDX file of bytes; it starts with 00 00 08 01, not 00 00 08 03; "
             "copy or download it again",
         ),
         (
             "labels-idx1",
             b"\0\0\x0d\x01" + bytes(8),
-            "is no IDX file of bytes; it starts with 00 00 0d 01, not 00 00 08 01; "
+            "is not an IDX file of bytes; it starts with 00 00 0d 01, not 00 00 08 01; "
             "copy or download it again",
         ),
         (
             "labels-idx1",
             b"",
-            "is no IDX file of bytes; it starts with nothing, not 00 00 08 01; "
+            "is not an IDX file of bytes; it starts with nothing, not 00 00 08 01; "
             "copy or download it again",
         ),
         (
             "labels-idx1",
             b"\0\0\x08\x01\0\0",
-            "holds nothing; its header declares shape (); copy or download it again",
+            "is empty; its header declares shape (); copy or download it again",
         ),
         (
             "images-idx3",
             idx(IMAGES[:0]),
-            "holds nothing; its header declares shape (0, 2, 3); copy or download it again",
+            "is empty; its header declares shape (0, 2, 3); copy or download it again",
         ),
         (
             "images-idx3",
@@ -520,22 +520,22 @@ def test_files_that_do_not_belong_together(tmp_path):
     write_pair(tmp_path, labels=LABELS[:5])
     assert refusal(tmp_path, DataError) == (
         "train-images-idx3-ubyte and train-labels-idx1-ubyte differ in length; "
-        "6 images, 5 labels; give the files of one set"
+        "6 images, 5 labels; give the files of the same set"
     )
     write_pair(write_pair(tmp_path), "t10k", images=IMAGES.reshape(6, 3, 2))
     assert refusal(tmp_path, DataError) == (
         "the train-… and t10k-… images differ in size; "
-        "their last pixels are pixel_1_2 and pixel_2_1; give pairs of one set"
+        "their last pixels are pixel_1_2 and pixel_2_1; give pairs of the same set"
     )
     (tmp_path / "train-images-idx3-ubyte").unlink()
     assert refusal(tmp_path, DataError) == (
-        "has no train-images-idx3-ubyte; there is train-labels-idx1-ubyte; "
+        "has no train-images-idx3-ubyte; it holds train-labels-idx1-ubyte; "
         "put the images and the labels into one folder"
     )
 
 
 def test_one_class_only(tmp_path):
     assert refusal(write_pair(tmp_path, labels=LABELS * 0), DataError).endswith(
-        'there is one class only, "0"; 6 rows; '
-        "add rows of another class, or take other labels (--label of a CSV file)"
+        'there is only one class, "0"; 6 rows; '
+        "add rows of another class, or choose other labels (--label of a CSV file)"
     )

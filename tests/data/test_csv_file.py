@@ -51,8 +51,8 @@ def test_the_delimiter_that_fits_wins(text, delimiter):
 def test_an_undecided_delimiter(tmp_path):
     path = write(tmp_path / "a.csv", "a,b;c\n" + "p,q;r\n" * 4)
     assert refusal(path, DataError) == (
-        'the delimiter cannot be told; "," and ";" divide the first 5 lines equally well; '
-        'pass --delimiter "," or another'
+        'cannot tell which delimiter divides it; "," and ";" divide the first 5 lines equally '
+        'well; pass --delimiter "," or another'
     )
     write(path, "a,b;c\n" + "p,q;r\n" * 2 + "p,s;t\n" * 2)
     dataset = data.load(path, delimiter=";", header="yes", one_hot=["a,b"])
@@ -94,7 +94,7 @@ def test_header(tmp_path, case):
     options = {"one_hot": [0] if texts else [], "missing": "mean"}
     if header is None:
         assert refusal(path, DataError, **options) == (
-            f"it cannot be told whether row 1 is a header; {FACTS[case]}; "
+            f"cannot tell whether row 1 is a header; {FACTS[case]}; "
             "pass --header yes or --header no"
         )
         return
@@ -126,17 +126,18 @@ def test_a_given_header_is_not_questioned(tmp_path, case):
     [
         (
             {"delimiter": " "},
-            'load: " " is no delimiter; there are , ; tab |; leave it out, and it is found',
+            'delimiter " " is unknown; it can be , ; tab |; leave it out to have it found',
         ),
         (
             {"header": "maybe"},
-            "load: header 'maybe' is unknown; there are yes, no, auto; "
-            "leave it out, and it is found",
+            "header 'maybe' is unknown; it can be yes, no, auto; leave it out to have it found",
         ),
     ],
 )
 def test_other_delimiters_and_headers(tmp_path, options, text):
     path = write(tmp_path / "a.csv", table(ROWS))
-    assert refusal(path, ArgumentError, **options) == text
+    assert refusal(path, ArgumentError, **options) == f"load: {text}"
     schema = data.load(path).schema
-    assert refusal(path, ArgumentError, data.read_rows, schema=schema, **options) == text
+    assert refusal(path, ArgumentError, data.read_rows, schema=schema, **options) == (
+        f"read_rows: {text}"
+    )

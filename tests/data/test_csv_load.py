@@ -180,7 +180,7 @@ def test_a_name_comes_before_an_index(load):
         ),
         (
             {"missing": "median"},
-            "load: missing 'median' is unknown; there are error, drop, mean; "
+            "load: missing 'median' is unknown; it can be error, drop, mean; "
             "leave it out, and a missing value is an error",
         ),
     ],
@@ -313,7 +313,7 @@ def test_a_missing_label_can_only_be_dropped(load, refused):
 def test_nothing_is_left(refused):
     assert refused("a,b,kind\n1,,x\n,2,y\n", missing="drop") == (
         'every row has a missing value; 2 rows: row 2 "b" "", row 3 "a" ""; '
-        "pass --missing mean, or --drop COL for a column without values"
+        "pass --missing mean, or leave out the columns without values"
     )
 
 
@@ -323,53 +323,53 @@ BAD = {
     "ragged, short": (
         GOOD + "1,2\n",
         'row 6 has 2 fields; the first row has 3, divided by ","; '
-        "correct the row, or quote a field that holds the delimiter",
+        "correct the row, or quote a field that contains the delimiter",
     ),
     "ragged, one field": (
         GOOD + "1\n",
         'row 6 has 1 field; the first row has 3, divided by ","; '
-        "correct the row, or quote a field that holds the delimiter",
+        "correct the row, or quote a field that contains the delimiter",
     ),
     "a header without a name for the row names": (
         "a,b,kind\n1,2,3,x\n1,2,3,y\n",
         'row 2 has 4 fields; the first row has 3, divided by ","; '
-        "correct the row, or quote a field that holds the delimiter",
+        "correct the row, or quote a field that contains the delimiter",
     ),
     "ragged, far below": (
         GOOD + "1,2,x\n\n" * 9000 + "1,2,3,x\n",
         'row 18006 has 4 fields; the first row has 3, divided by ","; '
-        "correct the row, or quote a field that holds the delimiter",
+        "correct the row, or quote a field that contains the delimiter",
     ),
     "after a row of two lines": (
         GOOD + '1,2,"x\n"\n1,2\n',
         'row 8 has 2 fields; the first row has 3, divided by ","; '
-        "correct the row, or quote a field that holds the delimiter",
+        "correct the row, or quote a field that contains the delimiter",
     ),
     "header only": (
         "a,b,kind\n",
-        "has no rows but the first; row 1 alone, names or values, is nothing to learn from; "
+        "has only one row; row 1 alone, names or values, is nothing to learn from; "
         "give a file with rows below its header",
     ),
     "one class": (
         GOOD.replace("y", "x"),
-        'there is one class only, "x"; 4 rows; '
-        "add rows of another class, or take other labels (--label of a CSV file)",
+        'there is only one class, "x"; 4 rows; '
+        "add rows of another class, or choose other labels (--label of a CSV file)",
     ),
     "a class of one": (
         GOOD + "1,2,z\n",
         'a class has 1 row, too few to train and to test on: "z"; 5 rows, 3 classes; '
-        "add rows of it, leave its row out, or take other labels (--label of a CSV file)",
+        "add rows of it, leave its row out, or choose other labels (--label of a CSV file)",
     ),
     "classes of one": (
         "a,id\n" + "".join(f"{i % 3},p{i:02}\n" for i in range(20)),
         '20 classes have 1 row, too few to train and to test on: "p00", "p01", "p02", "p03", "p04" '
         "and 15 more; 20 rows, 20 classes; "
-        "add rows of it, leave its row out, or take other labels (--label of a CSV file)",
+        "add rows of it, leave its row out, or choose other labels (--label of a CSV file)",
     ),
     "two names": (
         "a,b,a\n1,2,x\n3,4,y\n",
         '2 columns are called "a"; columns 0, 2, counted from 0, of row 1; '
-        "give each column a name of its own",
+        "give each column its own name",
     ),
     "no name": (
         ",a,kind\n0,1,x\n1,2,y\n2,1,x\n3,2,y\n",
@@ -379,28 +379,28 @@ BAD = {
     "one column": (
         "kind\n1\n2\n",
         'has too few columns for a label and a feature; 1 in row 1, divided by ",", 0 dropped; '
-        "drop fewer, or pass --delimiter where another one divides them",
+        "drop fewer, or pass --delimiter if another one divides them",
     ),
     "quantity": (
         "a,price\n1,0.5\n2,3\n3,4.25\n4,0.5\n",
         'the label "0.5" is a quantity, not a class; 3 different labels, all of them numbers; '
-        "take labels that are classes (--label of a CSV file)",
+        "choose labels that are classes (--label of a CSV file)",
     ),
     "not a number": (
         GOOD.replace("3", "three"),
         'row 3, column "a": "three" is not a number; 1 such cell: row 3 "a" "three"; '
-        "correct it, or leave the field empty where the value is missing",
+        "correct it, or leave the field empty if the value is missing",
     ),
     "underscore": (
         GOOD.replace("3", "1_000"),
         'row 3, column "a": "1_000" is not a number; 1 such cell: row 3 "a" "1_000"; '
-        "correct it, or leave the field empty where the value is missing",
+        "correct it, or leave the field empty if the value is missing",
     ),
     "long and strange": (
         GOOD.replace("3", '"\t' + "z" * 50 + '"'),
         f'row 3, column "a": "\\t{"z" * 39}…" is not a number; 1 such cell: '
         f'row 3 "a" "\\t{"z" * 39}…"; '
-        "correct it, or leave the field empty where the value is missing",
+        "correct it, or leave the field empty if the value is missing",
     ),
     "too large": (
         GOOD.replace("3", "1e39"),
@@ -439,12 +439,12 @@ BAD = {
         "it goes on to line 6; "
         'close each quote (") that opens a field, and double one inside a quoted field',
     ),
-    "empty": ("", "is empty; there is no row in it; give a CSV or TSV file"),
-    "blank": ("\n\r\n\n", "is empty; there is no row in it; give a CSV or TSV file"),
-    "empty gzip": (gzip.compress(b""), "is empty; there is no row in it; give a CSV or TSV file"),
+    "empty": ("", "is empty; it has no rows; give a CSV or TSV file"),
+    "blank": ("\n\r\n\n", "is empty; it has no rows; give a CSV or TSV file"),
+    "empty gzip": (gzip.compress(b""), "is empty; it has no rows; give a CSV or TSV file"),
     "Latin-1": (
         (GOOD + "1,2,é\n").encode("latin-1"),
-        "is not UTF-8; row 6 holds the byte 0xe9; "
+        "is not UTF-8; row 6 contains the byte 0xe9; "
         "save it as UTF-8; it may be Latin-1 or Windows-1252 now",
     ),
     "UTF-16": (
@@ -453,12 +453,12 @@ BAD = {
     ),
     "PNG": (
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
-        "is not UTF-8; row 1 holds the byte 0x89; "
+        "is not UTF-8; row 1 contains the byte 0x89; "
         "save it as UTF-8; it may be Latin-1 or Windows-1252 now",
     ),
     "NUL": (
         GOOD + "1,\0,x\n",
-        "is no text; row 6 holds a NUL byte; give a CSV or TSV file in UTF-8",
+        "is not text; row 6 contains a NUL byte; give a CSV or TSV file in UTF-8",
     ),
     "truncated gzip": (
         gzip.compress(GOOD.encode())[:-9],
@@ -486,5 +486,5 @@ def test_an_endless_line(refused):
     text = "a" * (1 << 24) + ",b\n1,2\n"
     assert refused(gzip.compress(text.encode())) == (
         "row 1 is too long to be a row; it goes on after 16,777,216 characters; "
-        "give a text file with one row in a line"
+        "give a text file with one row per line"
     )

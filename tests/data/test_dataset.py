@@ -60,19 +60,19 @@ def test_take_selects_rows_and_keeps_the_rest(rows):
             {"y": Y[:4]},
             DataError,
             "Dataset: x and y do not pair up as (N, F) and (N,); x (5, 2), y (4,); "
-            "give one row of x for each label",
+            "give one label for each row of x",
         ),
         (
             {"x": X[:, 0]},
             DataError,
             "Dataset: x and y do not pair up as (N, F) and (N,); x (5,), y (5,); "
-            "give one row of x for each label",
+            "give one label for each row of x",
         ),
         (
             {"y": Y[:, None]},
             DataError,
             "Dataset: x and y do not pair up as (N, F) and (N,); x (5, 2), y (5, 1); "
-            "give one row of x for each label",
+            "give one label for each row of x",
         ),
         (
             {"x": X.astype(np.int32)},
@@ -144,17 +144,17 @@ WITHOUT_LABEL = {key: value for key, value in FIELDS.items() if key != "label"}
         ({**FIELDS, "missing": "zero"}, "missing 'zero', by_name False"),
         ({**FIELDS, "by_name": 1}, "missing 'mean', by_name 1"),
         ({**FIELDS, "delimiter": 3}, "delimiter 3"),
-        ({**FIELDS, "label": None}, "a name is no text"),
-        ({**FIELDS, "class_names": None}, "a name is no text"),
-        ({**FIELDS, "class_names": "ab"}, "ValueError: 'ab' is no list of texts"),
-        ({**FIELDS, "columns": [{"name": 1, "values": None}]}, "a name is no text"),
+        ({**FIELDS, "label": None}, "a name is not a string"),
+        ({**FIELDS, "class_names": None}, "a name is not a string"),
+        ({**FIELDS, "class_names": "ab"}, "ValueError: 'ab' is not a list of strings"),
+        ({**FIELDS, "columns": [{"name": 1, "values": None}]}, "a name is not a string"),
         (
             {**FIELDS, "columns": [{"name": "a", "values": [1]}]},
-            "ValueError: [1] is no list of texts",
+            "ValueError: [1] is not a list of strings",
         ),
         ({**FIELDS, "columns": [{"name": "a"}]}, "KeyError: 'values'"),
-        ({**FIELDS, "label": "width"}, "two columns have one name"),
-        ({**FIELDS, "columns": FIELDS["columns"] * 2}, "two columns have one name"),
+        ({**FIELDS, "label": "width"}, "two columns have the same name"),
+        ({**FIELDS, "columns": FIELDS["columns"] * 2}, "two columns have the same name"),
         ({**FIELDS, "columns": None}, "TypeError: 'NoneType' object is not iterable"),
         ([], "TypeError: list indices must be integers or slices, not str"),
         ({**FIELDS, "more": 1}, "TypeError: Schema.__init__() got an unexpected keyword argument"),

@@ -84,7 +84,7 @@ def test_a_class_called_none_is_no_class_for_everything(tmp_path, read):
     schema = data.load(write(tmp_path / "a.csv", "a,kind\n" + "1,None\n1,mild\n" * 2)).schema
     assert schema.class_names == ("None", "mild")
     assert joined(read("a,kind\n1,None\n", schema, labels=True))[1] == [0]
-    with pytest.raises(DataError, match="did not stand in the training data"):
+    with pytest.raises(DataError, match="does not occur in the training data"):
         list(read("a,kind\n1,grave\n", schema, labels=True))
 
 
@@ -186,7 +186,7 @@ def test_a_built_in_set_by_its_name(name):
 def test_one_row_and_one_column(tmp_path, read):
     schema = data.load(write(tmp_path / "a.csv", "a;kind\n1;x\n2;y\n1;x\n2;y\n")).schema
     assert joined(read("a\n7\n", schema))[0] == [[7]]
-    with pytest.raises(DataError, match="is empty; there is no row in it"):
+    with pytest.raises(DataError, match="is empty; it has no rows"):
         read("", schema)
     assert list(read("a\n", schema)) == []
 
@@ -203,9 +203,9 @@ def test_of_two_delimiters_the_one_of_the_training_file(tmp_path, read):
 def test_unknown_values_and_labels_are_listed_once_each(flowers, refused):
     text = "size,colour,kind\n1,pink,a\n2,red,c\n" + "3,pink,c\n" * 9000 + "4,grey,b\n"
     assert refused(text, flowers, labels=True) == (
-        'row 2, column "colour": "pink" did not stand in the training data; '
+        'row 2, column "colour": "pink" does not occur in the training data; '
         '3 such values: row 2 "colour" "pink", row 3 "kind" "c", row 9004 "colour" "grey"; '
-        "leave its rows out, or train anew"
+        "leave its rows out, or train again"
     )
 
 
@@ -304,8 +304,8 @@ def test_arrays_for_another_schema(tmp_path, flowers):
     np.savez(tmp_path / "a.npz", x=np.zeros((2, 2)), y=np.array(["upper", "q"]))
     path = tmp_path / "a.npz"
     assert refusal(path, DataError, data.read_rows, schema=moons, labels=True) == (
-        'row 1, column "y": "q" did not stand in the training data; '
-        '1 such value: row 1 "y" "q"; leave its rows out, or train anew'
+        'row 1, column "y": "q" does not occur in the training data; '
+        '1 such value: row 1 "y" "q"; leave its rows out, or train again'
     )
     (block,) = data.read_rows(path, moons)
     assert block.y is None

@@ -23,9 +23,7 @@ def test_a_built_in_name_comes_before_a_path_and_says_so(tmp_path, monkeypatch):
     write(tmp_path / "iris", GOOD)
     built_in = data.load("iris")
     assert len(built_in) == 150
-    assert built_in.notes == (
-        "data: the built-in set iris; ./iris would be what is in this folder",
-    )
+    assert built_in.notes == ("data: the built-in set iris; for what this folder has give ./iris",)
     for path in ("./iris", Path("iris"), str(tmp_path / "iris")):
         assert len(data.load(path)) == 4
 
