@@ -23,7 +23,7 @@ from ..checking.mutants import Outcome, run_mutants
 from ..checking.report import GOOD, Report
 from ..checking.table import Row, check_row, find, relative_error
 from ..errors import ArgumentError, DataError
-from ..text import did_you_mean
+from ..text import did_you_mean, table
 from .shell import event, on_terminal, remark
 from .training import network
 
@@ -31,26 +31,27 @@ from .training import network
 
 
 def check_table(names: Sequence[str], as_json: bool) -> bool:
-    """Check functions and modules of minigrad, all of them by default; return whether all pass."""
+    """Check functions and modules of minigrad, by default all of them; return whether all pass."""
     names = find(names)
     torch = _torch()
     started = time.perf_counter()
-    width = max(len("function"), *map(len, names))
-    columns = "  cases  elements  error/tolerance" + ("  PyTorch" if torch else "") + "  verdict"
+    title = "function".ljust(max(map(len, names)))
+    header = [title, "cases", "elements", "error/tolerance"]
+    header += ["PyTorch", "verdict"] if torch else ["verdict"]
+    align = "<" + ">" * (len(header) - 2) + "<"
     if not as_json:
-        click.echo(f"{'function':<{width}}{columns}")
+        click.echo(table([header], align))
     rows = []
     with _bar(len(names)) as bar:
         for name in names:
             row = check_row(name, torch)
             rows.append(row)
-            with _beside(bar):
+            with tqdm.external_write_mode():
                 if as_json:
                     event("row", **row.to_dict())
                 else:
-                    click.echo(f"{name:<{width}}{_cells(row, torch)}")
-            if bar is not None:
-                bar.update()
+                    click.echo(_below(header, _cells(row, torch), align))
+            bar.update()
     cases, elements = sum(row.cases for row in rows), sum(row.elements for row in rows)
     bad = [row.name for row in rows if not row.ok]
     if as_json:
@@ -65,11 +66,11 @@ def check_table(names: Sequence[str], as_json: bool) -> bool:
     return not bad
 
 
-def _cells(row: Row, torch) -> str:
-    text = f"  {row.cases:5}  {row.elements:8}  {row.error:15.1e}"
+def _cells(row: Row, torch) -> list[str]:
+    cells = [row.name, str(row.cases), str(row.elements), f"{row.error:.1e}"]
     if torch:
-        text += f"  {'-' if row.deviation is None else f'{row.deviation:.1e}':>7}"
-    return f"{text}  {row.verdict}"
+        cells.append("-" if row.deviation is None else f"{row.deviation:.1e}")
+    return [*cells, row.verdict]
 
 
 def _failures(row: Row) -> None:
@@ -81,11 +82,11 @@ def _failures(row: Row) -> None:
 
 
 def _torch():
-    """Return the module of PyTorch; None where it is not installed or does not work."""
+    """Return the module of PyTorch; None if it is not installed or does not work."""
     try:
         import torch
 
-        torch.set_num_threads(1)  # for inputs this small, more only wait for each other
+        torch.set_num_threads(1)  # for inputs this small, more threads only wait for each other
         torch.tensor(np.zeros(1)).numpy()  # a PyTorch built for another NumPy fails only here
     except Exception as error:  # a broken installation raises all sorts
         reason = " ".join(str(error).split())
@@ -96,40 +97,39 @@ def _torch():
     return torch
 
 
+FATES = ("killed", "equivalent", "survived")
+
+
 def check_mutants(names: Sequence[str], as_json: bool) -> bool:
     """Check that the table rejects wrong backward passes; return whether no mutant survives."""
     names, outcomes = find(names), []
+    header = (f"{'class':<22}", "mutants", *FATES)
     if not as_json:
-        click.echo(f"{'class':<22}  mutants  killed  equivalent  survived")
+        click.echo(table([header]))
     with warnings.catch_warnings(), _bar(None) as bar:
         warnings.simplefilter("ignore")  # a mutant may divide by zero
         for function, group in itertools.groupby(run_mutants(names), lambda o: o.function):
             of_class = []
             for outcome in group:
                 of_class.append(outcome)
-                if bar is not None:
-                    bar.update()
+                bar.update()
             outcomes += of_class
-            with _beside(bar):
+            with tqdm.external_write_mode():
                 if as_json:
                     for outcome in of_class:
                         event("mutant", **outcome._asdict())
                 else:
-                    killed, equivalent, survived = _fates(of_class)
-                    click.echo(
-                        f"{function:<22}  {len(of_class):7}  {killed:6}  {equivalent:10}  "
-                        f"{survived:8}"
-                    )
-    killed, equivalent, survived = _fates(outcomes)
+                    counts = (len(of_class), *_fates(of_class))
+                    click.echo(_below(header, (function, *map(str, counts))))
+    fates = _fates(outcomes)
+    killed, _, survived = fates
     if as_json:
-        counts = {"killed": killed, "equivalent": equivalent, "survived": survived}
+        counts = dict(zip(FATES, fates, strict=True))
         event("result", ok=not survived, mutants=len(outcomes), **counts)
         return not survived
-    share = f"score {killed / (killed + survived):.1%}" if killed + survived else "no score"
-    click.echo(
-        f"\n{_count(len(outcomes), 'mutant')}: {killed:,} killed, {equivalent:,} equivalent, "
-        f"{survived:,} survived; {share}"
-    )
+    counts = ", ".join(f"{n:,} {fate}" for n, fate in zip(fates, FATES, strict=True))
+    score = f"score {killed / (killed + survived):.1%}" if killed + survived else "no score"
+    click.echo(f"\n{_count(len(outcomes), 'mutant')}: {counts}; {score}")
     for outcome in outcomes:
         if outcome.status == "survived":
             click.echo(f"survived: {outcome.function}, {outcome.kind}")
@@ -138,22 +138,18 @@ def check_mutants(names: Sequence[str], as_json: bool) -> bool:
 
 def _fates(outcomes: list[Outcome]) -> list[int]:
     counts = Counter(outcome.status for outcome in outcomes)
-    return [counts[status] for status in ("killed", "equivalent", "survived")]
+    return [counts[fate] for fate in FATES]
 
 
-@contextlib.contextmanager
-def _bar(total: int | None):
-    """Yield a bar where a terminal can show it, else None; without a total it only counts."""
-    if not on_terminal() or total == 1:
-        yield None
-        return
-    with tqdm(total=total, dynamic_ncols=True, leave=False) as bar:
-        yield bar
+def _bar(total: int | None) -> tqdm:
+    """Return a progress bar, or without a total a counter; nothing shows outside a terminal."""
+    invisible = total == 1 or not on_terminal()
+    return tqdm(total=total, dynamic_ncols=True, leave=False, disable=invisible)
 
 
-def _beside(bar):
-    """Return a context to print in, so that lines do not end up on the bar's own."""
-    return tqdm.external_write_mode() if bar is not None else contextlib.nullcontext()
+def _below(header: Sequence[str], row: Sequence[str], align: str = "<>") -> str:
+    """Return a line of a table whose header is printed already and wide enough for every row."""
+    return table([header, row], align).splitlines()[1]
 
 
 def _count(n: int, noun: str) -> str:
@@ -162,15 +158,15 @@ def _count(n: int, noun: str) -> str:
 
 # ---- gradcheck FILE.py:NAME: run a user's file, and check what it defines ------------------------
 
-MODULE = "_minigrad_user_code"  # in sys.modules, where no import can mean it
+MODULE = "_minigrad_user_code"  # in sys.modules; no import statement can name it by accident
 
 
 def check_user_code(
     path: str, name: str, shapes: list[tuple], seed: int, by_node: bool, as_json: bool
 ) -> bool:
-    """Check a name of a user's file on its own cases, or on normal inputs of the shapes.
+    """Check what `name` is in a user's file on its own cases, or on random inputs of the shapes.
 
-    Either as a whole or, with `by_node`, each operation in it alone. Return whether all pass.
+    With `by_node`, check each operation in it alone. Return whether all cases pass.
     """
     f, cases = _load(path, name)
     if shapes:
@@ -201,12 +197,13 @@ def check_user_code(
 
 
 def _load(path: str, name: str) -> tuple[Callable, list[list] | None]:
-    """Run the file and return the function of Tensors that stands there under the dotted name.
+    """Run the file; return the function that the dotted name means, and the inputs of each case.
 
-    With it comes a list of the inputs of each case; None where the file has none.
+    The inputs are None if the file has none.
 
-    Raises DataError where there is no such file or name, the file raises, or it is nothing to
-    check.
+    Raises:
+        DataError: if there is no such file or name, if the file raises, or if the name does not
+            mean something that can be checked.
     """
     module = _run(path)
     found, known = module, "it"
@@ -226,16 +223,16 @@ def _load(path: str, name: str) -> tuple[Callable, list[list] | None]:
 
 @contextlib.contextmanager
 def _in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None]:
-    """Turn what a user's code raises into a DataError that names its line.
+    """Turn what a user's code raises into a DataError with the line that raised it.
 
-    What it prints goes to stderr: stdout holds results.
+    What the code prints goes to stderr: stdout holds results.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
     except (Exception, SystemExit) as error:
         if isinstance(error, ArgumentError) and error.args[0] in ("gradcheck", "bisect"):
-            raise  # about the inputs or the output, in words of its own
+            raise  # about the inputs or the output; its own message says more
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
         line = lines[-1] if lines else None
         text = str(error)
@@ -253,7 +250,7 @@ def _in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None
 
 
 def _run(path: str) -> types.ModuleType:
-    """Run the file as a module, without leaving byte code beside it."""
+    """Run the file as a module, and leave no byte code beside it."""
     if not os.path.exists(path):
         raise DataError(
             path,
@@ -285,7 +282,7 @@ def _no_such_name(path: str, owner: str, name: str, found) -> DataError:
 
 
 def _callable(path: str, name: str, found) -> Callable:
-    """Return the function of Tensors that a Function class, a module or a function is."""
+    """Return a Function class, a module or a function as a function of Tensors."""
     if isinstance(found, type) and issubclass(found, Function):
         return found.apply
     if isinstance(found, type) and issubclass(found, nn.Module):
@@ -302,12 +299,12 @@ def _callable(path: str, name: str, found) -> Callable:
 
 
 def _inputs(path: str, cases) -> list[list]:
-    """Return the inputs of each case as a list; an array alone is the only input of its case."""
+    """Return the inputs of each case as a list; a case that is an array has no other input."""
     if not isinstance(cases, (list, tuple)):
         raise DataError(
             path,
             f"cases is of type {type(cases).__name__}",
-            "it has to be a list with the inputs of one case in each place",
+            "it has to be a list with the inputs of one case in each element",
             "write cases = [(x, W), …]",
         )
     if not cases:
@@ -331,9 +328,9 @@ def _describe(inputs: list) -> str:
 
 
 def check_network(data: str, options: dict, by_node: bool, as_json: bool) -> bool:
-    """Check a network and its loss on the first batch that `minigrad train` would take.
+    """Check a network and its loss on the first batch that `minigrad train` would use.
 
-    Either parameter by parameter or, with `by_node`, each operation of that step alone. Return
+    It checks one parameter at a time or, with `by_node`, each operation of that step alone. Return
     whether all pass.
     """
     dataset = sets.load(data, dtype=np.dtype(options["dtype"]))
@@ -349,8 +346,8 @@ def check_network(data: str, options: dict, by_node: bool, as_json: bool) -> boo
     if as_json:
         event("network", data=dataset.name, options=options, batch=list(x.shape))
     else:
-        told = {**options, "hidden": ",".join(map(str, options["hidden"])) or "none"}
-        chosen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in told.items())
+        named = {**options, "hidden": ",".join(map(str, options["hidden"])) or "none"}
+        chosen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in named.items())
         click.echo(f"{dataset.name}: a batch of {len(x)} of {len(train)} training rows\n{chosen}\n")
     if by_node:
         found = bisect(step, module=model)
@@ -382,9 +379,4 @@ def _parameters(report: Report, model: nn.Module) -> str:
         how = "each" if r.checked == r.size else f"{r.checked:,}" if r.checked else "projected"
         error = f"{relative_error(r):.1e}"
         rows.append((r.name, str(shapes[r.name]), f"{r.size:,}", how, error, r.verdict))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    return "\n".join(
-        f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}  "
-        f"{e:>{widths[4]}}  {f}"
-        for a, b, c, d, e, f in rows
-    )
+    return table(rows, "<<>>><")

@@ -1,8 +1,13 @@
-"""The commands: what each takes and says in --help. Their bodies are imported when they run."""
+"""The commands: what each takes and what --help says.
+
+`minigrad --help` imports this file, so the bodies, which need NumPy's random numbers, are imported
+when a command runs.
+"""
 
 import click
 from click.core import ParameterSource
 
+from ..text import table
 from . import options as shared
 from .options import OWN_DEFAULTS, Number, config, origins, own, show, show_config
 from .shell import HELP, Command
@@ -13,7 +18,7 @@ from .shell import HELP, Command
 @shared.hidden
 @shared.activation
 @shared.dropout
-@own("--epochs", type=click.IntRange(1), help="Times to go through the training rows.")
+@own("--epochs", type=click.IntRange(1), help="Passes over the training rows.")
 @shared.batch_size
 @own("--lr", type=Number(0, min_open=True), help="Learning rate.")
 @click.option(
@@ -21,9 +26,9 @@ from .shell import HELP, Command
     type=Number(0, 1, max_open=True),
     default=0.9,
     show_default=True,
-    help="Share of the last step that is kept.",
+    help="Share of the previous step to keep.",
 )
-@click.option("--nesterov", is_flag=True, help="Nesterov's momentum.")
+@click.option("--nesterov", is_flag=True, help="Use Nesterov's momentum.")
 @own("--weight-decay", type=Number(0), help="Factor of the L2 penalty.")
 @shared.label_smoothing
 @click.option(
@@ -31,8 +36,8 @@ from .shell import HELP, Command
     type=click.Choice(["constant", "step", "cosine"]),
     default="constant",
     show_default=True,
-    help="The learning rate stays; falls to a tenth after a third and again after two thirds of "
-    "the steps; or falls to 0 along half a cosine.",
+    help="Keep the learning rate; divide it by 10 after one third and again after two thirds of "
+    "the steps; or lower it to 0 along half a cosine.",
 )
 @click.option(
     "--warmup",
@@ -40,14 +45,14 @@ from .shell import HELP, Command
     default=0.0,
     show_default=True,
     metavar="EPOCHS",
-    help="Epochs, or a part of one, in which the learning rate rises to --lr.",
+    help="Epochs (2, or 0.5) in which the learning rate rises to --lr.",
 )
 @click.option(
     "--clip-grad",
     type=Number(0, min_open=True),
     metavar="NORM",
     show_default="none",
-    help="Largest norm of all gradients together; larger ones are scaled down.",
+    help="Largest norm of all gradients together; larger gradients are scaled down.",
 )
 @click.option(
     "--accumulate",
@@ -55,28 +60,28 @@ from .shell import HELP, Command
     default=1,
     show_default=True,
     metavar="K",
-    help="Batches that make one step.",
+    help="Batches whose gradients make one step.",
 )
 @click.option(
     "--class-weight",
     metavar="balanced|NAME=W,…",
     show_default="none",
     help="Weights of the classes in the loss; balanced: rows / (classes * rows of the class). "
-    "A class that is not named weighs 1.",
+    "A class without a weight gets 1.",
 )
 @click.option(
     "--patience",
     type=click.IntRange(1),
     metavar="EPOCHS",
     show_default="none",
-    help="Stop after so many epochs without a lower validation loss.",
+    help="Stop after this many epochs without a lower validation loss.",
 )
 @click.option(
     "--init-from",
     type=click.Path(),
     metavar="MODEL",
     show_default="fresh weights",
-    help="Start from the weights of a model of the same network.",
+    help="Start from the weights of a model with the same network.",
 )
 @shared.seed
 @shared.dtype
@@ -85,14 +90,14 @@ from .shell import HELP, Command
     type=Number(0, 1, min_open=True, max_open=True),
     default=0.2,
     show_default=True,
-    help="Share of the rows that are kept for the final test.",
+    help="Share of the rows to keep for the final test.",
 )
 @click.option(
     "--val-fraction",
     type=Number(0, 1, max_open=True),
     default=0.1,
     show_default=True,
-    help="Share of the rows that judge each epoch.",
+    help="Share of the rows to validate each epoch on.",
 )
 @shared.label
 @shared.delimiter
@@ -106,7 +111,7 @@ from .shell import HELP, Command
     type=click.Path(file_okay=False),
     metavar="DIR",
     show_default="runs/<data>-<n>",
-    help="Folder of the run.",
+    help="Folder to write the run to.",
 )
 @click.option("--overwrite", is_flag=True, help="Let the run replace the files in --out.")
 @click.option("--no-save", is_flag=True, help="Write nothing.")
@@ -115,7 +120,7 @@ from .shell import HELP, Command
     type=click.IntRange(1),
     metavar="STEPS",
     show_default="each epoch",
-    help="Steps between two checkpoints; at most one a second is written.",
+    help="Steps between two checkpoints; at most one per second is written.",
 )
 @config
 @show_config
@@ -126,42 +131,39 @@ from .shell import HELP, Command
 def train(ctx, data, as_json, quiet, verbose, show_config, config, **options):
     """Train a classifier on DATA and test it on rows that it has not seen.
 
-    DATA is a built-in set, by default digits (`minigrad datasets` lists them, with the defaults of
-    their own); a CSV or TSV file, gzipped or not, or - for stdin; a folder of IDX files, the
-    format of MNIST; an .npz file with x and y; or a folder with x.npy and y.npy.
+    DATA is a built-in data set (digits by default; `minigrad datasets` lists them); a CSV or TSV
+    file, gzipped or not, or - for stdin; a folder of IDX files, the format of MNIST; an .npz file
+    with x and y; or a folder with x.npy and y.npy.
 
-    The model is Linear, activation and dropout for each hidden width, and a last Linear that
-    gives one logit for each class. It learns by minimising the cross-entropy with stochastic
-    gradient descent:
+    The model has a Linear, an activation and dropout for each hidden width, and a last Linear that
+    gives one logit per class. It minimises the cross-entropy by stochastic gradient descent:
 
     \b
         g = gradient + weight_decay * p
         v = momentum * v + g              (v = g in the first step)
         p = p - lr * v                    (nesterov: p - lr * (g + momentum * v))
 
-    It ends with the weights of the epoch whose validation loss was lowest, and writes a folder:
-    best.npz, the model; last.npz, from which `minigrad resume` goes on; history.csv; run.json.
+    It ends with the weights of the epoch with the lowest validation loss, and writes a folder:
+    best.npz, the model; last.npz, from which `minigrad resume` continues; history.csv; run.json.
 
-    An option that is not given is taken from the environment, MINIGRAD_TRAIN_LR for --lr, then
+    An option that is not given is read from the environment (MINIGRAD_TRAIN_LR for --lr), then
     from the --config file.
 
     Results go to stdout, progress to stderr. Exit codes: 0 done, 2 usage, 3 data or model file,
     4 the loss diverged, 130 interrupted.
     """
-    shared.check_verbosity(quiet, verbose)
-    if options["no_save"] and (options["out"] or options["checkpoint_every"]):
-        other = "--out" if options["out"] else "--checkpoint-every"
-        raise click.UsageError(f"--no-save and {other} exclude each other; give one of them")
-    if options["overwrite"] and not options["out"]:
-        raise click.UsageError("--overwrite needs the folder; give it with --out")
+    out, no_save, every = options["out"], options["no_save"], options["checkpoint_every"]
+    shared.check_exclusive({"-q": quiet, "-v": verbose})
+    shared.check_exclusive({"--no-save": no_save, "--out": out})
+    shared.check_exclusive({"--no-save": no_save, "--checkpoint-every": every})
+    shared.check_overwrite(options["overwrite"], "--out", out)
     chosen, own_defaults = shared.choose(data, options)
     values = {p.name: chosen.get(p.name) for p in ctx.command.params if p.name in options}
-    told = {"data": data, **values}
     where = origins(ctx, own_defaults)
     if show_config:
-        show(told, where)
+        show({"data": data, **values}, where)
         return
-    from .training import run  # NumPy's random numbers: not for --help
+    from .training import run
 
     run(data, values, where, own_defaults, as_json=as_json, quiet=quiet, verbose=verbose)
 
@@ -173,21 +175,21 @@ def train(ctx, data, as_json, quiet, verbose, show_config, config, **options):
     type=click.IntRange(1),
     metavar="N",
     show_default="as many as at first",
-    help="Train to N epochs in all.",
+    help="Train until there are N epochs in all.",
 )
 @shared.as_json
 @shared.quiet
 @shared.verbose
 def resume(run, epochs, as_json, quiet, verbose):
-    """Go on with the run in the folder RUN from its last checkpoint.
+    """Continue the run in the folder RUN from its last checkpoint.
 
-    It ends in the same bytes as a run that was never stopped: weights, momentum, schedule,
+    It ends with the same bytes as a run that was never stopped: weights, momentum, schedule,
     position in the epoch, generator, best weights and history are all restored. It needs the same
     data, and the same versions of minigrad and NumPy.
     """
-    from .training import resume as go_on  # NumPy's random numbers: not for --help
+    shared.check_exclusive({"-q": quiet, "-v": verbose})
+    from .training import resume as go_on
 
-    shared.check_verbosity(quiet, verbose)
     go_on(run, epochs, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
@@ -195,20 +197,20 @@ def resume(run, epochs, as_json, quiet, verbose):
 def datasets():
     """List the built-in data sets with their sizes and sources.
 
-    Where `minigrad train` starts from other defaults than its --help says, they are listed too.
+    A data set can change defaults of `minigrad train`; they are listed below it.
     """
-    from ..data import BUILTIN  # not for --help
+    from ..data import BUILTIN
 
     rows = [("name", "rows", "features", "classes", "source")]
     for name, info in BUILTIN.items():
-        rows.append((name, info.rows, info.features, len(info.classes), info.source))
-    widths = [max(len(str(row[i])) for row in rows) for i in range(4)]
-    for name, *numbers, source in rows:
-        cells = [f"{n:>{width}}" for n, width in zip(numbers, widths[1:], strict=True)]
-        click.echo("  ".join([f"{name:<{widths[0]}}", *cells, source]))
-        if own := OWN_DEFAULTS.get(name):
-            flags = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in own.items())
-            click.echo(f"{'':<{widths[0]}}  own defaults: {flags}")
+        sizes = (info.rows, info.features, len(info.classes))
+        rows.append((name, *map(str, sizes), info.source))
+    margin = " " * (max(len(name) for name, *_ in rows) + 2)
+    for (name, *_), line in zip(rows, table(rows, "<>>><").splitlines(), strict=True):
+        click.echo(line)
+        if changed := OWN_DEFAULTS.get(name):
+            flags = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in changed.items())
+            click.echo(f"{margin}own defaults: {flags}")
 
 
 NETWORK = ("hidden", "activation", "dropout", "batch_size", "label_smoothing", "seed", "dtype")
@@ -224,18 +226,12 @@ NEEDS = {
 
 def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
     """Turn "4,3" into (4, 3), and "" into ()."""
-    shapes = []
-    for text in texts:
-        try:
-            shape = tuple(int(part) for part in text.split(",")) if text.strip() else ()
-        except ValueError:
-            shape = (-1,)
-        if min(shape, default=0) < 0:
-            raise click.BadParameter(
-                f"{text!r} is no shape; write whole numbers from 0 with commas between them, such "
-                "as 4,3, or '' for a single number"
-            )
-        shapes.append(shape)
+    shapes = [shared.whole_numbers(text, 0) for text in texts]
+    if None in shapes:
+        raise click.BadParameter(
+            f"{texts[shapes.index(None)]!r} is not a shape; write whole numbers from 0 separated "
+            "by commas, such as 4,3, or '' for a single number"
+        )
     return shapes
 
 
@@ -247,7 +243,7 @@ def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
     multiple=True,
     callback=_shapes,
     metavar="N,N…",
-    help="Of a normal random input of FILE.py:NAME, once for each; '' for a single number.",
+    help="Shape of a random input of FILE.py:NAME, once per input; '' for a single number.",
 )
 @click.option("--data", metavar="DATA", help="Check a network on a batch of this data set.")
 @shared.hidden
@@ -270,19 +266,21 @@ def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
     minigrad gradcheck ops.py:Swish            a Function, Module or function of your own
     minigrad gradcheck --data digits           the network that `train` would train
 
-    For FILE.py:NAME the file is run. It gives the inputs as NAME.cases or cases, a list (or a
-    function that returns one) with the inputs of one case in each place; or --shape does.
+    For FILE.py:NAME, gradcheck runs the file and takes the inputs from NAME.cases or cases: a list,
+    or a function that returns one, with the inputs of one case in each element. --shape gives
+    random inputs instead.
 
-    With --data, the network and its loss are checked on the first batch that `train` would take,
-    parameter by parameter. --bisect checks each operation of that step alone instead, on the
-    arrays that flow through it, and names the first wrong one, its layer and its line.
+    With --data, gradcheck checks the network and its loss on the first batch that `train` would
+    use, one parameter at a time. --bisect checks each operation of that step alone, on the arrays
+    that flow through it, and names the first wrong one with its layer and its line.
 
-    --mutants plants typical wrong backward passes into minigrad's own functions. The check has to
-    reject each of them but those that give the same gradients; the score is the share it rejects.
+    --mutants plants typical wrong backward passes in minigrad's own functions. The check has to
+    reject all of them except those that give the same gradients; the score is the share that it
+    rejects.
 
-    An element passes where |analytic - numeric| <= 1e-8 + 1e-6 |numeric| + error, and the error
-    of the numeric side is estimated. Where PyTorch is installed, values and gradients of minigrad's
-    own functions are compared with it as well.
+    An element passes if |analytic - numeric| <= 1e-8 + 1e-6 |numeric| + error, where error is the
+    estimated error of the numeric side. If PyTorch is installed, values and gradients of minigrad's
+    own functions are compared with PyTorch's, too.
 
     Exit codes: 0 all pass, 1 a check failed, 2 usage, 3 data or a file that cannot be run, 130
     interrupted.
@@ -290,7 +288,7 @@ def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
     files = [name for name in names if ":" in name or name.endswith(".py")]
     _refuse_nonsense(ctx, names, files)
     if data is not None:
-        from .checking import check_network  # these three load the table and NumPy's random numbers
+        from .checking import check_network
 
         chosen, _ = shared.choose(data, options)
         chosen = {key: chosen[key] for key in (*NETWORK, "scale")}
@@ -308,25 +306,23 @@ def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
 
 
 def _split(target: str) -> tuple[str, str]:
-    r"""Return ("ops.py", "Swish") for "ops.py:Swish"; in "C:\ops.py" nothing is named."""
+    r"""Return ("ops.py", "Swish") for "ops.py:Swish"; "C:\ops.py" has no name in it."""
     path, _, name = target.rpartition(":")
     named = path and all(part.isidentifier() for part in name.split("."))
     if not named or target.endswith(".py"):
         raise click.UsageError(
-            f"{target!r} names nothing to check; write the file and a name in it, such as "
+            f"{target!r} does not name what to check; write the file and a name in it, such as "
             "ops.py:Swish"
         )
     return path, name
 
 
 def _refuse_nonsense(ctx, names: tuple[str, ...], files: list[str]) -> None:
-    """Refuse what does not go together, by the two that exclude each other."""
+    """Refuse arguments that do not go together, and name two that exclude each other."""
     data = ctx.params["data"]
-    if files and len(names) > 1:
-        other = next(name for name in names if name is not files[0])
-        raise click.UsageError(f"{files[0]} and {other} exclude each other; check one at a time")
-    if data is not None and names:
-        raise click.UsageError(f"--data and {names[0]} exclude each other; give one of them")
+    if files:
+        shared.check_exclusive(dict.fromkeys([files[0], *names], True))
+    shared.check_exclusive({"--data": data is not None, **dict.fromkeys(names[:1], True)})
     kind = DATA if data is not None else FILE if files else OWN
     for option in ctx.command.params:
         needs = NEEDS.get(option.name)
@@ -341,32 +337,28 @@ def _refuse_nonsense(ctx, names: tuple[str, ...], files: list[str]) -> None:
 @click.argument("model", type=click.Path())
 @click.argument("data")
 @click.option("--proba", is_flag=True, help="Print the probability of every class, too.")
-@click.option("--output", type=click.Path(), metavar="FILE", help="Write to FILE, not to stdout.")
+@click.option(
+    "--output", type=click.Path(), metavar="FILE", help="Write to FILE instead of stdout."
+)
 @click.option("--overwrite", is_flag=True, help="Let --output replace a file.")
 @shared.delimiter
 @shared.header
 @shared.as_json
 @shared.quiet
 def predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet):
-    """Print the class of each row of DATA, one a line.
+    """Print the class of each row of DATA, one per line.
 
-    MODEL is a model file, or a run folder, of which best.npz is taken. DATA is what `train` takes;
-    - is stdin. Columns are found by their names; those that the model has no use for are named on
-    stderr and ignored. A missing value is treated as in training.
+    MODEL is a model file, or a run folder whose best.npz is read. DATA is what `train` takes; - is
+    stdin. Columns are found by their names; the names of columns that the model does not use are
+    printed on stderr. Missing values are treated as in training.
 
     With --proba the output is CSV with the header class,<name>,<name>… and the classes in the
-    order of the model. With --json it is an object a row, and a last one that counts them.
+    order of the model. With --json it is one object per row, and a last one that counts them.
     """
-    if overwrite and not output:
-        raise click.UsageError("--overwrite needs the file; give it with --output")
-    from ..training import load
-    from . import using  # NumPy's random numbers: not for --help
+    shared.check_overwrite(overwrite, "--output", output)
+    from . import using
 
-    using.check_output(output, overwrite)
-    classifier = load(model)
-    rows = using.Rows(classifier, data, delimiter, header, quiet)
-    kind = using.json_lines if as_json else using.csv_lines
-    using.write(kind(classifier, rows, proba), output)
+    using.predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet)
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -379,20 +371,15 @@ def predict(model, data, proba, output, overwrite, delimiter, header, as_json, q
 def evaluate(model, data, delimiter, header, as_json, quiet):
     """Test MODEL on the labelled rows of DATA.
 
-    MODEL is a model file, or a run folder, of which best.npz is taken. DATA is what `train` takes;
-    - is stdin. Columns are found by their names, the label among them; those that the model has no
-    use for are named on stderr and ignored. A missing value is treated as in training.
+    MODEL and DATA are as for `predict`; DATA has a column with the label, too.
 
     The log loss is the mean of -log(probability of the true class). Precision, recall and f1 of no
-    rows are 0. The macro average is the mean over the classes; the micro average is taken over all
-    rows together.
+    rows are 0. The macro average is the mean over the classes; the micro average counts all rows
+    together.
     """
-    from ..training import load
-    from . import using  # NumPy's random numbers: not for --help
+    from . import using
 
-    classifier = load(model)
-    rows = using.Rows(classifier, data, delimiter, header, quiet, labels=True)
-    using.report(classifier, rows, as_json, quiet)
+    using.evaluate(model, data, delimiter, header, as_json, quiet)
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -401,11 +388,11 @@ def evaluate(model, data, delimiter, header, as_json, quiet):
 def inspect(path, as_json):
     """Print everything that MODEL, a file that minigrad wrote, or the folder RUN holds.
 
-    Of a model: its format, classes, columns, scaling, layers, arrays, and how it was trained. Of a
-    run: the same of its best.npz, then run.json and the last line of history.csv. Files are
-    checked as they are read: a damaged one is an error.
+    For a model: its format, classes, columns, scaling, layers, arrays, and how it was trained. For
+    a run: the same for its best.npz, then run.json and the last line of history.csv. Files are
+    checked as they are read: a damaged file is an error.
     """
-    from .using import inspect_path  # NumPy's random numbers: not for --help
+    from .using import inspect_path
 
     inspect_path(path, as_json)
 
@@ -421,15 +408,17 @@ def inspect(path, as_json):
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @click.option("--ascii", "only_ascii", is_flag=True, help="Draw in the terminal without Unicode.")
 def plot(runs, output, overwrite, only_ascii):
-    """Show the training and validation curves of each RUN, a folder that `minigrad train` wrote.
+    """Draw the training and validation curves of each RUN, a folder that `minigrad train` wrote.
 
-    Several runs stand side by side, on the same axes. Where the data has two features, so do the
-    decision regions, with the rows as points. The picture in FILE shows the confusion matrix of
-    the test rows too; it needs matplotlib: pip install 'minigrad[plot]'.
+    Several runs are drawn side by side on the same axes. If the data has two features, the decision
+    regions are drawn too, with the rows as points. The picture in FILE also shows the confusion
+    matrix of the test rows; it needs matplotlib: pip install 'minigrad[plot]'.
 
-    In the terminal a picture takes its width from COLUMNS or from the terminal, and is plain ASCII
-    where stdout is not UTF-8. Exit codes: 0 done, 2 usage, 3 the run's files.
+    In the terminal, a picture is as wide as COLUMNS says or as the terminal is, and plain ASCII if
+    stdout is not UTF-8. Exit codes: 0 done, 2 usage, 3 the run's files.
     """
-    from .using import draw  # NumPy's random numbers: not for --help
+    shared.check_overwrite(overwrite, "--output", output)
+    shared.check_exclusive({"--ascii": only_ascii, "--output": output})
+    from .using import draw
 
     draw(runs, output, overwrite, only_ascii)

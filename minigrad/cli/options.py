@@ -1,7 +1,7 @@
-"""The options of the commands: their ranges, defaults and help, and where a value comes from.
+"""The options that commands share, every default of `minigrad train`, and --config.
 
-Flags go before the environment, the environment before the file of --config, the file before the
-defaults. That order is Click's own, and so is the bookkeeping.
+A flag overrides the environment, the environment overrides the file of --config, and the file
+overrides the defaults. Click itself keeps this order.
 """
 
 import math
@@ -10,7 +10,7 @@ import os
 import click
 from click.core import ParameterSource
 
-from ..text import did_you_mean
+from ..text import did_you_mean, table
 
 # ---- the defaults of `minigrad train`, and what single data sets change in them -----------------
 
@@ -46,24 +46,28 @@ class Number(click.FloatRange):
         return number
 
 
+def whole_numbers(text: str, least: int, most: float = math.inf) -> tuple[int, ...] | None:
+    """Return (64, 32) for "64,32", () for "", and None if the text is not such a list."""
+    try:
+        numbers = tuple(int(part) for part in text.split(",")) if text.strip() else ()
+    except ValueError:
+        return None
+    return numbers if all(least <= number <= most for number in numbers) else None
+
+
 def _widths(ctx, option, text: str | None) -> tuple[int, ...] | None:
     """Turn "64,32" into (64, 32), and "" into ()."""
-    if text is None:
-        return None
-    try:
-        widths = tuple(int(part) for part in text.split(",")) if text.strip() else ()
-    except ValueError:
-        widths = (0,)
-    if any(not 1 <= width <= WIDEST for width in widths):
+    widths = None if text is None else whole_numbers(text, 1, WIDEST)
+    if text is not None and widths is None:
         raise click.BadParameter(
-            f"{text!r} is no list of widths; write whole numbers from 1 to {WIDEST} with commas "
-            "between them, such as 64,32, or '' for no hidden layer"
+            f"{text!r} is not a list of widths; write whole numbers from 1 to {WIDEST} separated "
+            "by commas, such as 64,32, or '' for no hidden layer"
         )
     return widths
 
 
 def own(name: str, **kind):
-    """Return an option whose default may differ from data set to data set."""
+    """Return an option whose default a data set may change."""
     default = DEFAULTS[name.removeprefix("--").replace("-", "_")]
     return click.option(
         name, default=None, show_default=f"{default}, or the data set's own", **kind
@@ -87,10 +91,14 @@ batch_size = own("--batch-size", type=click.IntRange(1), help="Rows in one step.
 label_smoothing = own(
     "--label-smoothing",
     type=Number(0, 1, max_open=True),
-    help="Share of the target that is spread over all classes.",
+    help="Share of the target that is spread evenly over all classes.",
 )
 seed = click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything random."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed for everything random.",
 )
 dtype = click.option(
     "--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True
@@ -130,21 +138,21 @@ delimiter = click.option(
     "--delimiter",
     type=click.Choice([",", ";", "tab", "|"]),
     show_default="detected",
-    help="What stands between the columns.",
+    help="Character that separates the columns.",
 )
 header = click.option(
     "--header",
     type=click.Choice(["yes", "no", "auto"]),
     default="auto",
     show_default=True,
-    help="Whether the first line names the columns.",
+    help="Whether the first line holds the names of the columns.",
 )
 one_hot = click.option(
     "--one-hot",
     multiple=True,
     metavar="COL",
     show_default="none",
-    help="Text column; a feature for each value.",
+    help="Text column to turn into one feature for each value.",
 )
 drop = click.option(
     "--drop", multiple=True, metavar="COL", show_default="none", help="Column to leave out."
@@ -159,20 +167,36 @@ missing = click.option(
 scale = own(
     "--scale",
     type=click.Choice(["standard", "minmax", "none"]),
-    help="Features with mean 0 and deviation 1, from 0 to 1, or as they are.",
+    help="Scale features to mean 0 and deviation 1, or to 0 … 1, or leave them as they are.",
 )
 
 # ---- what is printed ---------------------------------------------------------------------------
 
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line on stdout."
+)
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors and the result only.")
 verbose = click.option("-v", "--verbose", is_flag=True, help="Print more.")
 
 
-def check_verbosity(quiet: bool, verbose: bool) -> None:
-    """Refuse -q together with -v."""
-    if quiet and verbose:
-        raise click.UsageError("-q and -v exclude each other; give one of them")
+# ---- what does not go together -----------------------------------------------------------------
+
+
+def check_exclusive(given: dict) -> None:
+    """Refuse two arguments that exclude each other.
+
+    Args:
+        given: the arguments as they are typed, each with whether it was given.
+    """
+    typed = [argument for argument, value in given.items() if value]
+    if len(typed) > 1:
+        raise click.UsageError(f"{typed[0]} and {typed[1]} exclude each other; give one of them")
+
+
+def check_overwrite(overwrite: bool, flag: str, path: str | None) -> None:
+    """Refuse --overwrite without the option `flag`, whose path it lets a command replace."""
+    if overwrite and not path:
+        raise click.UsageError(f"--overwrite needs {flag}")
 
 
 # ---- --config and --show-config ------------------------------------------------------------------
@@ -191,9 +215,9 @@ def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str 
             table = tomllib.load(file)
     except OSError as error:
         raise click.BadParameter(f"{path}: {error.strerror}; give a TOML file") from error
-    except (ValueError, RecursionError) as error:  # too long a number is a ValueError
+    except (ValueError, RecursionError) as error:  # a number that is too long is a ValueError
         raise click.BadParameter(
-            f"{path}: it is no TOML; {error}; write lines such as lr = 0.05"
+            f"{path}: not valid TOML; {error}; write lines such as lr = 0.05"
         ) from error
     known = {max(p.opts, key=len).lstrip("-").replace("-", "_"): p for p in ctx.command.params}
     known = {name: p for name, p in known.items() if p.name not in HIDDEN}
@@ -205,26 +229,26 @@ def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str 
             raise click.BadParameter(f"{path}: there is no option {key!r}; {remedy}")
         option = known[name]
         if option.name in values:
-            raise click.BadParameter(f"{path}: {name} stands in it twice, with - and with _")
+            raise click.BadParameter(f"{path}: {name} is set twice, with - and with _")
         values[option.name] = _value(f"{path}: {key}", option, value)
     ctx.default_map = {**(ctx.default_map or {}), **values}
     return path
 
 
 def _value(where: str, option: click.Parameter, value):
-    """Return a TOML value as Click takes it from the command line: as text, but for flags."""
+    """Return a TOML value as Click gets it from the command line: a string, except for flags."""
     parts = value if isinstance(value, list) else [value]
     if getattr(option, "is_flag", False):
         if not isinstance(value, bool):
             raise click.BadParameter(f"{where} is a flag; write true or false")
         return value
     if not all(isinstance(part, (str, int, float)) for part in parts):
-        raise click.BadParameter(f"{where} is neither a number, a text, nor a list of them")
+        raise click.BadParameter(f"{where} is not a number, a string, or a list of them")
     try:
-        texts = [*map(str, parts)]
+        strings = [*map(str, parts)]
     except ValueError as error:
-        raise click.BadParameter(f"{where} is too long a number") from error
-    return texts if getattr(option, "multiple", False) else ",".join(texts)
+        raise click.BadParameter(f"{where} is a number with too many digits") from error
+    return strings if getattr(option, "multiple", False) else ",".join(strings)
 
 
 config = click.option(
@@ -234,15 +258,17 @@ config = click.option(
     callback=_read,
     metavar="FILE.toml",
     show_default="none",
-    help="Values for options that are not given.",
+    help="Read options that are not given from FILE.toml.",
 )
 show_config = click.option(
-    "--show-config", is_flag=True, help="Print the value and the origin of each option, and end."
+    "--show-config",
+    is_flag=True,
+    help="Print each option with its value and where that comes from, then exit.",
 )
 
 
 def origins(ctx: click.Context, chosen_by_data: dict) -> dict[str, str]:
-    """Return for each option of the command where its value comes from."""
+    """Return where the value of each option of the command comes from."""
     found = {}
     for parameter in ctx.command.params:
         source = ctx.get_parameter_source(parameter.name)
@@ -268,7 +294,5 @@ def show(values: dict, origins: dict[str, str]) -> None:
             value = list(value)
         unset = value is None
         text = f"# {name} =" if unset else f"{name} = {json.dumps(value, ensure_ascii=False)}"
-        lines.append((text, origins[name]))
-    width = max(len(text) for text, _ in lines)
-    for text, origin in lines:
-        click.echo(f"{text:<{width}}  # {origin}")
+        lines.append((text, f"# {origins[name]}"))
+    click.echo(table(lines, "<"))

@@ -1,6 +1,6 @@
-"""What the commands share: errors become one line on stderr and an exit code; where they write.
+"""What every command does at its edges: errors become exit codes, results go to stdout.
 
-Results go to stdout, remarks to stderr, JSON a line at a time.
+An error is one line on stderr; remarks go to stderr too; JSON is one object per line.
 """
 
 import contextlib
@@ -33,8 +33,8 @@ class Command(click.Command):
     """A command whose failures are one line after `Error:`, without a traceback."""
 
     def invoke(self, ctx):
-        """Run the command, and turn the errors that a user can do something about into Click's."""
-        if isinstance(sys.stdout, io.TextIOWrapper):  # as on stderr: \u2212 where there is no "−"
+        """Run the command; turn errors that a user can do something about into Click's."""
+        if isinstance(sys.stdout, io.TextIOWrapper):  # as on stderr: \u2212 if there is no "−"
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             with warnings.catch_warnings(), _sigterm_as_interrupt():
@@ -48,7 +48,7 @@ class Command(click.Command):
             text = f"out of memory: {error}; make the network, the batches or the inputs smaller"
             raise _failure(text, EXIT_CODES[errors.ArgumentError]) from error
         except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever read our output has left
+            if error.errno == errno.EPIPE:  # the reader of our output has left
                 for stream in (sys.stdout, sys.stderr):  # or Python complains when it ends
                     if stream is not None:
                         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -63,7 +63,7 @@ class Command(click.Command):
 
 @contextlib.contextmanager
 def _sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does, with what it has to clear away."""
+    """Let SIGTERM end a command as Ctrl-C does, so that it clears away its temporary files."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -72,7 +72,7 @@ def _sigterm_as_interrupt() -> Iterator[None]:
 
 
 def _show(text, category, filename, lineno, file=None, line=None) -> None:
-    """Print a warning as one line, in place of Python's three."""
+    """Print a warning as one line instead of Python's three."""
     click.echo(f"Warning: {text}", err=True)
 
 
@@ -91,7 +91,7 @@ def remark(text: str) -> None:
 
 
 def on_terminal() -> bool:
-    """Return whether a person watches stderr, where a bar can move."""
+    """Return whether stderr is a terminal, which can show a progress bar."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
@@ -101,12 +101,12 @@ def event(event: str, **fields) -> None:
 
 
 def json_line(event: str, **fields) -> str:
-    """Return one JSON object with the end of its line."""
+    """Return one JSON object with a newline at its end."""
     return json.dumps({"event": event, **_finite(fields)}) + "\n"
 
 
 def _finite(value):
-    """Return `value` with None, JSON's null, for every NaN and infinity: JSON has none."""
+    """Return `value` with None, JSON's null, for every NaN and infinity: JSON has neither."""
     if isinstance(value, dict):
         return {key: _finite(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):

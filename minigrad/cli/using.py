@@ -15,19 +15,20 @@ import numpy as np
 from .. import data as sets
 from .. import nn, plotting, training
 from ..errors import ArgumentError, DataError
-from ..text import printable, shown
+from ..text import printable, shown, table
 from ..training import Classifier, archive, runs
 from ..training.archive import atomic_write
-from .results import result_fields, result_tables, table
+from .results import result_fields, result_tables
 from .shell import event, json_line, remark
 
 
 class Rows:
-    """The blocks of a file, once through, with what is to be said of them on stderr.
+    """The blocks of a file, to iterate over once; remarks about them go to stderr.
 
     Attributes:
-        used, skipped: how many rows were yielded, and left out for a missing value.
-        ignored: the columns that are not used.
+        used: how many rows were yielded.
+        skipped: how many rows were left out because a value is missing.
+        ignored: the columns that the model does not use.
     """
 
     def __init__(
@@ -58,14 +59,22 @@ class Rows:
             self.skipped += block.skipped
             yield block
         if self.skipped and not self.quiet:
-            remark(f"skipped rows: {self.skipped}, for a missing value, as in training")
+            remark(f"skipped rows: {self.skipped}, with a missing value, as in training")
 
 
 # ---- predict -----------------------------------------------------------------------------------
 
 
+def predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet) -> None:
+    """Print the class of each row of `data`, or write it to the file `output`."""
+    check_output(output, overwrite)
+    classifier = training.load(model)
+    rows = Rows(classifier, data, delimiter, header, quiet)
+    write((json_lines if as_json else csv_lines)(classifier, rows, proba), output)
+
+
 def csv_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
-    """Yield the lines of each block as one text: names, quoted where CSV asks for it."""
+    """Yield the lines of each block as one string: class names, quoted if CSV requires it."""
     names = [_csv([name]) for name in classifier.schema.class_names]
     if proba:
         yield _csv(["class", *classifier.schema.class_names]) + "\n"
@@ -79,7 +88,7 @@ def csv_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
 
 
 def json_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
-    """Yield the objects of each block as one text, and at the end one that counts them."""
+    """Yield the objects of each block as one string, and a last object that counts the rows."""
     names = classifier.schema.class_names
     for block in rows:
         log_p = classifier.predict_log_proba(block.x, block.numbers)
@@ -92,15 +101,15 @@ def json_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]
 
 
 def check_output(path: str | None, overwrite: bool) -> None:
-    """Refuse a file that exists, unless it may be overwritten."""
+    """Refuse a file that exists unless it may be overwritten."""
     if path and os.path.exists(path) and not overwrite:
         size = f"{os.path.getsize(path)} bytes"
         raise DataError(path, "it exists", size, "choose another name, or pass --overwrite")
 
 
-def write(texts: Iterator[str], path: str | None) -> None:
-    """Write to stdout as the texts come, or to a file once all of them have come."""
-    chunks = (text.encode() for text in texts)
+def write(strings: Iterator[str], path: str | None) -> None:
+    """Write strings to stdout as they come, or to a file once all of them have come."""
+    chunks = (string.encode() for string in strings)
     if path:
         atomic_write(path, lambda file: file.writelines(chunks))
         return
@@ -117,8 +126,10 @@ def _csv(fields: list[str]) -> str:
 # ---- evaluate ----------------------------------------------------------------------------------
 
 
-def report(classifier: Classifier, rows: Rows, as_json: bool, quiet: bool) -> None:
-    """Print how the classifier does on labelled rows."""
+def evaluate(model, data, delimiter, header, as_json, quiet) -> None:
+    """Print how good a model is on the labelled rows of `data`."""
+    classifier = training.load(model)
+    rows = Rows(classifier, data, delimiter, header, quiet, labels=True)
     found, names = classifier.evaluate(rows), classifier.schema.class_names
     if as_json:
         counts = {"rows": rows.used, "skipped": rows.skipped, "ignored": rows.ignored}
@@ -245,10 +256,6 @@ def _text(value) -> str:
 
 def draw(runs, output, overwrite, only_ascii) -> None:
     """Draw the runs into the terminal, or into a file."""
-    if overwrite and output is None:
-        raise click.UsageError("--overwrite needs the file; give it with --output")
-    if only_ascii and output is not None:
-        raise click.UsageError("--ascii and --output exclude each other; give one of them")
     save = None if output is None else _writer(output, overwrite)
     found = [plotting.read_run(folder) for folder in runs]
     planes, remarks = zip(*map(plotting.read_plane, found), strict=True)
@@ -258,16 +265,13 @@ def draw(runs, output, overwrite, only_ascii) -> None:
         save(found, planes)
         click.echo(f"wrote {click.format_filename(output)}")
         return
-    style = (
-        plotting.ASCII
-        if only_ascii
-        else plotting.style_for(getattr(sys.stdout, "encoding", "ascii"))
-    )
+    encoding = "ascii" if only_ascii else getattr(sys.stdout, "encoding", "ascii")
+    style = plotting.style_for(encoding)
     click.echo(plotting.draw(found, planes, shutil.get_terminal_size().columns, style))
 
 
 def _writer(path, overwrite):
-    """Return what writes the picture; what is wrong with the file is found before any reading."""
+    """Return what writes the picture. Refuse a file that cannot be written before any reading."""
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in (".png", ".svg"):
         raise ArgumentError(

@@ -463,7 +463,7 @@ def test_what_is_wrong_with_a_file_is_one_line(cli, ops, args, code, line):
         ("cases, f = [], abs\n", "cases is empty; there is nothing to check; add inputs to it"),
         (
             "cases, f = 3, abs\n",
-            "cases is of type int; it has to be a list with the inputs of one case in each place; "
+            "cases is of type int; it has to be a list with the inputs of one case in each element; "
             "write cases = [(x, W), …]",
         ),
     ],
@@ -664,8 +664,8 @@ def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
     [
         ("--data iris softmax", "--data and softmax exclude each other; give one of them"),
         ("--data iris a.py:f", "--data and a.py:f exclude each other; give one of them"),
-        ("softmax a.py:f", "a.py:f and softmax exclude each other; check one at a time"),
-        ("a.py:f b.py:f", "a.py:f and b.py:f exclude each other; check one at a time"),
+        ("softmax a.py:f", "a.py:f and softmax exclude each other; give one of them"),
+        ("a.py:f b.py:f", "a.py:f and b.py:f exclude each other; give one of them"),
         ("--shape 3", "--shape needs FILE.py:NAME"),
         ("--shape 3 exp", "--shape and exp exclude each other; --shape needs FILE.py:NAME"),
         (
@@ -698,7 +698,7 @@ def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
         *[
             (
                 target,
-                f"{target!r} names nothing to check; write the file and a name in it, such as "
+                f"{target!r} does not name what to check; write the file and a name in it, such as "
                 "ops.py:Swish",
             )
             for target in (
@@ -714,8 +714,8 @@ def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
         *[
             (
                 f"a.py:f --shape {text}",
-                f"Invalid value for '--shape': {text!r} is no shape; write whole numbers from 0 "
-                "with commas between them, such as 4,3, or '' for a single number",
+                f"Invalid value for '--shape': {text!r} is not a shape; write whole numbers from 0 "
+                "separated by commas, such as 4,3, or '' for a single number",
             )
             for text in ("3x4", "3,", "-1", "2.5", "(3,)")
         ],

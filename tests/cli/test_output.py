@@ -34,10 +34,10 @@ macro average      \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       30
 micro average      \d\.\d{3}   \d\.\d{3}  \d\.\d{3}       30
 
 confusion matrix \(row: true class, column: predicted class\)
-               setosa versicolor  virginica
-setosa    (         [ \d]\d){3}
-versicolor(         [ \d]\d){3}
-virginica (         [ \d]\d){3}
+            setosa  versicolor  virginica
+setosa          [ \d]\d          [ \d]\d         [ \d]\d
+versicolor      [ \d]\d          [ \d]\d         [ \d]\d
+virginica       [ \d]\d          [ \d]\d         [ \d]\d
 
 the weights are those of epoch [123] of 3: its validation loss, \d\.\d{4}, is the lowest
 """

@@ -203,7 +203,7 @@ def test_no_run_at_all(cli):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--overwrite"], "--overwrite needs the file; give it with --output"),
+        (["--overwrite"], "--overwrite needs --output"),
         (["--ascii", "-o", "a.png"], "--ascii and --output exclude each other; give one of them"),
     ],
 )

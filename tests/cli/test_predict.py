@@ -150,7 +150,7 @@ def test_a_row_with_a_missing_value_is_skipped_and_counted(cli, tmp_path):
     classifier("drop").save(tmp_path / "m.npz")
     holes = [("", "red", 2), *ROWS[:100], (1, "red", "?"), *ROWS[100:]]
     path = write_csv(tmp_path / "holes.csv", holes)
-    remark = "skipped rows: 2, for a missing value, as in training\n"
+    remark = "skipped rows: 2, with a missing value, as in training\n"
     assert cli("predict", tmp_path / "m.npz", path) == (0, expected(), remark)
     assert cli("predict", tmp_path / "m.npz", path, "-q") == (0, expected(), "")
     result = cli("predict", tmp_path / "m.npz", path, "--json").events[-1]
@@ -236,7 +236,7 @@ def test_output_is_written_whole_or_not_at_all(cli, model, tmp_path):
 def test_overwrite_needs_an_output(cli, model, rows):
     code, out, err = cli("predict", model, rows, "--overwrite")
     assert (code, out) == (2, "")
-    assert "Error: --overwrite needs the file; give it with --output\n" in err
+    assert "Error: --overwrite needs --output\n" in err
 
 
 # ---- pipes and signals

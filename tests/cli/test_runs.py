@@ -166,7 +166,7 @@ def test_a_file_in_the_place_of_the_folder(cli, folder):
             ["--no-save", "--checkpoint-every", "5"],
             "--no-save and --checkpoint-every exclude each other; give one of them",
         ),
-        (["--overwrite"], "--overwrite needs the folder; give it with --out"),
+        (["--overwrite"], "--overwrite needs --out"),
     ],
 )
 def test_options_that_exclude_each_other(cli, options, text):

@@ -178,7 +178,7 @@ def test_a_given_option_goes_before_the_sets_own(cli):
 # ---- wrong values
 
 WIDTHS = (
-    "is no list of widths; write whole numbers from 1 to 1000000 with commas between them, "
+    "is not a list of widths; write whole numbers from 1 to 1000000 separated by commas, "
     "such as 64,32, or '' for no hidden layer"
 )
 
