@@ -21,6 +21,7 @@ from ..data import BUILTIN, Dataset
 from ..errors import ArgumentError, DataError, DivergedError, message, warn_once
 from ..text import printable
 from ..training import Epoch, Evaluation, Trainer, runs
+from ..training.architecture import difference
 from ..training.runs import READING
 from .results import result_fields, result_tables
 from .shell import INTERRUPTED, event, on_terminal, remark
@@ -370,15 +371,11 @@ def check_epochs(path: str, options: dict, done: int, epochs: int) -> None:
 def start_from(setup: Setup, path: str) -> None:
     """Give the model the parameters of a saved one of the same network."""
     saved, mine = training.load(path), setup.classifier
-    there, here = (
-        f"{a['inputs']} features, hidden {a['hidden']}, {a['outputs']} classes, {a['activation']}"
-        for a in (saved.architecture, mine.architecture)
-    )
-    if there != here:
+    if other := difference(saved.architecture, mine.architecture):
         raise ArgumentError(
             "--init-from",
             f"the network of {path} is another one",
-            f"{there}; here {here}",
+            "layer {}, here {}".format(*other),
             "give the same --hidden and --activation, for data of as many features and classes",
         )
     names = [c.schema.feature_names + c.schema.class_names for c in (saved, mine)]

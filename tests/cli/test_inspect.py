@@ -41,7 +41,7 @@ def run(tmp_path):
 def test_a_model(cli, model):
     assert cli("inspect", model) == (
         0,
-        f"{model}: classifier, format version 1, {os.path.getsize(model):,} bytes\n"
+        f"{model}: classifier, format version 2, {os.path.getsize(model):,} bytes\n"
         "\n"
         'classes: small, round, a "long" one, größer\n'
         "label: kind\n"
@@ -96,7 +96,7 @@ def test_a_file_of_another_content(cli, tmp_path):
     archive.write(path, {"content": "run", "state": {"step": 3, "none": None}}, {"w": np.zeros(2)})
     assert cli("inspect", path) == (
         0,
-        f"{path}: run, format version 1, {os.path.getsize(path):,} bytes\n"
+        f"{path}: run, format version 2, {os.path.getsize(path):,} bytes\n"
         "\n"
         "array  shape    dtype\n"
         "w       (2,)  float64\n"
@@ -196,7 +196,7 @@ def test_a_damaged_model(cli, model):
     model.write_bytes(model.read_bytes()[:-1])
     code, out, err = cli("inspect", model)
     assert (code, out) == (3, "")
-    assert err.startswith(f"Error: {model}: it is cut off, or something stands behind its end; ")
+    assert err.startswith(f"Error: {model}: it is cut off, or something follows its end; ")
 
 
 def test_no_such_file(cli, tmp_path):

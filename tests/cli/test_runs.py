@@ -506,9 +506,10 @@ def test_init_from_another_network(cli):
     ended = cli("train", "iris", "--hidden", "7", "--init-from", "run/best.npz", "--out", "two")
     assert ended.code == 2 and not os.path.exists("two")
     assert ended.err == (
-        "Error: --init-from: the network of run/best.npz is another one; 4 features, hidden [6], "
-        "3 classes, relu; here 4 features, hidden [7], 3 classes, relu; give the same --hidden "
-        "and --activation, for data of as many features and classes\n"
+        "Error: --init-from: the network of run/best.npz is another one; "
+        "layer 0 Linear(in_features=4, out_features=6, bias=True), "
+        "here 0 Linear(in_features=4, out_features=7, bias=True); "
+        "give the same --hidden and --activation, for data of as many features and classes\n"
     )
 
 

@@ -476,7 +476,7 @@ def test_sequential_runs_its_layers_in_a_row():
 )
 def test_sequential_takes_modules_only(layers, i, what):
     text = exactly(
-        f"Sequential: layer {i} is no Module; it is {what}; "
+        f"Sequential: layer {i} is not a Module; it is {what}; "
         "give the layers one by one, as in Sequential(Linear(4, 3), ReLU())"
     )
     with pytest.raises(ArgumentError, match=text):
