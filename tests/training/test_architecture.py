@@ -79,12 +79,12 @@ each_network = pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_network_comes_back_from_a_file(tmp_path, layers, dtype):
     model = classifier(layers(0), dtype)
-    model.save(tmp_path / "a.npz")
+    model.save(tmp_path / "a.npz", sync=False)
     read = load(tmp_path / "a.npz")
     assert repr(read.model) == repr(model.model.eval())
     assert {p.dtype for p in read.model.parameters()} == {np.dtype(dtype)}
     assert read.predict_log_proba(rows()).tobytes() == model.predict_log_proba(rows()).tobytes()
-    read.save(tmp_path / "b.npz")
+    read.save(tmp_path / "b.npz", sync=False)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
@@ -264,11 +264,11 @@ WRONG_VALUES = {
 
 def refused(path, layers):
     """Return the facts of the line that refuses a file with these layers and LINEAR's arrays."""
-    classifier([nn.Linear(4, 3, rng=0)]).save(path)
+    classifier([nn.Linear(4, 3, rng=0)]).save(path, sync=False)
     header, arrays = archive.read(path)
     assert header["architecture"]["layers"] == [LINEAR]
     header["architecture"]["layers"] = layers
-    archive.write(path, header, arrays)
+    archive.write(path, header, arrays, sync=False)
     with pytest.raises(DataError) as error:
         load(path)
     where, wrong, facts, remedy = error.value.args
