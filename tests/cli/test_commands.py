@@ -1,4 +1,4 @@
-"""The commands beside a run: help, version, the list of data sets, and how errors become codes."""
+"""Help, version and the list of data sets; how errors become exit codes."""
 
 import errno
 import re
@@ -142,7 +142,7 @@ def test_errors_and_their_codes(capsys, error, code, line):
     assert (ended.value.code, *capsys.readouterr()) == (code, "", line)
 
 
-def test_a_bug_of_ours_keeps_its_traceback():
+def test_a_bug_in_minigrad_keeps_its_traceback():
     @click.command(cls=shell.Command)
     def fail():
         raise ZeroDivisionError

@@ -91,10 +91,7 @@ def test_the_environment_counts_for_train_py_too(program, monkeypatch):
         ("lr = {a = 1}", "my.toml: lr is not a number, a string, or a list of them"),
         ("nesterov = 1", "my.toml: nesterov is a flag; write true or false"),
         ("overwrite = 'yes'", "my.toml: overwrite is a flag; write true or false"),
-        (
-            "batch-size = 3\nbatch_size = 4",
-            "my.toml: batch_size is set twice, with - and with _",
-        ),
+        ("batch-size = 3\nbatch_size = 4", "my.toml: batch_size is set twice, with - and with _"),
         ("jsn = true", "my.toml: there is no option 'jsn'; did you mean 'json'?"),
         (
             "lr 1",
