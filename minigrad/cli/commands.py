@@ -45,7 +45,7 @@ from .shell import HELP, Command
     default=0.0,
     show_default=True,
     metavar="EPOCHS",
-    help="Epochs (2, or 0.5) in which the learning rate rises to --lr.",
+    help="Epochs, such as 2 or 0.5, in which the learning rate rises to --lr.",
 )
 @click.option(
     "--clip-grad",
@@ -175,7 +175,7 @@ def train(ctx, data, as_json, quiet, verbose, show_config, config, **options):
     type=click.IntRange(1),
     metavar="N",
     show_default="as many as at first",
-    help="Train until there are N epochs in all.",
+    help="Number of epochs in all, including those already done.",
 )
 @shared.as_json
 @shared.quiet
@@ -197,7 +197,7 @@ def resume(run, epochs, as_json, quiet, verbose):
 def datasets():
     """List the built-in data sets with their sizes and sources.
 
-    A data set can change defaults of `minigrad train`; they are listed below it.
+    If a data set changes defaults of `minigrad train`, they are listed below it.
     """
     from ..data import BUILTIN
 
@@ -371,7 +371,7 @@ def predict(model, data, proba, output, overwrite, delimiter, header, as_json, q
 def evaluate(model, data, delimiter, header, as_json, quiet):
     """Test MODEL on the labelled rows of DATA.
 
-    MODEL and DATA are as for `predict`; DATA has a column with the label, too.
+    MODEL and DATA are as for `predict`; DATA also needs the column of the label.
 
     The log loss is the mean of -log(probability of the true class). Precision, recall and f1 of no
     rows are 0. The macro average is the mean over the classes; the micro average counts all rows

@@ -112,7 +112,7 @@ EFFECTS = [
 
 @pytest.mark.parametrize("args, changed", [("", {}), *EFFECTS], ids=lambda x: str(x))
 def test_an_option_does_what_the_library_does(cli, unchanged, args, changed):
-    """The command prints the library's own numbers to the last digit, and each option changes them."""
+    """The command prints the library's own numbers, and each option changes them."""
     options = {**IRIS, **changed}
     run, *epochs, result = iris(cli, *args.split())
     assert run["options"] == {**options, **ELSEWHERE}
