@@ -178,7 +178,7 @@ def _unique(pairs: Iterator) -> Iterator:
 
 
 @contextlib.contextmanager
-def watching(watch: Callable[[Module, Tensor], None]) -> Iterator[None]:
+def watching(watch: Callable[[Module, Tensor], object]) -> Iterator[None]:
     """Call `watch(module, y)` after every module's forward inside the `with` block."""
     _watchers.append(watch)
     try:

@@ -16,7 +16,7 @@ import numpy as np
 from .. import nn
 from ..errors import ArgumentError
 
-LAYERS = {
+LAYERS: dict[str, type[nn.Module]] = {
     layer.__name__: layer
     for layer in (
         nn.Linear, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Sigmoid,
@@ -25,7 +25,7 @@ LAYERS = {
 }  # fmt: skip
 DTYPES = ("float16", "float32", "float64")
 
-Spec = tuple[tuple[int, ...], str]  # the shape and the dtype of an array
+Spec = tuple[tuple, str]  # the shape and the dtype of an array
 
 
 def describe(model: nn.Module) -> dict:
@@ -89,7 +89,7 @@ def flat(layers: list, prefix: str = "") -> Iterator[tuple[str, str, dict]]:
 
 def parameter_specs(architecture: dict) -> dict[str, Spec]:
     """Return the shape and the dtype of each parameter by its name, as the layers declare them."""
-    specs = {}
+    specs: dict[str, Spec] = {}
     for name, kind, arguments in flat(architecture["layers"]):
         if kind == "Linear":  # the only layer with parameters
             inputs, outputs = arguments.get("in_features"), arguments.get("out_features")
@@ -141,7 +141,7 @@ def _entries(model: nn.Sequential, prefix: str = "") -> list[dict]:
 
 
 def _sequential(layers: list[dict], dtype: str, prefix: str = "") -> nn.Sequential:
-    made = []
+    made: list[nn.Module] = []
     for i, entry in enumerate(layers):
         kind = entry["layer"]
         if kind == "Sequential":

@@ -263,7 +263,9 @@ def load(path) -> Classifier:
         )
     try:
         return _classifier(header, arrays)
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (
+        LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError,
+    ) as error:  # fmt: skip
         raise DataError(
             os.fspath(path),
             "its header and its arrays do not make a classifier",
@@ -276,12 +278,18 @@ def _classifier(header: dict, arrays: dict[str, np.ndarray]) -> Classifier:
     """Return the classifier of a file's content; ValueError and others if it does not make one."""
     schema = Schema.from_dict(header["schema"])
     parameters = {name: a for name, a in arrays.items() if not name.startswith("scaling.")}
-    model = build(header["architecture"], parameters).eval()
+    model = build(header["architecture"], parameters)
+    model.eval()
     scales = {name: a for name, a in arrays.items() if name.startswith("scaling.")}
     names = ("shift", "scale", "fill") if "scaling.fill" in scales else ("shift", "scale")
     spec = (len(schema.feature_names),), "float64"
     check_arrays({f"scaling.{name}": spec for name in names}, scales)
-    scaling = Scaling(*(scales[f"scaling.{name}"] for name in names), kind=header["scaling"])
+    scaling = Scaling(
+        scales["scaling.shift"],
+        scales["scaling.scale"],
+        scales.get("scaling.fill"),
+        kind=header["scaling"],
+    )
     if scaling.kind not in KINDS or not (scaling.scale > 0).all():
         raise ValueError(f"scaling {scaling.kind!r}, {scaling.scale}")
     return Classifier(model, schema, scaling, {**header["training"]})

@@ -286,6 +286,11 @@ def test_a_damaged_list(tmp_path, layers, why):
     assert facts.startswith(f"ValueError: {why}") and "\n" not in facts
 
 
+def test_a_number_too_large_for_a_float(tmp_path):
+    facts = refused(tmp_path / "a.npz", [LINEAR, {"layer": "ELU", "alpha": 10**400}])
+    assert facts == "OverflowError: int too large to convert to float"
+
+
 @pytest.mark.parametrize(("layers", "why"), WRONG_VALUES.values(), ids=WRONG_VALUES)
 def test_an_argument_that_the_layer_refuses(tmp_path, layers, why):
     facts = refused(tmp_path / "a.npz", layers)
