@@ -14,10 +14,10 @@ import numpy as np
 
 from .. import data as sets
 from .. import nn, plotting, training
+from ..data.files import atomic_write
 from ..errors import ArgumentError, DataError
 from ..text import printable, shown, table
 from ..training import Classifier, archive, runs
-from ..training.archive import atomic_write
 from .results import result_fields, result_tables
 from .shell import event, json_line, remark
 

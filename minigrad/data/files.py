@@ -1,12 +1,13 @@
-"""Files, folders and lines of text, from a path or standard input, plain or gzip."""
+"""Files, folders and lines of text, from a path or standard input; files written whole."""
 
 import contextlib
+import errno
 import gzip
 import io
 import os
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from ..errors import DataError
@@ -131,3 +132,48 @@ def _check_line(line, number, where):
             f"row {number} contains the byte 0x{ord(line[error.start]) - 0xDC00:02x}",
             "save it as UTF-8; it may be Latin-1 or Windows-1252 now",
         ) from None
+
+
+def atomic_write(path, content: bytes | Callable[[BinaryIO], None], *, sync: bool = True) -> None:
+    """Write a file whole or not at all: to a temporary name beside it, flushed, then renamed.
+
+    Args:
+        path: the file; an existing one is replaced.
+        content: the bytes, or a function that writes them to an open binary file.
+        sync: False leaves the flush to the disk to the operating system.
+
+    Raises:
+        DataError: if the file cannot be written; an existing one is unchanged.
+    """
+    where, path = os.fspath(path), os.path.realpath(path)  # a link stays a link
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise DataError(
+            where, "it cannot be written", "it exists and is not a file", "choose another name"
+        )
+    try:
+        with open(temporary, "wb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+        if sync and os.name == "posix":  # elsewhere a folder cannot be opened
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.remove(temporary)
+        if not isinstance(error, OSError):
+            raise
+        remedy = "choose a folder that exists and that you can write to"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            remedy = "free some space, or choose another disk"
+        raise DataError(where, "it cannot be written", error.strerror or "", remedy) from error

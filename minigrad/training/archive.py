@@ -9,21 +9,19 @@ A zip protects the bytes of each member by a CRC-32, but not the name that they 
 list protects the names, and the header's own CRC-32 protects the list.
 """
 
-import contextlib
-import errno
 import io
 import json
 import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
 from itertools import zip_longest
 from typing import BinaryIO
 
 import numpy as np
 
 from ..data.arrays import read_array
+from ..data.files import atomic_write
 from ..errors import ArgumentError, DataError
 
 FORMAT = "minigrad"
@@ -113,51 +111,6 @@ def read(path) -> tuple[dict, dict[str, np.ndarray]]:
         raise DataError(where, "it cannot be read", facts, remedy) from error
     except _NONSENSE as error:
         raise _damaged(where, "it is damaged", f"{type(error).__name__}: {error}") from error
-
-
-def atomic_write(path, content: bytes | Callable[[BinaryIO], None], *, sync: bool = True) -> None:
-    """Write a file whole or not at all: to a temporary name beside it, flushed, then renamed.
-
-    Args:
-        path: the file; an existing one is replaced.
-        content: the bytes, or a function that writes them to an open binary file.
-        sync: False leaves the flush to the disk to the operating system.
-
-    Raises:
-        DataError: if the file cannot be written; an existing one is unchanged.
-    """
-    where, path = os.fspath(path), os.path.realpath(path)  # a link stays a link
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise DataError(
-            where, "it cannot be written", "it exists and is not a file", "choose another name"
-        )
-    try:
-        with open(temporary, "wb") as file:
-            if callable(content):
-                content(file)
-            else:
-                file.write(content)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-        if sync and os.name == "posix":  # elsewhere a folder cannot be opened
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.remove(temporary)
-        if not isinstance(error, OSError):
-            raise
-        remedy = "choose a folder that exists and that you can write to"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            remedy = "free some space, or choose another disk"
-        raise DataError(where, "it cannot be written", error.strerror or "", remedy) from error
 
 
 def _read(where: str, file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
