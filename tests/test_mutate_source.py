@@ -1,4 +1,4 @@
-"""The script that mutates the source: what it changes, how it judges, and what survives."""
+"""The script that mutates the source: its changes, its judges, and the mutants that survive."""
 
 import re
 from collections import Counter
@@ -89,7 +89,9 @@ def test_names_choose_and_survivors_are_printed_with_their_line(capsys):
     )
     with pytest.raises(SystemExit) as stopped:
         main(["sigmiod"])
-    assert str(stopped.value) == "no backward pass, and nothing that one calls, is called sigmiod"
+    assert (
+        str(stopped.value) == "no backward pass, and no function that one calls, is named sigmiod"
+    )
 
 
 @pytest.mark.slow

@@ -271,7 +271,7 @@ def test_a_mask_of_minus_infinity_is_no_mistake():
 
 def test_the_first_infinity_of_the_forward_pass_is_named():
     big = X.copy()
-    big[2, 3] = 100.0  # exp of it is no float32
+    big[2, 3] = 100.0  # its exp is too large for float32
 
     def f(x):
         return F.log(F.exp(x)).mean()

@@ -158,7 +158,7 @@ MUTANTS = {
 
 
 def judge(composition, spoiled, mutant):
-    """Return "found", "equal" where no gradient changes, "below" the tolerance, or "unknown".
+    """Return "found", "equal" if no gradient changes, "below" the tolerance, or "unknown".
 
     Below is what changes no element by more than ten times the tolerance for right code: for wrong
     code many steps are tried, and the bound on the error is wider. Unknown is where the report says
