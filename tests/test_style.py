@@ -2,10 +2,13 @@
 
 import ast
 import graphlib
+import importlib
+import inspect
 import io
 import re
 import sys
 import tokenize
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -109,6 +112,32 @@ def test_only_the_command_line_imports_inside_functions(name):
 
 def test_the_order_holds_every_room_and_nothing_else():
     assert {room_of(name) for name in SOURCES} == set(LEVEL)
+
+
+# ---- names -------------------------------------------------------------------------------------
+
+
+def test_each_file_has_a_name_of_its_own():
+    names = Counter(path.stem for path in SOURCES.values() if not path.stem.startswith("__"))
+    repeated = {name for name, count in names.items() if count > 1}
+    assert repeated == {"losses"}  # nn/losses.py holds the modules of functions/losses.py
+
+
+def test_no_module_has_the_name_of_a_public_function():
+    packages = [name for name, path in SOURCES.items() if path.name == "__init__.py"]
+    public = set()
+    for name in packages:
+        package = importlib.import_module(f"minigrad.{name}".rstrip("."))
+        names = getattr(package, "__all__", ())
+        public |= {n for n in names if inspect.isfunction(getattr(package, n))}
+    modules = {name.rpartition(".")[2] for name in SOURCES}
+    # Two families of functions have one member, and their files its name.
+    assert public & modules == {"dropout", "linear"}
+
+
+def test_the_tests_mirror_the_package():
+    folders = {path.parent.name for path in Path(__file__).parent.glob("*/test_*.py")}
+    assert folders <= {name for name, path in SOURCES.items() if path.name == "__init__.py"}
 
 
 # ---- docstrings --------------------------------------------------------------------------------
