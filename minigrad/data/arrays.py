@@ -65,12 +65,9 @@ def read_npz(path: str | os.PathLike, where: str, need_y: bool) -> Arrays:
         except DataError:
             raise
         except ZIP_ERRORS as error:
-            raise DataError(
-                where,
-                "is a damaged NPZ file",
-                f"{type(error).__name__}: {error}",
-                "write it again with np.savez(path, x=x, y=y)",
-            ) from error
+            facts = f"{type(error).__name__}: {error}"
+            remedy = "write it again with np.savez(path, x=x, y=y)"
+            raise DataError(where, "is a damaged NPZ file", facts, remedy) from error
 
 
 def read_npy_folder(
@@ -96,20 +93,14 @@ def _read_pair(
     wanted = ("x", "y") if need_y else ("x",)
     found = {name: read(f"{name}.npy") for name in wanted if f"{name}.npy" in names}
     if absent := [name for name in wanted if name not in found]:
-        raise DataError(
-            where,
-            f"has no array {' and no array '.join(absent)}",
-            f"it holds {listed(names) or 'nothing'}",
-            "save the features as x and the labels as y",
-        )
+        wrong = f"has no array {' and no array '.join(absent)}"
+        facts = f"it holds {listed(names) or 'nothing'}"
+        raise DataError(where, wrong, facts, "save the features as x and the labels as y")
     x, y = found["x"], found.get("y")
     if x.ndim != 2 or x.dtype.kind == "U" or 0 in x.shape:
-        raise DataError(
-            where,
-            "x is not a table of numbers",
-            f"x {x.shape} {x.dtype}",
-            "save x as (N, F); x.reshape(len(x), -1) turns images into rows",
-        )
+        facts = f"x {x.shape} {x.dtype}"
+        remedy = "save x as (N, F); x.reshape(len(x), -1) turns images into rows"
+        raise DataError(where, "x is not a table of numbers", facts, remedy)
     if y is not None:
         check_pair(where, x, y)
     return Arrays(where, x, y, tuple(f"x{i}" for i in range(x.shape[1])))
@@ -137,12 +128,9 @@ def read_array(file: BinaryIO, where: str, path: str | None = None) -> np.ndarra
         facts, remedy = f"{type(error).__name__}: {first}", "write it with np.save"
         raise DataError(where, "is not an NPY file", facts, remedy) from error
     if dtype.kind not in "biufU" or not dtype.itemsize or min(shape, default=0) < 0:
-        raise DataError(
-            where,
-            "is not an array of numbers or strings",
-            f"shape {shape}, dtype {shown(str(dtype))}",
-            "save numbers in x, and numbers or strings in y",
-        )
+        facts = f"shape {shape}, dtype {shown(str(dtype))}"
+        remedy = "save numbers in x, and numbers or strings in y"
+        raise DataError(where, "is not an array of numbers or strings", facts, remedy)
     size = math.prod(shape) * dtype.itemsize
     order = "F" if fortran else "C"
     if path is not None and size >= MAPPED_FROM and os.path.getsize(path) == file.tell() + size:
@@ -161,12 +149,9 @@ def read_bytes(file: BinaryIO, size: int, where: str, declared: str) -> bytearra
         data += chunk
     if len(data) < size or file.read(1):
         got = f"{len(data)} bytes" if len(data) < size else "more"
-        raise DataError(
-            where,
-            "does not have the size that its header declares",
-            f"{declared}: {size} bytes, but there are {got}",
-            "copy or write it again",
-        )
+        wrong = "does not have the size that its header declares"
+        facts = f"{declared}: {size} bytes, but there are {got}"
+        raise DataError(where, wrong, facts, "copy or write it again")
     return data
 
 
@@ -189,12 +174,9 @@ def read_idx_folder(
     """
     pairs = [_read_part(folder, names, part, where, need_y) for part in _parts(names)]
     if len({pair.feature_names for pair in pairs}) > 1:
-        raise DataError(
-            where,
-            "the train-… and t10k-… images differ in size",
-            f"their last pixels are {' and '.join(pair.feature_names[-1] for pair in pairs)}",
-            "give pairs of the same set",
-        )
+        wrong = "the train-… and t10k-… images differ in size"
+        last = " and ".join(pair.feature_names[-1] for pair in pairs)
+        raise DataError(where, wrong, f"their last pixels are {last}", "give pairs of the same set")
     return pairs
 
 
@@ -216,22 +198,16 @@ def _read_part(folder, names, part, where, need_y):
     images, labels = (_find(names, part, kind) for kind in DIMENSIONS)
     if images is None or (labels is None and need_y):
         kind = "images" if images is None else "labels"
-        raise DataError(
-            where,
-            f"has no {part}-{kind}-idx{DIMENSIONS[kind]}-ubyte",
-            f"it holds {images or labels}",
-            "put the images and the labels into one folder",
-        )
+        wrong = f"has no {part}-{kind}-idx{DIMENSIONS[kind]}-ubyte"
+        remedy = "put the images and the labels into one folder"
+        raise DataError(where, wrong, f"it holds {images or labels}", remedy)
     x, y = _read_idx(folder, images, where, 3), None
     if need_y:
         y = _read_idx(folder, labels, where, 1)
         if len(x) != len(y):
-            raise DataError(
-                where,
-                f"{images} and {labels} differ in length",
-                f"{len(x)} images, {len(y)} labels",
-                "give the files of the same set",
-            )
+            wrong = f"{images} and {labels} differ in length"
+            facts = f"{len(x)} images, {len(y)} labels"
+            raise DataError(where, wrong, facts, "give the files of the same set")
     rows, columns = x.shape[1:]
     pixels = tuple(f"pixel_{r}_{c}" for r in range(rows) for c in range(columns))
     return Arrays(os.path.join(where, images), x.reshape(len(x), -1), y, pixels)

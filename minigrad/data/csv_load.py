@@ -39,12 +39,8 @@ def load_delimited(
         for i, code in codes.items():
             buffers[i] += code.data
     if problems.rows == 0:
-        raise DataError(
-            where,
-            "has only one row",
-            "row 1 alone, names or values, is nothing to learn from",
-            "give a file with rows below its header",
-        )
+        facts = "row 1 alone, names or values, is nothing to learn from"
+        raise DataError(where, "has only one row", facts, "give a file with rows below its header")
     problems.check()
     codes = {i: np.frombuffer(code, np.int64) for i, code in buffers.items()}
     class_names, index = classes_of(words[y_column].values, where)
@@ -87,20 +83,13 @@ def _choose(table, label, one_hot, drop):
         (hot, dropped, "one-hot and drop"),
     ):
         for i in sorted(chosen & other):
-            raise ArgumentError(
-                "load",
-                f"{options} both name column {shown(names[i])}",
-                f"columns {listed(names)}",
-                "name it in one of them",
-            )
+            wrong = f"{options} both name column {shown(names[i])}"
+            raise ArgumentError("load", wrong, f"columns {listed(names)}", "name it in one of them")
     for i in left:
         if not names[i]:
-            raise DataError(
-                where,
-                f"column {i} has no name",
-                f"columns {listed(names)}, counted from 0",
-                f"name it in row 1, or pass --drop {i} if it only numbers the rows",
-            )
+            facts = f"columns {listed(names)}, counted from 0"
+            remedy = f"name it in row 1, or pass --drop {i} if it only numbers the rows"
+            raise DataError(where, f"column {i} has no name", facts, remedy)
     numbers = [i for i in left if i != y_column and i not in hot]
     return numbers, sorted(hot), y_column
 
@@ -124,15 +113,12 @@ def _columns(table, numbers, hot, words):
     """Return the Column of each position that gives features, in the order of the file."""
     columns = {}
     for i in sorted((*numbers, *hot)):
-        values = tuple(sorted(words[i].values)) if i in hot else None
+        name, values = table.names[i], tuple(sorted(words[i].values)) if i in hot else None
         if values is not None and len(values) > MOST_VALUES:
-            raise DataError(
-                table.where,
-                f"column {shown(table.names[i])} has too many values for one-hot",
-                f"{len(values)} different ones, and {MOST_VALUES} at most",
-                f"pass --drop {table.names[i]}",
-            )
-        columns[i] = Column(table.names[i], values)
+            wrong = f"column {shown(name)} has too many values for one-hot"
+            facts = f"{len(values)} different ones, and at most {MOST_VALUES} are taken"
+            raise DataError(table.where, wrong, facts, f"pass --drop {name}")
+        columns[i] = Column(name, values)
     return columns
 
 

@@ -107,28 +107,19 @@ class Dataset:
         x, y, classes = self.x, self.y, len(self.class_names)
         check_pair("Dataset", x, y)
         if x.dtype.kind != "f" or y.dtype != np.int64:
-            raise DTypeError(
-                "Dataset",
-                "x must be floating and y int64",
-                f"x {x.dtype}, y {y.dtype}",
-                "convert them with x.astype(np.float32) and y.astype(np.int64)",
-            )
+            facts = f"x {x.dtype}, y {y.dtype}"
+            remedy = "convert them with x.astype(np.float32) and y.astype(np.int64)"
+            raise DTypeError("Dataset", "x must be floating and y int64", facts, remedy)
         if len(self.feature_names) != x.shape[1]:
-            raise DataError(
-                "Dataset",
-                f"{len(self.feature_names)} feature names for {x.shape[1]} features",
-                f"x {x.shape}, feature_names {self.feature_names}",
-                "give one name for each column of x",
-            )
+            wrong = f"{len(self.feature_names)} feature names for {x.shape[1]} features"
+            facts = f"x {x.shape}, feature_names {self.feature_names}"
+            raise DataError("Dataset", wrong, facts, "give one name for each column of x")
         strangers = np.flatnonzero((y < 0) | (y >= classes))
         if len(strangers):
             row = strangers[0]
-            raise DataError(
-                "Dataset",
-                f"label {y[row]} at row {row} has no class name",
-                f"class_names {self.class_names}",
-                f"count the labels from 0 to {classes - 1}",
-            )
+            wrong, facts = f"label {y[row]} at row {row} has no class name", self.class_names
+            remedy = f"count the labels from 0 to {classes - 1}"
+            raise DataError("Dataset", wrong, f"class_names {facts}", remedy)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -149,12 +140,8 @@ class Dataset:
 def check_pair(where: str, x: np.ndarray, y: np.ndarray) -> None:
     """Raise DataError if x and y are not (N, F) and (N,)."""
     if x.ndim != 2 or y.shape != x.shape[:1]:
-        raise DataError(
-            where,
-            "x and y do not pair up as (N, F) and (N,)",
-            f"x {x.shape}, y {y.shape}",
-            "give one label for each row of x",
-        )
+        wrong, facts = "x and y do not pair up as (N, F) and (N,)", f"x {x.shape}, y {y.shape}"
+        raise DataError(where, wrong, facts, "give one label for each row of x")
 
 
 def _strings(values):
@@ -166,9 +153,5 @@ def _strings(values):
 
 
 def _damaged(facts):
-    return DataError(
-        "Schema.from_dict",
-        "these are not the fields of a schema",
-        facts,
-        "give what to_dict returned",
-    )
+    wrong = "these are not the fields of a schema"
+    return DataError("Schema.from_dict", wrong, facts, "give what to_dict returned")

@@ -73,12 +73,8 @@ def unzipped(file: BinaryIO, where: str) -> Iterator[BinaryIO]:
         with io.BufferedReader(gzip.GzipFile(fileobj=file)) as inner:
             yield inner
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(
-            where,
-            "its gzip data is damaged or cut off",
-            f"{type(error).__name__}: {error}",
-            "copy or download it again",
-        ) from error
+        wrong, facts = "its gzip data is damaged or cut off", f"{type(error).__name__}: {error}"
+        raise DataError(where, wrong, facts, "copy or download it again") from error
 
 
 def open_text(source: str | os.PathLike) -> Iterator[str]:
@@ -93,9 +89,8 @@ def open_text(source: str | os.PathLike) -> Iterator[str]:
     with opened(source) as file, unzipped(file, where) as plain:
         start = plain.peek(3)[:3]
         if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise DataError(
-                where, "is UTF-16 text", "it starts with a UTF-16 mark", "save it as UTF-8"
-            )
+            facts = "it starts with a UTF-16 mark"
+            raise DataError(where, "is UTF-16 text", facts, "save it as UTF-8")
         if start == UTF8_BOM:
             plain.read(3)
         # An undecodable byte becomes a surrogate, which shows its line; "strict" would not.
@@ -117,21 +112,15 @@ def _check_line(line, number, where):
         remedy = "give a CSV or TSV file in UTF-8"
         raise DataError(where, "is not text", f"row {number} contains a NUL byte", remedy)
     if len(line) == LONGEST_LINE:
-        raise DataError(
-            where,
-            f"row {number} is too long to be a row",
-            f"it goes on after {LONGEST_LINE:,} characters",
-            "give a text file with one row per line",
-        )
+        wrong = f"row {number} is too long to be a row"
+        facts = f"it goes on after {LONGEST_LINE:,} characters"
+        raise DataError(where, wrong, facts, "give a text file with one row per line")
     try:
         line.encode()
     except UnicodeEncodeError as error:  # a surrogate, in place of an undecodable byte
-        raise DataError(
-            where,
-            "is not UTF-8",
-            f"row {number} contains the byte 0x{ord(line[error.start]) - 0xDC00:02x}",
-            "save it as UTF-8; it may be Latin-1 or Windows-1252 now",
-        ) from None
+        facts = f"row {number} contains the byte 0x{ord(line[error.start]) - 0xDC00:02x}"
+        remedy = "save it as UTF-8; it may be Latin-1 or Windows-1252 now"
+        raise DataError(where, "is not UTF-8", facts, remedy) from None
 
 
 def atomic_write(path, content: bytes | Callable[[BinaryIO], None], *, sync: bool = True) -> None:

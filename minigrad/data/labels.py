@@ -7,6 +7,8 @@ from ..text import listed, shown
 from .dataset import Column
 from .problems import ABSENT, UNKNOWN, is_missing, is_number, parse, whole
 
+OPTION = "(--label of a CSV file)"
+
 
 class Codes(dict):
     """From each cell of a column to its code, an index into `values`.
@@ -52,12 +54,9 @@ def classes_of(labels: list[str], where: str) -> tuple[tuple[str, ...], np.ndarr
     if None in keys:
         fractions = [label for label in labels if is_number(label) and parse(label) % 1]
         if fractions and all(map(is_number, labels)):
-            raise DataError(
-                where,
-                f"the label {shown(fractions[0])} is a quantity, not a class",
-                f"{len(labels)} different labels, all of them numbers",
-                "choose labels that are classes (--label of a CSV file)",
-            )
+            wrong = f"the label {shown(fractions[0])} is a quantity, not a class"
+            facts = f"{len(labels)} different labels, all of them numbers"
+            raise DataError(where, wrong, facts, f"choose labels that are classes {OPTION}")
         keys = labels
     names = sorted(set(keys))
     place = {name: i for i, name in enumerate(names)}
@@ -68,21 +67,15 @@ def check_classes(y: np.ndarray, class_names: tuple[str, ...], where: str) -> No
     """Raise DataError if there is only one class, or a class has only one row."""
     counts = np.bincount(y, minlength=len(class_names))
     if len(counts) == 1:
-        raise DataError(
-            where,
-            f"there is only one class, {shown(class_names[0])}",
-            f"{len(y)} rows",
-            "add rows of another class, or choose other labels (--label of a CSV file)",
-        )
+        wrong = f"there is only one class, {shown(class_names[0])}"
+        remedy = f"add rows of another class, or choose other labels {OPTION}"
+        raise DataError(where, wrong, f"{len(y)} rows", remedy)
     alone = [name for name, count in zip(class_names, counts, strict=True) if count == 1]
     if alone:
-        raise DataError(
-            where,
-            f"{'a class has' if len(alone) == 1 else f'{len(alone)} classes have'} 1 row, "
-            f"too few to train and to test on: {listed(alone, 5)}",
-            f"{len(y)} rows, {len(counts)} classes",
-            "add rows of it, leave its row out, or choose other labels (--label of a CSV file)",
-        )
+        wrong = f"{'a class has' if len(alone) == 1 else f'{len(alone)} classes have'} 1 row"
+        wrong += f", too few to train and to test on: {listed(alone, 5)}"
+        remedy = f"add rows of it, leave its row out, or choose other labels {OPTION}"
+        raise DataError(where, wrong, f"{len(y)} rows, {len(counts)} classes", remedy)
 
 
 def with_one_hot(

@@ -1,4 +1,4 @@
-"""What stands between a data set and the training loop: the split, scaling, mini-batches."""
+"""From a data set to the training loop: the split, scaling, mini-batches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,27 +21,19 @@ def split(
     test and val are fractions of the whole set; 0 gives an empty part. Each class's rows in each
     part, and each part's rows in all, are less than 1 from the exact share. Every class has a row
     in every part whose fraction is above 0. The rows of a part are shuffled; the same seed gives
-    the same parts. Where the set has a test set of its own, that is the test part, as it is, and
-    all of the rows are divided into train and val.
+    the same parts. If the set has its own test set, that is the test part, as it is, and all of
+    the rows are divided into train and val.
 
-    Raises ArgumentError for a fraction outside [0, 1) or nothing left to train on, DataError where
-    a class has too few rows.
+    Raises ArgumentError for a fraction outside [0, 1) or if nothing is left to train on, DataError
+    if a class has too few rows.
     """
     for name, fraction in (("test", test), ("val", val)):
         if not 0 <= fraction < 1:
-            raise ArgumentError(
-                "split",
-                f"{name} is not a fraction of the rows",
-                f"{name} {fraction}",
-                f"give {name} in [0, 1), such as 0.2",
-            )
+            wrong, facts = f"{name} is not a fraction of the rows", f"{name} {fraction}"
+            raise ArgumentError("split", wrong, facts, f"give {name} in [0, 1), such as 0.2")
     if test + val >= 1:
-        raise ArgumentError(
-            "split",
-            "nothing is left to train on",
-            f"test {test}, val {val}",
-            "give fractions whose sum is below 1",
-        )
+        facts, remedy = f"test {test}, val {val}", "give fractions whose sum is below 1"
+        raise ArgumentError("split", "nothing is left to train on", facts, remedy)
     if dataset.test is not None:
         train, val, _ = split(replace(dataset, test=None), test=0, val=val, rng=rng)
         return train, val, dataset.test
@@ -67,10 +59,10 @@ def split(
 def _divide(counts, fractions):
     """Return how many rows of each class go to each part, (C, 3), or None if a class is too small.
 
-    Largest remainder, with a memory: each share is rounded down, and the rows left over, two at
-    most, go to those of the rounded parts that are owed most by all classes so far. So no part is
-    ever owed a whole row. A share below one row becomes one row; the smallest classes come first
-    so that the larger ones make up for that.
+    Largest remainder, with a memory: each share is rounded down, and the rows left over, at most
+    two, go to those of the rounded parts to which all classes so far owe most. So no part is ever
+    owed a whole row. A share below one row becomes one row; the smallest classes come first so that
+    the larger ones make up for that.
     """
     table = np.zeros((len(counts), 3), dtype=np.int64)
     owed = np.zeros(3)
@@ -94,11 +86,11 @@ class Scaling:
     """x -> (x - shift) / scale, with shift (F,) and scale (F,) in the units of the features.
 
     fill (F,) takes the place of NaN, a missing value; None leaves NaN as it is.
-    kind: "standard", "minmax" or "none", how shift and scale were chosen.
+    kind: how shift and scale were chosen: "standard", "minmax" or "none".
 
-    Fit it on the training part only, and apply that one to all parts and to whatever is predicted
-    later. Statistics of the whole set would tell the model about the test rows, and the measured
-    accuracy would no longer be one on unseen data.
+    Fit it on the training part only, and apply it to all parts and to whatever is predicted later.
+    Statistics of the whole set would leak the test rows into the model, and the measured accuracy
+    would no longer be that on unseen data.
     """
 
     shift: np.ndarray
@@ -114,45 +106,32 @@ class Scaling:
         standard    mean 0 and standard deviation 1 in each column; the deviation is the
                     population's (divided by N, as scikit-learn's StandardScaler does)
         minmax      each column from 0 to 1
-        none        x stays as it is, but for missing values
+        none        x stays as it is, except for missing values
 
         A constant column has nothing to scale: it gets scale 1. A missing value, NaN, will be
         filled with the mean of its column.
 
-        Raises ArgumentError for another kind, ShapeError where x is not (N, F), DataError where it
-        has no rows or a column has no values.
+        Raises ArgumentError for another kind, ShapeError if x is not (N, F), DataError if x has no
+        rows, a column has no values, or its values are too large.
         """
+        where = "Scaling.fit"
         if kind not in KINDS:
-            raise ArgumentError(
-                "Scaling.fit",
-                f"kind {kind!r} is unknown",
-                f"there are {', '.join(KINDS)}",
-                "give kind='standard'",
-            )
+            facts = f"it can be {', '.join(KINDS)}"
+            raise ArgumentError(where, f"kind {kind!r} is unknown", facts, "give kind='standard'")
         x = data.x if isinstance(data, Dataset) else data
+        facts = f"x {x.shape}"
         if x.ndim != 2:
-            raise ShapeError(
-                "Scaling.fit",
-                "x is not a table of rows and features",
-                f"x {x.shape}",
-                "give x as (N, F)",
-            )
+            wrong = "x is not a table of rows and features"
+            raise ShapeError(where, wrong, facts, "give x as (N, F)")
         if len(x) == 0:
-            raise DataError(
-                "Scaling.fit",
-                "x has no rows to take statistics of",
-                f"x {x.shape}",
-                "fit on the training part",
-            )
+            wrong = "x has no rows to take statistics of"
+            raise DataError(where, wrong, facts, "fit on the training part")
         gaps = np.isnan(x)
         for f in np.flatnonzero(gaps.all(axis=0)):
-            raise DataError(
-                "Scaling.fit",
-                f"{_name(data, f)!r} has no value in the training rows to take a mean of",
-                f"x {x.shape}, all {len(x)} of this column missing",
-                "leave the column out",
-            )
-        # NumPy's own functions where there are no gaps: the others make copies.
+            wrong = f"{_name(data, f)!r} has no value in the training rows to take a mean of"
+            facts += f", all {len(x)} of this column missing"
+            raise DataError(where, wrong, facts, "leave the column out")
+        # NumPy's plain functions if there are no gaps: the others make copies.
         gappy = gaps.any()
         smallest, largest = (np.nanmin, np.nanmax) if gappy else (np.min, np.max)
         mean, deviation = (np.nanmean, np.nanstd) if gappy else (np.mean, np.std)
@@ -169,12 +148,9 @@ class Scaling:
         reach = np.maximum(np.abs(low), np.abs(high), dtype=np.float64)
         limit = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32).max / 4
         for f in np.flatnonzero((reach > limit) | ~np.isfinite(scale)):
-            raise DataError(
-                "Scaling.fit",
-                f"the values of {_name(data, f)!r} are too large to calculate with in {x.dtype}",
-                f"they lie from {low[f]:g} to {high[f]:g}",
-                "change the unit, or leave the column out",
-            )
+            wrong = f"the values of {_name(data, f)!r} are too large to calculate with in {x.dtype}"
+            facts = f"they lie from {low[f]:g} to {high[f]:g}"
+            raise DataError(where, wrong, facts, "change the unit, or leave the column out")
         return cls(shift, scale, fill, kind)
 
     def apply(self, data: Data) -> Data:
@@ -182,7 +158,7 @@ class Scaling:
 
         Whole numbers become float32. A Dataset's own test set is scaled with it.
 
-        Raises ShapeError where x is not (N, F) with the F that the scaling was fitted on.
+        Raises ShapeError if x is not (N, F) with the F that the scaling was fitted on.
         """
         if isinstance(data, Dataset):
             test = None if data.test is None else self.apply(data.test)
@@ -215,7 +191,7 @@ def batches(
     One permutation is drawn per call, at the call. Give the same Generator for every epoch: an int
     seed would repeat the order.
 
-    Raises ShapeError where x and y differ in length, ArgumentError for size < 1.
+    Raises ShapeError if x and y differ in length, ArgumentError for size < 1.
     """
     if len(x) != len(y):
         raise ShapeError(

@@ -95,19 +95,12 @@ def _array_rows(arrays: Arrays, schema, labels, dtype):
     where, x = arrays.where, arrays.x
     words = [column.name for column in schema.columns if column.values is not None]
     if words:
-        raise DataError(
-            where,
-            "x holds numbers, and the schema has columns of words",
-            f"columns {listed(words)}",
-            "give a CSV or TSV file",
-        )
+        wrong = "x holds numbers, and the schema has columns of words"
+        raise DataError(where, wrong, f"columns {listed(words)}", "give a CSV or TSV file")
     if x.shape[1] != len(schema.columns):
-        raise DataError(
-            where,
-            f"x does not have the {len(schema.columns)} features of the schema",
-            f"x {x.shape}",
-            "give the features of the training data, in their order",
-        )
+        wrong = f"x does not have the {len(schema.columns)} features of the schema"
+        remedy = "give the features of the training data, in their order"
+        raise DataError(where, wrong, f"x {x.shape}", remedy)
     known = Codes(schema.class_names) if labels else None
     kept, codes, problems = sort_out(arrays, known, schema.missing, dtype, trained=True)
 
@@ -176,12 +169,9 @@ def _places(table, schema, labels):
         remedy = "name them in row 1"
         if not labels:
             remedy += ", or pass --header no for a file of the features alone, in order"
-        raise DataError(
-            where,
-            f"{len(missing)} of {len(wanted)} columns are missing",
-            f"{listed(missing)}; row 1 has {listed(names)}",
-            remedy,
-        )
+        wrong = f"{len(missing)} of {len(wanted)} columns are missing"
+        facts = f"{listed(missing)}; row 1 has {listed(names)}"
+        raise DataError(where, wrong, facts, remedy)
     # By position: the features alone, or with the labels behind them if these had no column.
     places = list(range(len(features)))
     if len(names) == len(features) and not labels:

@@ -68,12 +68,9 @@ def load(
         return dataset
     where = name_of(source)
     if source != "-" and not os.path.lexists(source):
-        raise DataError(
-            "load",
-            f"no built-in set and no file is called {where!r}",
-            f"built in are {', '.join(BUILTIN)}",
-            did_you_mean(where, BUILTIN, "choose one, or check the path"),
-        )
+        wrong = f"no built-in set and no file is called {where!r}"
+        remedy = did_you_mean(where, BUILTIN, "choose one, or check the path")
+        raise DataError("load", wrong, f"built in are {', '.join(BUILTIN)}", remedy)
     name = _stem(source)
     if (arrays := read_arrays(source, where, True)) is not None:
         _refuse("a file of arrays", for_text, header)
@@ -102,9 +99,8 @@ def check_options(
     """
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
-        raise DTypeError(
-            where, "features are floating", f"dtype {dtype}", "give dtype=np.float32 or np.float64"
-        )
+        wrong, remedy = "features are floating", "give dtype=np.float32 or np.float64"
+        raise DTypeError(where, wrong, f"dtype {dtype}", remedy)
     remedy = "leave it out to have it found"
     if header not in ("yes", "no", "auto"):
         wrong = f"header {header!r} is unknown"
@@ -121,12 +117,9 @@ def _refuse(kind, options, header):
     given = [name for name, value in options.items() if value not in (None, ())]
     given += [] if header == "auto" else ["header"]
     if given:
-        raise ArgumentError(
-            "load",
-            f"{kind} takes no {given[0]}",
-            f"given: {', '.join(given)}",
-            "these are for CSV and TSV files: leave them out",
-        )
+        remedy = "these are for CSV and TSV files: leave them out"
+        wrong, facts = f"{kind} takes no {given[0]}", f"given: {', '.join(given)}"
+        raise ArgumentError("load", wrong, facts, remedy)
 
 
 def _stem(source):
@@ -150,12 +143,10 @@ def read_arrays(source: str | os.PathLike, where: str, need_y: bool) -> list[Arr
             return [read_npy_folder(source, names, where, need_y)]
         if is_idx_folder(names):
             return read_idx_folder(source, names, where, need_y)
-        raise DataError(
-            where,
-            "is a folder without data that minigrad knows",
-            f"it holds {listed(names, 5) or 'nothing'}",
-            "give a file, or a folder with x.npy and y.npy or with MNIST's IDX files",
-        )
+        wrong = "is a folder without data that minigrad can read"
+        facts = f"it holds {listed(names, 5) or 'nothing'}"
+        remedy = "give a file, or a folder with x.npy and y.npy or with MNIST's IDX files"
+        raise DataError(where, wrong, facts, remedy)
     if not os.path.isfile(source):  # a pipe, which can be read only once: text
         return None
     with opened(source) as file:

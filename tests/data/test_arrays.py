@@ -303,12 +303,12 @@ def test_a_damaged_npz(tmp_path):
     [
         (
             {},
-            "is a folder without data that minigrad knows; it holds nothing; "
+            "is a folder without data that minigrad can read; it holds nothing; "
             "give a file, or a folder with x.npy and y.npy or with MNIST's IDX files",
         ),
         (
             {"a.csv": b"", "b.csv": b""},
-            'is a folder without data that minigrad knows; it holds "a.csv", "b.csv"; '
+            'is a folder without data that minigrad can read; it holds "a.csv", "b.csv"; '
             "give a file, or a folder with x.npy and y.npy or with MNIST's IDX files",
         ),
         (

@@ -242,8 +242,8 @@ def test_dropping_the_last_column_makes_the_one_before_it_the_label(load):
 def test_one_hot_has_a_limit(refused):
     text = "id,kind\n" + "".join(f"p{i},{i % 2}\n" for i in range(1001))
     assert refused(text, one_hot=["id"]) == (
-        'column "id" has too many values for one-hot; 1001 different ones, and 1000 at most; '
-        "pass --drop id"
+        'column "id" has too many values for one-hot; '
+        "1001 different ones, and at most 1000 are taken; pass --drop id"
     )
 
 

@@ -313,7 +313,7 @@ def test_an_unknown_kind():
     with pytest.raises(ArgumentError) as error:
         Scaling.fit(np.ones((2, 1)), "robust")
     assert str(error.value) == (
-        "Scaling.fit: kind 'robust' is unknown; there are standard, minmax, none; "
+        "Scaling.fit: kind 'robust' is unknown; it can be standard, minmax, none; "
         "give kind='standard'"
     )
 
