@@ -1,4 +1,4 @@
-"""Data: the built-in sets, the generators, and what stands between a set and the training loop."""
+"""Data: built-in sets, generators, files, and how a set is split, scaled and batched."""
 
 from .builtin import BUILTIN, Info
 from .dataset import Column, Dataset, Schema

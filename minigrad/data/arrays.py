@@ -11,7 +11,8 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
-from typing import BinaryIO, NamedTuple
+from dataclasses import replace
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -27,8 +28,10 @@ MAPPED_FROM = 1 << 26  # bytes; what is smaller is read into memory
 CHUNK = 1 << 20  # bytes
 HEADER_ERRORS = (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError)
 # RuntimeError: encrypted, or another compression; ValueError and OSError: offsets beyond the file.
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
-ZIP_ERRORS += (KeyError, ValueError, OSError)
+ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(RuntimeError, KeyError, ValueError, OSError),
+)
 UBYTE = 0x08  # IDX's code of the dtype
 DIMENSIONS = {"images": 3, "labels": 1}
 
@@ -106,7 +109,7 @@ def _read_pair(
     return Arrays(where, x, y, tuple(f"x{i}" for i in range(x.shape[1])))
 
 
-def read_array(file: BinaryIO, where: str, path: str | None = None) -> np.ndarray:
+def read_array(file: IO[bytes], where: str, path: str | None = None) -> np.ndarray:
     """Return the array in an NPY file, from a stream; with a `path`, a large one is mapped.
 
     Memory is taken as the bytes come, so that a header cannot ask for more than there is.
@@ -139,7 +142,7 @@ def read_array(file: BinaryIO, where: str, path: str | None = None) -> np.ndarra
     return np.frombuffer(data, dtype).reshape(shape, order=order)
 
 
-def read_bytes(file: BinaryIO, size: int, where: str, declared: str) -> bytearray:
+def read_bytes(file: IO[bytes], size: int, where: str, declared: str) -> bytearray:
     """Return the rest of a file, which has `size` bytes as `declared` in its header.
 
     Raises DataError if it has more or fewer.
@@ -243,19 +246,20 @@ def to_dataset(
     """
     known = Codes()
     kept, codes, problems = sort_out(arrays, known, missing, dtype)
-    class_names, index = classes_of(known.values, arrays.where)
+    class_names, index = classes_of(known.words, arrays.where)
     y = index[codes[kept]]
     check_classes(y, class_names, arrays.where)
     x = problems.features(arrays.x, kept)
     columns = tuple(map(Column, arrays.feature_names))
     schema = Schema(columns, "", class_names, missing, by_name=False)
-    notes = [*problems.notes(), f"label: {len(class_names)} classes"]
-    if test is not None:
-        notes.append(f"test set: {len(test.x)} rows of its own, from {test.where}")
-        kept, test_y, problems = sort_out(test, Codes(class_names), "error", dtype)
-        test_x = problems.features(test.x, kept)
-        test = Dataset(test_x, test_y, schema.feature_names, class_names, name, schema)
-    return Dataset(x, y, schema.feature_names, class_names, name, schema, test, tuple(notes))
+    dataset = Dataset(x, y, schema.feature_names, class_names, name, schema)
+    notes = (*problems.notes(), f"label: {len(class_names)} classes")
+    if test is None:
+        return replace(dataset, notes=notes)
+    kept, y, problems = sort_out(test, Codes(class_names), "error", dtype)
+    test_set = replace(dataset, x=problems.features(test.x, kept), y=y)
+    note = f"test set: {len(test.x)} rows of its own, from {test.where}"
+    return replace(dataset, test=test_set, notes=(*notes, note))
 
 
 def sort_out(

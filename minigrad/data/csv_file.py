@@ -6,7 +6,7 @@ open there is an error, not a guess.
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, compress, islice
 
 import numpy as np
@@ -183,11 +183,11 @@ class Table:
                 )
 
     def values(
-        self, texts: dict[int, dict[str, int]], problems: Problems
+        self, words: Mapping[int, dict[str, int]], problems: Problems
     ) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray], list[int], int]]:
         """Yield blocks of rows: numbers (n, …), codes (n,) by position, row numbers, rows dropped.
 
-        texts: the labels.Codes of each column of words, by position.
+        words: the labels.Codes of each column of words, by position.
         problems: names the columns of numbers, and does the triage.
 
         Raises DataError for a row with more or fewer fields than the first, or with open quotes.
@@ -197,7 +197,7 @@ class Table:
             x = _parse(_pick(rows, numbers), len(numbers))
             codes = {
                 i: np.array([known[row[i]] for row in rows], dtype=np.int64)
-                for i, known in texts.items()
+                for i, known in words.items()
             }
             kept = problems.triage(x, codes, row_numbers, lambda r, i, rows=rows: rows[r][i])
             x = problems.features(x, kept)

@@ -43,7 +43,7 @@ def load_delimited(
         raise DataError(where, "has only one row", facts, "give a file with rows below its header")
     problems.check()
     codes = {i: np.frombuffer(code, np.int64) for i, code in buffers.items()}
-    class_names, index = classes_of(words[y_column].values, where)
+    class_names, index = classes_of(words[y_column].words, where)
     y = index[codes[y_column]]
     check_classes(y, class_names, where)
     columns = _columns(table, numbers, hot, words)
@@ -113,7 +113,7 @@ def _columns(table, numbers, hot, words):
     """Return the Column of each position that gives features, in the order of the file."""
     columns = {}
     for i in sorted((*numbers, *hot)):
-        name, values = table.names[i], tuple(sorted(words[i].values)) if i in hot else None
+        name, values = table.names[i], tuple(sorted(words[i].words)) if i in hot else None
         if values is not None and len(values) > MOST_VALUES:
             wrong = f"column {shown(name)} has too many values for one-hot"
             facts = f"{len(values)} different ones, and at most {MOST_VALUES} are taken"
@@ -124,6 +124,6 @@ def _columns(table, numbers, hot, words):
 
 def _sorted(codes, known):
     """Return the codes as indices into the sorted values, ABSENT unchanged."""
-    place = {value: i for i, value in enumerate(sorted(known.values))}
-    index = np.array([*(place[value] for value in known.values), ABSENT])
+    place = {value: i for i, value in enumerate(sorted(known.words))}
+    index = np.array([*(place[value] for value in known.words), ABSENT])
     return index[codes]  # ABSENT is -1, and so finds the last one

@@ -22,7 +22,7 @@ def name_of(source: str | os.PathLike) -> str:
 
 
 @contextlib.contextmanager
-def opened(source: str | os.PathLike) -> Iterator[BinaryIO]:
+def opened(source: str | os.PathLike) -> Iterator[io.BufferedReader]:
     """Open a path, or standard input for "-", to read bytes from; `peek` looks ahead.
 
     Raises DataError if the file cannot be opened or read.
@@ -61,7 +61,7 @@ def _named(where):
 
 
 @contextlib.contextmanager
-def unzipped(file: BinaryIO, where: str) -> Iterator[BinaryIO]:
+def unzipped(file: io.BufferedReader, where: str) -> Iterator[io.BufferedReader]:
     """Read from `file`, through gzip if it starts as gzip data does; leaves `file` open.
 
     Raises DataError for damaged gzip data.

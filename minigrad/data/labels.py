@@ -10,19 +10,19 @@ from .problems import ABSENT, UNKNOWN, is_missing, is_number, parse, whole
 OPTION = "(--label of a CSV file)"
 
 
-class Codes(dict):
-    """From each cell of a column to its code, an index into `values`.
+class Codes(dict[str, int]):
+    """From each cell of a column to its code, an index into `words`.
 
-    A missing value has the code ABSENT. Without `values`, each new word gets the next code. With
-    them, any other word is UNKNOWN, unless it is a whole number written in another way.
+    A missing value has the code ABSENT. If no words are given, each new one gets the next code. If
+    some are, any other is UNKNOWN, unless it is another way to write one of their whole numbers.
     """
 
-    def __init__(self, values: tuple[str, ...] | None = None):
-        self.grows = values is None
-        self.index = {value: code for code, value in enumerate(values or ())}
+    def __init__(self, words: tuple[str, ...] | None = None):
+        self.grows = words is None
+        self.index = {word: code for code, word in enumerate(words or ())}
 
     @property
-    def values(self) -> list[str]:
+    def words(self) -> list[str]:
         """The words, without spaces around them, in the order of their codes."""
         return list(self.index)
 
@@ -50,7 +50,7 @@ def classes_of(labels: list[str], where: str) -> tuple[tuple[str, ...], np.ndarr
 
     Raises DataError if all are numbers and some are fractions: a quantity, not a class.
     """
-    keys = [whole(label) for label in labels]
+    keys: list = [whole(label) for label in labels]
     if None in keys:
         fractions = [label for label in labels if is_number(label) and parse(label) % 1]
         if fractions and all(map(is_number, labels)):

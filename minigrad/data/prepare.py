@@ -35,8 +35,8 @@ def split(
         facts, remedy = f"test {test}, val {val}", "give fractions whose sum is below 1"
         raise ArgumentError("split", "nothing is left to train on", facts, remedy)
     if dataset.test is not None:
-        train, val, _ = split(replace(dataset, test=None), test=0, val=val, rng=rng)
-        return train, val, dataset.test
+        train, validation, _ = split(replace(dataset, test=None), test=0, val=val, rng=rng)
+        return train, validation, dataset.test
     counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
     table = _divide(counts, np.array([1 - (test + val), val, test]))
     if table is None:

@@ -72,7 +72,7 @@ class Findings:
     def __init__(self, distinct: bool = False):
         self.counts: dict[str, int] = {}
         self._first: dict[str, list[tuple[int, str]]] = {}
-        self._known = set() if distinct else None
+        self._known: set[tuple[str, str]] | None = set() if distinct else None
 
     def __bool__(self):
         return bool(self.counts)
@@ -161,7 +161,7 @@ class Problems:
         complete = np.ones(len(x), dtype=bool)
         with np.errstate(over="ignore"):
             finite = np.isfinite(x.astype(self.dtype, copy=False))
-        for r, f in np.argwhere(~finite):
+        for r, f in np.argwhere(~finite).tolist():
             i = self.numbers[f]
             text = cell(r, i)
             if is_missing(text):
@@ -170,9 +170,9 @@ class Problems:
                 kind = self.not_numbers if np.isnan(x[r, f]) else self.too_large
             kind.add(rows[r], self.names[i], text)
         for i, code in codes.items():
-            for r in np.flatnonzero(code == UNKNOWN):
+            for r in np.flatnonzero(code == UNKNOWN).tolist():
                 self.unknown.add(rows[r], self.names[i], cell(r, i).strip())
-            for r in np.flatnonzero(code == ABSENT):
+            for r in np.flatnonzero(code == ABSENT).tolist():
                 kind = self.unlabelled if i == self.label else self.missing
                 kind.add(rows[r], self.names[i], cell(r, i))
                 complete[r] = False

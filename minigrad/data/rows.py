@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..errors import DataError
 from ..text import listed, shown
@@ -51,7 +52,7 @@ def read_rows(
     schema: Schema,
     *,
     labels: bool = False,
-    dtype: np.dtype = np.float32,
+    dtype: DTypeLike = np.float32,
     delimiter: str | None = None,
     header: str = "auto",
 ) -> Rows:

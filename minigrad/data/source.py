@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..errors import ArgumentError, DataError, DTypeError
 from ..text import did_you_mean, listed, shown
@@ -25,7 +26,7 @@ SINGLE_FILES = {
 def load(
     source: str | os.PathLike,
     *,
-    dtype: np.dtype = np.float32,
+    dtype: DTypeLike = np.float32,
     delimiter: str | None = None,
     header: str = "auto",
     label: str | int | None = None,
@@ -90,7 +91,7 @@ def load(
 
 
 def check_options(
-    where: str, dtype: np.dtype, delimiter: str | None, header: str
+    where: str, dtype: DTypeLike, delimiter: str | None, header: str
 ) -> tuple[np.dtype, str | None]:
     """Return dtype as a np.dtype, and delimiter as one character or None.
 
@@ -106,7 +107,7 @@ def check_options(
         wrong = f"header {header!r} is unknown"
         raise ArgumentError(where, wrong, "it can be yes, no, auto", remedy)
     delimiter = "\t" if delimiter == "tab" else delimiter
-    if delimiter not in (None, *DELIMITERS):
+    if delimiter is not None and delimiter not in DELIMITERS:
         wrong = f"delimiter {shown(delimiter)} is unknown"
         raise ArgumentError(where, wrong, "it can be , ; tab |", remedy)
     return dtype, delimiter

@@ -1,4 +1,4 @@
-"""Which delimiter and header are found, and where they cannot be told."""
+"""Which delimiter and header are found, and when that is undecided."""
 
 import pytest
 

@@ -6,28 +6,8 @@ import numpy as np
 import pytest
 
 from minigrad import data
-from minigrad.errors import ArgumentError, DataError
-from tests.data.files import refusal, write
-
-GOOD = "a,b,kind\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n"
-COLOURS = "size,colour,shape,kind\n1,red,round,x\n2,blue,flat,y\n3,red,flat,x\n4,green,round,y\n"
-
-
-@pytest.fixture
-def load(tmp_path):
-    """Return a function that loads a text as a file."""
-    return lambda content, **options: data.load(write(tmp_path / "my.csv", content), **options)
-
-
-@pytest.fixture
-def refused(tmp_path):
-    """Return a function that gives the message with which a text is refused as a file."""
-
-    def refused(content, kind=DataError, **options):
-        return refusal(write(tmp_path / "my.csv", content), kind, **options)
-
-    return refused
-
+from minigrad.errors import ArgumentError
+from tests.data.files import COLOURS, GOOD, write
 
 # ---- what is read ------------------------------------------------------------------------------
 
@@ -192,24 +172,6 @@ def test_options_that_cannot_be(refused, options, text):
 # ---- columns of words --------------------------------------------------------------------------
 
 
-def test_columns_of_words_are_listed_all_together(refused):
-    assert refused(COLOURS) == (
-        '2 columns hold words, not numbers; "colour" (row 2: "red"), "shape" (row 2: "round"); '
-        "pass --one-hot COL for each category, --drop COL for each to be left out"
-    )
-    assert refused(COLOURS, drop=["shape"]).startswith("1 column holds words, not numbers; ")
-
-
-def test_decimal_commas_are_told(refused):
-    text = "a;b;kind\n1,5;2;x\n2,5;3;y\n1,5;2;x\n2,5;3;y\n"
-    assert refused(text) == (
-        '1 column holds words, not numbers; "a" (row 2: "1,5"); write 1.5 for 1,5'
-    )
-    assert refused(text.replace("1,5", "1").replace("2,5;3;y\n1", "1;3;y\n1")) == (
-        'row 5, column "a": "2,5" is not a number; 1 such cell: row 5 "a" "2,5"; write 1.5 for 1,5'
-    )
-
-
 def test_one_hot_and_drop(load):
     dataset = load(COLOURS, one_hot=["shape", 1])
     assert dataset.feature_names == (
@@ -244,76 +206,6 @@ def test_one_hot_has_a_limit(refused):
     assert refused(text, one_hot=["id"]) == (
         'column "id" has too many values for one-hot; '
         "1001 different ones, and at most 1000 are taken; pass --drop id"
-    )
-
-
-# ---- missing values ----------------------------------------------------------------------------
-
-TOKENS = ["", " ", "NA", "na", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "null", "NULL"]
-TOKENS += ["?", " ? ", "None", "inf", "-inf", "Inf", "+Infinity"]
-
-
-@pytest.mark.parametrize("token", TOKENS)
-def test_each_missing_value(load, refused, token):
-    text = GOOD.replace("3", token)
-    shown = f'"{token.lstrip()}"'
-    assert refused(text) == (
-        f'row 3, column "a": {shown} is a missing value; 1 such cell: row 3 "a" {shown}; '
-        "pass --missing drop or --missing mean"
-    )
-    text += "9,9,y\n"
-    dropped = load(text, missing="drop")
-    assert dropped.x.tolist() == [[1, 2], [5, 6], [7, 8], [9, 9]]
-    assert dropped.y.tolist() == [0, 0, 1, 1] and dropped.schema.missing == "drop"
-    assert dropped.notes[1:3] == (
-        "rows: 5, 1 of them left out for a missing value",
-        'missing values: 1 ("a" 1)',
-    )
-    kept = load(text, missing="mean")
-    assert np.isnan(kept.x).tolist() == [[False] * 2, [True, False]] + [[False] * 2] * 3
-    assert kept.y.tolist() == [0, 1, 0, 1, 1] and kept.schema.missing == "mean"
-    assert kept.notes[2] == (
-        'missing values: 1 ("a" 1); the mean of the training rows takes their place'
-    )
-    assert data.Scaling.fit(kept).fill.tolist() == [5.5, 5.8]
-
-
-def test_the_first_five_missing_values_and_the_total(refused):
-    text = "a,b,colour,kind\n" + "1,,red,x\n?,2,,y\n1,2,blue,x\n" * 1000
-    assert refused(text, one_hot=["colour"]) == (
-        'row 2, column "b": "" is a missing value; 3000 such cells: row 2 "b" "", row 3 "a" "?", '
-        'row 3 "colour" "", row 5 "b" "", row 6 "a" "?" and 2995 more; '
-        "pass --missing drop or --missing mean"
-    )
-
-
-def test_missing_one_hot_values(load):
-    text = COLOURS.replace("blue", "?")
-    kept = load(text, one_hot=["colour"], drop=["shape"], missing="mean")
-    assert kept.feature_names == ("size", "colour=green", "colour=red")
-    np.testing.assert_array_equal(kept.x[:2], [[1, 0, 1], [2, np.nan, np.nan]])
-    # The mean of a one-hot feature is the share of its value.
-    np.testing.assert_allclose(data.Scaling.fit(kept).fill, [2.5, 1 / 3, 2 / 3])
-    text += "5,red,flat,y\n"
-    dropped = load(text, one_hot=["colour"], drop=["shape"], missing="drop")
-    assert dropped.x[:, 0].tolist() == [1, 3, 4, 5] and dropped.y.tolist() == [0, 0, 1, 1]
-
-
-def test_a_missing_label_can_only_be_dropped(load, refused):
-    text = GOOD + "9,9,?\n1,1,\n"
-    for missing in ("error", "mean"):
-        assert refused(text, missing=missing) == (
-            'row 6, column "kind": "?" is a missing label; '
-            '2 such cells: row 6 "kind" "?", row 7 "kind" ""; '
-            "write the label, or pass --missing drop"
-        )
-    assert load(text, missing="drop").x.tobytes() == load(GOOD).x.tobytes()
-
-
-def test_nothing_is_left(refused):
-    assert refused("a,b,kind\n1,,x\n,2,y\n", missing="drop") == (
-        'every row has a missing value; 2 rows: row 2 "b" "", row 3 "a" ""; '
-        "pass --missing mean, or leave out the columns without values"
     )
 
 

@@ -130,7 +130,7 @@ def test_a_one_hot_column_gives_a_feature_for_each_value():
 
 
 @pytest.mark.parametrize("schema", [SCHEMA, Schema((), "", ())])
-def test_there_and_back_through_json(schema):
+def test_to_dict_and_back_through_json(schema):
     assert Schema.from_dict(json.loads(json.dumps(schema.to_dict()))) == schema
 
 

@@ -47,7 +47,7 @@ def test_every_class_is_divided_as_the_whole(counts, test, val):
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=6), FRACTIONS, FRACTIONS)
-def test_small_classes_are_divided_so_too_or_refused(counts, test, val):
+def test_small_classes_are_divided_likewise_or_refused(counts, test, val):
     dataset = make(counts)
     try:
         parts = split(dataset, test=test, val=val)
@@ -64,7 +64,7 @@ def test_a_class_of_three_rows_can_be_enough(counts):
     check(dataset, split(dataset), 0.2, 0.2)
 
 
-def test_a_test_set_of_its_own_is_the_test_part():
+def test_its_own_test_set_is_the_test_part():
     own, dataset = make([2, 7]), make([50, 50])
     with_own = dataclasses.replace(dataset, test=own)
     train, val, test = split(with_own, test=0.5, val=0.2, rng=3)
@@ -224,7 +224,7 @@ def test_a_constant_column_gets_scale_1(value, dtype):
 
 
 def test_the_constant_column_is_one_that_rounding_makes_vary():
-    assert 0 < np.full(1000, 0.1).std() < 1e-12  # Or the test above tests nothing.
+    assert 0 < np.full(1000, 0.1).std() < 1e-12  # otherwise the test above tests nothing
 
 
 def test_apply_uses_the_fitted_statistics():
@@ -275,7 +275,7 @@ def test_a_missing_value_becomes_the_mean_of_its_column(kind, dtype):
     scaling = Scaling.fit(gappy, kind)
     mean = np.nanmean(gappy, axis=0, dtype=np.float64)
     np.testing.assert_allclose(scaling.fill, mean, rtol=1e-12)
-    # As if the mean had stood there. It is within the range, but changes the deviation.
+    # As if the mean were the value. It is within the range, but changes the deviation.
     filled = np.where(gaps, mean, x).astype(dtype)
     scaled = scaling.apply(gappy)
     np.testing.assert_allclose(scaled, scaling.apply(filled), atol=1e-6)

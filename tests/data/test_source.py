@@ -12,9 +12,7 @@ import pytest
 
 from minigrad import data
 from minigrad.errors import DataError, DTypeError
-from tests.data.files import ENVIRONMENT, refusal, write
-
-GOOD = "a,b,kind\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n"
+from tests.data.files import ENVIRONMENT, GOOD, refusal, write
 
 
 def test_a_built_in_name_comes_before_a_path_and_says_so(tmp_path, monkeypatch):
