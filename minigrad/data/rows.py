@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from ..errors import DataError
 from ..text import listed, shown
-from .arrays import ROWS_AT_ONCE, Arrays, sort_out
+from .arrays import ROWS_AT_ONCE, sort_out
 from .builtin import BUILTIN, load_builtin
 from .csv_file import Table
 from .dataset import Schema
@@ -92,7 +92,7 @@ def _builtin_rows(name, schema, labels, dtype):
     return Rows(iter([Block(dataset.x, dataset.y if labels else None, numbers, 0)]))
 
 
-def _array_rows(arrays: Arrays, schema, labels, dtype):
+def _array_rows(arrays, schema, labels, dtype):
     where, x = arrays.where, arrays.x
     words = [column.name for column in schema.columns if column.values is not None]
     if words:
