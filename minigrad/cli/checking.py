@@ -24,8 +24,8 @@ from ..checking.report import GOOD, Report
 from ..checking.table import Row, check_row, find, relative_error
 from ..errors import ArgumentError, DataError
 from ..text import did_you_mean, table
+from ..training.experiment import network
 from .shell import event, on_terminal, remark
-from .training import network
 
 # ---- gradcheck [NAME…]: minigrad's own functions and modules, and mutants of them ----------------
 

@@ -4,83 +4,30 @@ What stands on stdout depends on the command and the seed alone, never on time o
 """
 
 import contextlib
-import json
-import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import click
 import numpy as np
 
-from .. import __version__, nn, optim, training
-from .. import data as sets
-from ..data import BUILTIN, Dataset
-from ..errors import ArgumentError, DataError, DivergedError, message, warn_once
+from .. import __version__, nn, training
+from ..data import Dataset
+from ..errors import DataError, DivergedError
 from ..text import printable
-from ..training import Epoch, Evaluation, Trainer, runs
-from ..training.architecture import difference
-from ..training.runs import READING
+from ..training import Epoch, Evaluation, Trainer, run_folder
+from ..training.experiment import (
+    Setup,
+    check_epochs,
+    check_run_json,
+    check_versions,
+    describe,
+    set_up,
+    start_from,
+)
 from .results import result_fields, result_tables
 from .shell import INTERRUPTED, event, on_terminal, remark
-
-# ---- the data, the network and the run that the options describe ---------------------------------
-
-
-class Setup(NamedTuple):
-    """What the options describe, before the first step."""
-
-    dataset: sets.Dataset
-    parts: tuple[sets.Dataset, sets.Dataset, sets.Dataset]
-    trainer: training.Trainer
-    classifier: training.Classifier
-
-
-def set_up(source: str, options: dict) -> Setup:
-    """Load, split and scale the data, and build the network and its Trainer."""
-    rng = np.random.default_rng(options["seed"])
-    dataset = sets.load(source, **{name: options[name] for name in READING})
-    parts = sets.split(dataset, test=options["test_fraction"], val=options["val_fraction"], rng=rng)
-    scaling = sets.Scaling.fit(parts[0], options["scale"])
-    train, val, test = (scaling.apply(part) for part in parts)
-    model, loss = network(train, options, rng)
-    optimizer = optim.SGD(
-        model.parameters(),
-        lr=options["lr"],
-        momentum=options["momentum"],
-        weight_decay=options["weight_decay"],
-        nesterov=options["nesterov"],
-    )
-    names = ("epochs", "batch_size", "accumulate", "clip_grad", "schedule", "warmup", "patience")
-    settings = {name: options[name] for name in names}
-    trainer = training.Trainer(
-        model, train, val, loss=loss, optimizer=optimizer, rng=rng, **settings
-    )
-    copy = network(train, options, np.random.default_rng(0))[0]
-    classifier = training.Classifier(copy, dataset.schema, scaling)
-    return Setup(dataset, (train, val, test), trainer, classifier)
-
-
-def network(train: sets.Dataset, options: dict, rng: np.random.Generator):
-    """Return the model and the loss that the options describe, for the columns of `train`."""
-    model = nn.mlp(
-        train.x.shape[1],
-        options["hidden"],
-        len(train.class_names),
-        activation=options["activation"],
-        dropout=options["dropout"],
-        rng=rng,
-        dtype=np.dtype(options["dtype"]),
-    )
-    weight = options.get("class_weight")  # `gradcheck --data` has no such option
-    if weight == "balanced":
-        weight = training.balanced_weights(train)
-    elif weight is not None:
-        weight = training.named_weights(weight, train.class_names)
-    return model, nn.CrossEntropy(weight=weight, label_smoothing=options["label_smoothing"])
-
 
 # ---- the report: results on stdout, progress on stderr -------------------------------------------
 
@@ -250,9 +197,9 @@ def run(
         finish(setup, None, report)
         return
     about = describe(source, setup, kept, origins)
-    path = runs.create(options["out"], about["data"]["name"], options["overwrite"])
+    path = run_folder.create(options["out"], about["data"]["name"], options["overwrite"])
     every = options["checkpoint_every"]
-    with runs.Recorder(path, setup.trainer, setup.classifier, about, every) as recorder:
+    with run_folder.Recorder(path, setup.trainer, setup.classifier, about, every) as recorder:
         recorder.start(options["overwrite"])
         report.start(setup.dataset, setup.parts, kept, own, setup.trainer.model)
         finish(setup, recorder, report)
@@ -261,7 +208,7 @@ def run(
 def resume(path: str, epochs: int | None, *, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Go on with a run from its last checkpoint, to its end or to `epochs`."""
     report = Report(as_json, quiet, verbose)
-    header, arrays = runs.read_checkpoint(path)
+    header, arrays = run_folder.read_checkpoint(path)
     about = {name: header[name] for name in ("data", "options", "origins", "path", "versions")}
     check_versions(path, about["versions"])
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in about["options"].items()}
@@ -271,12 +218,12 @@ def resume(path: str, epochs: int | None, *, as_json: bool, quiet: bool, verbose
         check_epochs(path, options, done, epochs)
         options["epochs"] = epochs
         about["options"]["epochs"], about["origins"]["epochs"] = epochs, "resume"
-    source = runs.find_data(about)
+    source = run_folder.find_data(about)
     if source is None:
         remedy = "put it back where it was, then resume"
         raise DataError(path, "the data of the run is gone", about["path"], remedy)
     setup = set_up(source, options)
-    found = runs.fingerprint(setup.dataset)
+    found = run_folder.fingerprint(setup.dataset)
     if found != about["data"]["sha256"]:
         raise DataError(
             path,
@@ -286,117 +233,17 @@ def resume(path: str, epochs: int | None, *, as_json: bool, quiet: bool, verbose
         )
     setup.trainer.load_state(header["state"], arrays)
     every = options["checkpoint_every"]
-    with runs.Recorder(path, setup.trainer, setup.classifier, about, every) as recorder:
+    with run_folder.Recorder(path, setup.trainer, setup.classifier, about, every) as recorder:
         recorder.go_on()
         report.start(setup.dataset, setup.parts, options, {}, setup.trainer.model)
         finish(setup, recorder, report)
-
-
-def check_run_json(path: str, options: dict) -> None:
-    """Refuse to go on where somebody has changed the options in run.json: last.npz decides."""
-    try:
-        with open(os.path.join(path, runs.RUN), encoding="utf-8") as file:
-            told = json.load(file)["options"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return  # it is written anew
-    # --epochs of an earlier resume may have come as far as here, and no checkpoint after it
-    changed = [k for k in options if k != "epochs" and told.get(k) != options[k]]
-    if changed:
-        raise DataError(
-            os.path.join(path, runs.RUN),
-            "the options are not those that the run began with",
-            ", ".join(f"{k} {told.get(k)!r}, then {options[k]!r}" for k in changed),
-            "put them back, or start anew with minigrad train --init-from",
-        )
-
-
-def describe(source: str, setup: Setup, options: dict, origins: dict) -> dict:
-    """Return what a run folder tells of its data, options and versions."""
-    dataset, sizes = setup.dataset, map(len, setup.parts)
-    in_a_file = source not in (*BUILTIN, "-") and os.path.exists(source)
-    return {
-        "data": {
-            "source": source,
-            "name": dataset.name,
-            "sha256": runs.fingerprint(dataset),
-            "rows": len(dataset),
-            "features": list(dataset.feature_names),
-            "classes": list(dataset.class_names),
-            "split": dict(zip(("training", "validation", "test"), sizes, strict=True)),
-        },
-        "options": options,
-        "origins": {name: origins[name] for name in options},
-        "path": os.path.abspath(source) if in_a_file else None,
-        "versions": versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that a run's bytes depend on, and Python's."""
-    python = ".".join(map(str, sys.version_info[:3]))
-    return {"minigrad": __version__, "numpy": np.__version__, "python": python}
-
-
-def check_versions(path: str, then: dict) -> None:
-    """Refuse to go on with a run under another minigrad or NumPy: its bytes would differ."""
-    now = versions()
-    for name in ("minigrad", "numpy"):
-        if then[name] != now[name]:
-            raise DataError(
-                path,
-                f"the run began with another version of {name}",
-                f"{then[name]}, now {now[name]}",
-                f"install {name}=={then[name]}, or start anew with minigrad train --init-from",
-            )
-
-
-def check_epochs(path: str, options: dict, done: int, epochs: int) -> None:
-    """Refuse a number of epochs that the run cannot have had from the start."""
-    if epochs < done:
-        raise ArgumentError(
-            path,
-            f"--epochs {epochs} is less than the run has already trained",
-            f"{done} epochs are done",
-            "give more",
-        )
-    if options["schedule"] != "constant" and epochs != options["epochs"]:
-        raise ArgumentError(
-            path,
-            f"--epochs would change the {options['schedule']} schedule behind the steps taken",
-            f"it was laid out for {options['epochs']} epochs",
-            "resume without --epochs, or start anew with minigrad train --init-from",
-        )
-
-
-def start_from(setup: Setup, path: str) -> None:
-    """Give the model the parameters of a saved one of the same network."""
-    saved, mine = training.load(path), setup.classifier
-    if other := difference(saved.architecture, mine.architecture):
-        raise ArgumentError(
-            "--init-from",
-            f"the network of {path} is another one",
-            "layer {}, here {}".format(*other),
-            "give the same --hidden and --activation, for data of as many features and classes",
-        )
-    names = [c.schema.feature_names + c.schema.class_names for c in (saved, mine)]
-    other = next(((a, b) for a, b in zip(*names, strict=True) if a != b), None)
-    if other:
-        warn_once(
-            message(
-                "--init-from",
-                f"the weights of {path} were trained on other columns or classes",
-                f"{other[0]!r} there is {other[1]!r} here",
-                "go on if that is meant",
-            )
-        )
-    setup.trainer.model.load_state_dict(saved.model.state_dict())
 
 
 class Interrupted(Exception):
     """Leaves the training loop after a step."""
 
 
-def finish(setup: Setup, recorder: runs.Recorder | None, report: Report) -> None:
+def finish(setup: Setup, recorder: run_folder.Recorder | None, report: Report) -> None:
     """Train to the end, keep the checkpoints, and report the test."""
     trainer = setup.trainer
 
@@ -440,7 +287,7 @@ def finish(setup: Setup, recorder: runs.Recorder | None, report: Report) -> None
     report.result(setup.dataset.class_names, test, trainer)
 
 
-def stop(trainer: training.Trainer, recorder: runs.Recorder | None) -> None:
+def stop(trainer: training.Trainer, recorder: run_folder.Recorder | None) -> None:
     """End an interrupted run with its last checkpoint, and say how to go on."""
     after = f"Interrupted after step {trainer.optimizer.steps}"
     if recorder is None:

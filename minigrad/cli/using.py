@@ -17,7 +17,7 @@ from .. import nn, plotting, training
 from ..data.files import atomic_write
 from ..errors import ArgumentError, DataError
 from ..text import printable, shown, table
-from ..training import Classifier, archive, runs
+from ..training import Classifier, archive, run_folder
 from .results import result_fields, result_tables
 from .shell import event, json_line, remark
 
@@ -158,7 +158,7 @@ def inspect_path(path: str, as_json: bool) -> None:
     if not os.path.isdir(path):
         _inspect_file(path, as_json)
         return
-    best = os.path.join(path, runs.BEST)
+    best = os.path.join(path, run_folder.BEST)
     if os.path.exists(best):  # from the end of the first epoch on
         _inspect_file(best, as_json, of_a_run=True)
     _inspect_run(path, as_json)
@@ -209,17 +209,17 @@ def _classifier(classifier: Classifier) -> str:
 
 def _inspect_run(folder: str, as_json: bool) -> None:
     """Print run.json and the last line of history.csv."""
-    path = os.path.join(folder, runs.RUN)
+    path = os.path.join(folder, run_folder.RUN)
     try:
         with open(path, encoding="utf-8") as file:
             run = {**json.load(file)}
-        path = os.path.join(folder, runs.HISTORY)
+        path = os.path.join(folder, run_folder.HISTORY)
         with open(path, encoding="utf-8", newline="") as file:
             epochs = list(csv.DictReader(file))
         last = {k: json.loads(v) if v else None for k, v in (epochs or [{}])[-1].items()}
     except (ValueError, TypeError, RecursionError, csv.Error) as error:
         facts = f"{type(error).__name__}: {error}"
-        raise DataError(path, "it is damaged", facts, f"inspect {runs.BEST} alone") from error
+        raise DataError(path, "it is damaged", facts, f"inspect {run_folder.BEST} alone") from error
     except OSError as error:
         remedy = "give the folder of a run, or a model file"
         raise DataError(path, "it cannot be read", error.strerror, remedy) from error
@@ -232,7 +232,7 @@ def _inspect_run(folder: str, as_json: bool) -> None:
             name: f"{_text(value)} ({origins.get(name, 'unknown')})"
             for name, value in options.items()
         }
-    click.echo("\n".join(_tree({runs.RUN: run, f"last line of {runs.HISTORY}": last})))
+    click.echo("\n".join(_tree({run_folder.RUN: run, f"last line of {run_folder.HISTORY}": last})))
 
 
 def _tree(value: dict, indent: str = "") -> Iterator[str]:

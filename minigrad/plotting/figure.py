@@ -10,9 +10,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from ..training.run_folder import Run
 from .panels import PANELS, Panel
 from .plane import Plane
-from .run import Run
 
 # Told apart by every kind of colour vision: Okabe and Ito 2008, Color Universal Design.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f")

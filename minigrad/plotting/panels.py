@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .run import Run
+from ..training.run_folder import Run
 
 WIDE = 20  # losses further apart than this factor get a logarithmic axis
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from .. import data
 from ..errors import ArgumentError, DataError
-from ..training import Classifier, load, runs
-from .run import Run
+from ..training import Classifier, load, run_folder
+from ..training.run_folder import Run
 
 MARGIN = 0.05  # of the rows' range, on each side
 SPREAD = 2.5  # standard deviations on each side of the mean, where the rows are gone
@@ -54,9 +54,9 @@ def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
     """
     if len(run.features) != 2:
         return None, ()
-    path = os.path.join(run.name, runs.BEST)
+    path = os.path.join(run.name, run_folder.BEST)
     if not os.path.exists(path):
-        return None, (f"{run.name}: no decision regions: there is no {runs.BEST} yet",)
+        return None, (f"{run.name}: no decision regions: there is no {run_folder.BEST} yet",)
     classifier = load(path)
     if any(column.values is not None for column in classifier.schema.columns):
         return None, ()  # the two values of one column: there is nothing between them
@@ -77,7 +77,7 @@ def _rows(run):
             "standard input", "it cannot be read again", "it was the data", "train on a file"
         )
     dataset = data.load(run.source, **run.reading)
-    if runs.fingerprint(dataset) != run.sha256:
+    if run_folder.fingerprint(dataset) != run.sha256:
         raise DataError(
             run.source,
             "it has changed since",

@@ -6,9 +6,9 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from ..training.run_folder import Run
 from .panels import PANELS
 from .plane import Plane
-from .run import Run
 
 HEIGHT = 12  # lines of a chart
 NARROWEST = 39  # columns of a picture: two stand side by side in 80

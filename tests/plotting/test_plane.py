@@ -8,7 +8,7 @@ import pytest
 from minigrad import data, nn
 from minigrad.errors import DataError
 from minigrad.plotting import ASCII, draw, read_plane, read_run
-from minigrad.training import Classifier, runs
+from minigrad.training import Classifier, run_folder
 from tests.plotting.folders import write_run
 
 POINTS = "across,up,class\n0,0,low\n1,1,low\n4,0,high\n5,1,high\n5,3,high\n"
@@ -32,7 +32,7 @@ def two_feature_run(folder, source, scale="standard", **reading):
     names = {"classes": dataset.class_names, "features": dataset.feature_names}
     write_run(folder, **names)
     facts = json.loads((folder / "run.json").read_text())
-    facts["data"] |= {"source": source, "sha256": runs.fingerprint(dataset)}
+    facts["data"] |= {"source": source, "sha256": run_folder.fingerprint(dataset)}
     facts["options"] |= reading
     (folder / "run.json").write_text(json.dumps(facts))
     Classifier(model, dataset.schema, scaling).save(folder / "best.npz")
