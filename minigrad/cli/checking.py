@@ -24,7 +24,8 @@ from ..checking.report import GOOD, Report
 from ..checking.table import Row, check_row, find, relative_error
 from ..errors import ArgumentError, DataError
 from ..text import did_you_mean, table
-from ..training.experiment import network
+from ..training import Experiment
+from .options import as_text
 from .shell import event, on_terminal, remark
 
 # ---- gradcheck [NAME…]: minigrad's own functions and modules, and mutants of them ----------------
@@ -327,28 +328,28 @@ def _describe(inputs: list) -> str:
 # ---- gradcheck --data DATA: a network and its loss on a real batch -------------------------------
 
 
-def check_network(data: str, options: dict, by_node: bool, as_json: bool) -> bool:
+def check_network(
+    data: str, given: dict, shown: tuple[str, ...], by_node: bool, as_json: bool
+) -> bool:
     """Check a network and its loss on the first batch that `minigrad train` would use.
 
-    It checks one parameter at a time or, with `by_node`, each operation of that step alone. Return
-    whether all pass.
+    It checks one parameter at a time or, with `by_node`, each operation of that step alone. The
+    options named in `shown` are printed. Return whether all pass.
     """
-    dataset = sets.load(data, dtype=np.dtype(options["dtype"]))
-    rng = np.random.default_rng(options["seed"])
-    train, _, _ = sets.split(dataset, test=0.2, val=0.1, rng=rng)
-    train = sets.Scaling.fit(train, options["scale"]).apply(train)
-    model, loss = network(train, options, rng)
-    x, t = next(sets.batches(train.x, train.y, options["batch_size"], rng=rng))
+    experiment = Experiment(data, **given)
+    trainer, train = experiment.trainer, experiment.train
+    model, loss = trainer.model, trainer.loss
+    options = {name: experiment.options[name] for name in shown}
+    x, t = next(sets.batches(train.x, train.y, options["batch_size"], rng=trainer.rng))
 
     def step():
         return loss(model(x), t)
 
     if as_json:
-        event("network", data=dataset.name, options=options, batch=list(x.shape))
+        event("network", data=train.name, options=options, batch=list(x.shape))
     else:
-        named = {**options, "hidden": ",".join(map(str, options["hidden"])) or "none"}
-        chosen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in named.items())
-        click.echo(f"{dataset.name}: a batch of {len(x)} of {len(train)} training rows\n{chosen}\n")
+        chosen = ", ".join(f"{k.replace('_', ' ')} {as_text(v)}" for k, v in options.items())
+        click.echo(f"{train.name}: a batch of {len(x)} of {len(train)} training rows\n{chosen}\n")
     if by_node:
         found = bisect(step, module=model)
         if as_json:

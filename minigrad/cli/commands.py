@@ -7,128 +7,54 @@ when a command runs.
 import click
 from click.core import ParameterSource
 
+from ..settings import OWN_DEFAULTS
 from ..text import table
 from . import options as shared
-from .options import OWN_DEFAULTS, Number, config, origins, own, show, show_config
+from .options import config, option, origins, show, show_config
 from .shell import HELP, Command
 
 
 @click.command(cls=Command, context_settings={**HELP, "auto_envvar_prefix": "MINIGRAD_TRAIN"})
 @click.argument("data", default="digits")
-@shared.hidden
-@shared.activation
-@shared.dropout
-@own("--epochs", type=click.IntRange(1), help="Passes over the training rows.")
-@shared.batch_size
-@own("--lr", type=Number(0, min_open=True), help="Learning rate.")
-@click.option(
-    "--momentum",
-    type=Number(0, 1, max_open=True),
-    default=0.9,
-    show_default=True,
-    help="Share of the previous step to keep.",
-)
-@click.option("--nesterov", is_flag=True, help="Use Nesterov's momentum.")
-@own("--weight-decay", type=Number(0), help="Factor of the L2 penalty.")
-@shared.label_smoothing
-@click.option(
-    "--schedule",
-    type=click.Choice(["constant", "step", "cosine"]),
-    default="constant",
-    show_default=True,
-    help="Keep the learning rate; divide it by 10 after one third and again after two thirds of "
-    "the steps; or lower it to 0 along half a cosine.",
-)
-@click.option(
-    "--warmup",
-    type=Number(0),
-    default=0.0,
-    show_default=True,
-    metavar="EPOCHS",
-    help="Epochs, such as 2 or 0.5, in which the learning rate rises to --lr.",
-)
-@click.option(
-    "--clip-grad",
-    type=Number(0, min_open=True),
-    metavar="NORM",
-    show_default="none",
-    help="Largest norm of all gradients together; larger gradients are scaled down.",
-)
-@click.option(
-    "--accumulate",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    metavar="K",
-    help="Batches whose gradients make one step.",
-)
-@click.option(
-    "--class-weight",
-    metavar="balanced|NAME=W,…",
-    show_default="none",
-    help="Weights of the classes in the loss; balanced: rows / (classes * rows of the class). "
-    "A class without a weight gets 1.",
-)
-@click.option(
-    "--patience",
-    type=click.IntRange(1),
-    metavar="EPOCHS",
-    show_default="none",
-    help="Stop after this many epochs without a lower validation loss.",
-)
-@click.option(
-    "--init-from",
-    type=click.Path(),
-    metavar="MODEL",
-    show_default="fresh weights",
-    help="Start from the weights of a model with the same network.",
-)
-@shared.seed
-@shared.dtype
-@click.option(
-    "--test-fraction",
-    type=Number(0, 1, min_open=True, max_open=True),
-    default=0.2,
-    show_default=True,
-    help="Share of the rows to keep for the final test.",
-)
-@click.option(
-    "--val-fraction",
-    type=Number(0, 1, max_open=True),
-    default=0.1,
-    show_default=True,
-    help="Share of the rows to validate each epoch on.",
-)
-@shared.label
-@shared.delimiter
-@shared.header
-@shared.one_hot
-@shared.drop
-@shared.missing
-@shared.scale
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False),
-    metavar="DIR",
-    show_default="runs/<data>-<n>",
-    help="Folder to write the run to.",
-)
-@click.option("--overwrite", is_flag=True, help="Let the run replace the files in --out.")
-@click.option("--no-save", is_flag=True, help="Write nothing.")
-@click.option(
-    "--checkpoint-every",
-    type=click.IntRange(1),
-    metavar="STEPS",
-    show_default="each epoch",
-    help="Steps between two checkpoints; at most one per second is written.",
-)
+@option("hidden", metavar="N,N…")
+@option("activation")
+@option("dropout")
+@option("epochs")
+@option("batch_size")
+@option("lr")
+@option("momentum")
+@option("nesterov")
+@option("weight_decay")
+@option("label_smoothing")
+@option("schedule")
+@option("warmup", metavar="EPOCHS")
+@option("clip_grad", metavar="NORM")
+@option("accumulate", metavar="K")
+@option("class_weight", metavar="balanced|NAME=W,…")
+@option("patience", metavar="EPOCHS")
+@option("init_from", metavar="MODEL")
+@option("seed")
+@option("dtype")
+@option("test_fraction")
+@option("val_fraction")
+@option("label", metavar="NAME|INDEX")
+@option("delimiter")
+@option("header")
+@option("one_hot", metavar="COL")
+@option("drop", metavar="COL")
+@option("missing")
+@option("scale")
+@option("out", type=click.Path(file_okay=False), metavar="DIR")
+@option("overwrite")
+@option("no_save")
+@option("checkpoint_every", metavar="STEPS")
 @config
 @show_config
 @shared.as_json
 @shared.quiet
 @shared.verbose
 @click.pass_context
-def train(ctx, data, as_json, quiet, verbose, show_config, config, **options):
+def train(ctx, data, as_json, quiet, verbose, show_config, **options):
     """Train a classifier on DATA and test it on rows that it has not seen.
 
     DATA is a built-in data set (digits by default; `minigrad datasets` lists them); a CSV or TSV
@@ -152,20 +78,17 @@ def train(ctx, data, as_json, quiet, verbose, show_config, config, **options):
     Results go to stdout, progress to stderr. Exit codes: 0 done, 2 usage, 3 data or model file,
     4 the loss diverged, 130 interrupted.
     """
-    out, no_save, every = options["out"], options["no_save"], options["checkpoint_every"]
     shared.check_exclusive({"-q": quiet, "-v": verbose})
-    shared.check_exclusive({"--no-save": no_save, "--out": out})
-    shared.check_exclusive({"--no-save": no_save, "--checkpoint-every": every})
-    shared.check_overwrite(options["overwrite"], "--out", out)
-    chosen, own_defaults = shared.choose(data, options)
-    values = {p.name: chosen.get(p.name) for p in ctx.command.params if p.name in options}
-    where = origins(ctx, own_defaults)
+    given, where = shared.given(ctx), origins(ctx)
     if show_config:
-        show({"data": data, **values}, where)
+        from ..training import choose
+
+        values, _, all_origins = choose(data, given, where)
+        show({"data": data, **values}, {"data": where.get("data", "default"), **all_origins})
         return
     from .training import run
 
-    run(data, values, where, own_defaults, as_json=as_json, quiet=quiet, verbose=verbose)
+    run(data, given, where, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -209,8 +132,8 @@ def datasets():
     for (name, *_), line in zip(rows, table(rows, "<>>><").splitlines(), strict=True):
         click.echo(line)
         if changed := OWN_DEFAULTS.get(name):
-            flags = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in changed.items())
-            click.echo(f"{margin}own defaults: {flags}")
+            flags = (f"--{k.replace('_', '-')} {shared.as_text(v)}" for k, v in changed.items())
+            click.echo(f"{margin}own defaults: {' '.join(flags)}")
 
 
 NETWORK = ("hidden", "activation", "dropout", "batch_size", "label_smoothing", "seed", "dtype")
@@ -246,13 +169,13 @@ def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
     help="Shape of a random input of FILE.py:NAME, once per input; '' for a single number.",
 )
 @click.option("--data", metavar="DATA", help="Check a network on a batch of this data set.")
-@shared.hidden
-@shared.activation
-@shared.dropout
-@shared.batch_size
-@shared.label_smoothing
-@shared.seed
-@shared.dtype
+@option("hidden", metavar="N,N…")
+@option("activation")
+@option("dropout")
+@option("batch_size")
+@option("label_smoothing")
+@option("seed")
+@option("dtype")
 @click.option("--bisect", is_flag=True, help="Name the first wrong operation.")
 @click.option("--mutants", is_flag=True, help="Check that typical mistakes are found.")
 @shared.as_json
@@ -290,9 +213,7 @@ def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
     if data is not None:
         from .checking import check_network
 
-        chosen, _ = shared.choose(data, options)
-        chosen = {key: chosen[key] for key in (*NETWORK, "scale")}
-        ok = check_network(data, chosen, bisect, as_json)
+        ok = check_network(data, shared.given(ctx), (*NETWORK, "scale"), bisect, as_json)
     elif files:
         from .checking import check_user_code
 
@@ -324,11 +245,11 @@ def _refuse_nonsense(ctx, names: tuple[str, ...], files: list[str]) -> None:
         shared.check_exclusive(dict.fromkeys([files[0], *names], True))
     shared.check_exclusive({"--data": data is not None, **dict.fromkeys(names[:1], True)})
     kind = DATA if data is not None else FILE if files else OWN
-    for option in ctx.command.params:
-        needs = NEEDS.get(option.name)
-        typed = ctx.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+    for parameter in ctx.command.params:
+        needs = NEEDS.get(parameter.name)
+        typed = ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
         if needs and typed and kind not in needs:
-            flag, other = option.opts[0], DATA if kind == DATA else " ".join(names[:1])
+            flag, other = parameter.opts[0], DATA if kind == DATA else " ".join(names[:1])
             why = f"{flag} and {other} exclude each other; " if other else ""
             raise click.UsageError(f"{why}{flag} needs {' or '.join(needs)}")
 
@@ -341,8 +262,8 @@ def _refuse_nonsense(ctx, names: tuple[str, ...], files: list[str]) -> None:
     "--output", type=click.Path(), metavar="FILE", help="Write to FILE instead of stdout."
 )
 @click.option("--overwrite", is_flag=True, help="Let --output replace a file.")
-@shared.delimiter
-@shared.header
+@option("delimiter")
+@option("header")
 @shared.as_json
 @shared.quiet
 def predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet):
@@ -364,8 +285,8 @@ def predict(model, data, proba, output, overwrite, delimiter, header, as_json, q
 @click.command(cls=Command, context_settings=HELP)
 @click.argument("model", type=click.Path())
 @click.argument("data")
-@shared.delimiter
-@shared.header
+@option("delimiter")
+@option("header")
 @shared.as_json
 @shared.quiet
 def evaluate(model, data, delimiter, header, as_json, quiet):

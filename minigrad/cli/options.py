@@ -1,38 +1,18 @@
-"""The options that commands share, every default of `minigrad train`, and --config.
+"""The options of the commands, as Click declares them, and --config.
 
 A flag overrides the environment, the environment overrides the file of --config, and the file
 overrides the defaults. Click itself keeps this order.
 """
 
 import math
-import os
 
 import click
 from click.core import ParameterSource
 
+from ..settings import SETTINGS, VARYING
 from ..text import did_you_mean, table
 
-# ---- the defaults of `minigrad train`, and what single data sets change in them -----------------
-
-DEFAULTS = {
-    "hidden": "64",
-    "epochs": 30,
-    "batch_size": 32,
-    "lr": 0.1,
-    "weight_decay": 0.001,
-    "label_smoothing": 0.0,
-    "scale": "standard",
-}
-
-# Chosen by validation accuracy over seeds 0 to 9.
-OWN_DEFAULTS = {"digits": {"hidden": "128", "label_smoothing": 0.1}, "spirals": {"hidden": "64,64"}}
-
-# Of a folder of IDX images. Divided by its deviation, a pixel that is dark in almost every image
-# is in the others so large that the first steps diverge.
-IMAGES = {"hidden": "128", "scale": "minmax"}
-
-ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh")
-WIDEST = 1_000_000
+WIDEST = int(SETTINGS["hidden"].most)
 
 
 class Number(click.FloatRange):
@@ -66,109 +46,53 @@ def _widths(ctx, option, text: str | None) -> tuple[int, ...] | None:
     return widths
 
 
-def own(name: str, **kind):
-    """Return an option whose default a data set may change."""
-    default = DEFAULTS[name.removeprefix("--").replace("-", "_")]
-    return click.option(
-        name, default=None, show_default=f"{default}, or the data set's own", **kind
-    )
+def as_text(value) -> str:
+    """Return the value of an option as it is typed: "64,32" for (64, 32), "none" for ()."""
+    return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
-# ---- the network and its loss ------------------------------------------------------------------
-
-hidden = own("--hidden", callback=_widths, metavar="N,N…", help="Hidden widths; '' for none.")
-activation = click.option(
-    "--activation", type=click.Choice(ACTIVATIONS), default="relu", show_default=True
-)
-dropout = click.option(
-    "--dropout",
-    type=Number(0, 1, max_open=True),
-    default=0.0,
-    show_default=True,
-    help="Probability of dropping a hidden unit.",
-)
-batch_size = own("--batch-size", type=click.IntRange(1), help="Rows in one step.")
-label_smoothing = own(
-    "--label-smoothing",
-    type=Number(0, 1, max_open=True),
-    help="Share of the target that is spread evenly over all classes.",
-)
-seed = click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Seed for everything random.",
-)
-dtype = click.option(
-    "--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True
-)
-
-
-def _own_defaults(data: str) -> dict:
-    """Return what the data set changes in the defaults."""
-    from ..data.arrays import is_idx_folder  # not for --help
-
-    if data in OWN_DEFAULTS:
-        return OWN_DEFAULTS[data]
-    return IMAGES if os.path.isdir(data) and is_idx_folder(os.listdir(data)) else {}
-
-
-def choose(data: str, options: dict) -> tuple[dict, dict]:
-    """Return the value of every option, and those of them that the data set chose itself.
+def option(name: str, **more):
+    """Return the option for one of the library's settings: its range, default and help.
 
     Args:
-        data: the data set.
-        options: what Click hands over: None where an option of `own` was not given.
+        name: a key of SETTINGS.
+        more: what Click wants to know besides, such as metavar.
     """
-    given = {key: value for key, value in options.items() if value is not None}
-    chosen_by_data = {k: v for k, v in _own_defaults(data).items() if k not in given}
-    chosen = {**DEFAULTS, **chosen_by_data, **given}
-    if isinstance(chosen["hidden"], str):
-        chosen["hidden"] = _widths(None, None, chosen["hidden"])
-    return chosen, chosen_by_data
+    setting = SETTINGS[name]
+    flag = f"--{name.replace('_', '-')}"
+    if setting.kind == "flag":
+        return click.option(flag, is_flag=True, help=setting.help)
+    kind: dict = {"default": setting.default, "show_default": True}
+    if setting.many or setting.default is None:
+        kind = {"show_default": setting.none}
+    if name in VARYING:
+        kind = {"show_default": f"{as_text(setting.default)}, or the data set's own"}
+    low = setting.least if setting.above is None else setting.above
+    high = setting.most if setting.below is None else setting.below
+    if name == "hidden":
+        kind["callback"] = _widths
+    elif setting.many:
+        kind["multiple"] = True
+    elif setting.choices:
+        kind["type"] = click.Choice(setting.choices)
+    elif setting.kind == "whole":
+        kind["type"] = click.IntRange(low, high)
+    elif setting.kind == "number":
+        ends = {"min_open": setting.above is not None, "max_open": setting.below is not None}
+        kind["type"] = Number(low, high, **ends)
+    elif setting.kind == "path":
+        kind["type"] = click.Path()
+    return click.option(flag, help=setting.help, **{**kind, **more})
 
 
-# ---- how a file is read ------------------------------------------------------------------------
+def given(ctx: click.Context) -> dict:
+    """Return the settings that the user gave, whether in the command, the environment or a file."""
+    return {
+        name: value
+        for name, value in ctx.params.items()
+        if name in SETTINGS and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
 
-label = click.option(
-    "--label", metavar="NAME|INDEX", show_default="the last", help="Column of the class."
-)
-delimiter = click.option(
-    "--delimiter",
-    type=click.Choice([",", ";", "tab", "|"]),
-    show_default="detected",
-    help="Character that separates the columns.",
-)
-header = click.option(
-    "--header",
-    type=click.Choice(["yes", "no", "auto"]),
-    default="auto",
-    show_default=True,
-    help="Whether the first line holds the names of the columns.",
-)
-one_hot = click.option(
-    "--one-hot",
-    multiple=True,
-    metavar="COL",
-    show_default="none",
-    help="Text column to turn into one feature for each value.",
-)
-drop = click.option(
-    "--drop", multiple=True, metavar="COL", show_default="none", help="Column to leave out."
-)
-missing = click.option(
-    "--missing",
-    type=click.Choice(["error", "drop", "mean"]),
-    default="error",
-    show_default=True,
-    help="Refuse missing values, leave their rows out, or fill in the mean of the training rows.",
-)
-scale = own(
-    "--scale",
-    type=click.Choice(["standard", "minmax", "none"]),
-    help="Scale features to mean 0 and deviation 1, or to 0 … 1, or leave them as they are.",
-)
 
 # ---- what is printed ---------------------------------------------------------------------------
 
@@ -267,20 +191,18 @@ show_config = click.option(
 )
 
 
-def origins(ctx: click.Context, chosen_by_data: dict) -> dict[str, str]:
-    """Return where the value of each option of the command comes from."""
+def origins(ctx: click.Context) -> dict[str, str]:
+    """Return where the value of each option that the user gave comes from."""
     found = {}
     for parameter in ctx.command.params:
         source = ctx.get_parameter_source(parameter.name)
         if source is ParameterSource.COMMANDLINE:
-            origin = "command line"
+            found[parameter.name] = "command line"
         elif source is ParameterSource.ENVIRONMENT:
-            origin = f"environment, {ctx.auto_envvar_prefix}_{parameter.name.upper()}"
+            variable = f"{ctx.auto_envvar_prefix}_{parameter.name.upper()}"
+            found[parameter.name] = f"environment, {variable}"
         elif source is ParameterSource.DEFAULT_MAP:
-            origin = ctx.params["config"]
-        else:
-            origin = "the data set's default" if parameter.name in chosen_by_data else "default"
-        found[parameter.name] = origin
+            found[parameter.name] = ctx.params["config"]
     return found
 
 

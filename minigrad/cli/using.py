@@ -3,7 +3,6 @@
 import csv
 import io
 import itertools
-import json
 import os
 import shutil
 import sys
@@ -158,10 +157,11 @@ def inspect_path(path: str, as_json: bool) -> None:
     if not os.path.isdir(path):
         _inspect_file(path, as_json)
         return
+    run = training.read_run(path)
     best = os.path.join(path, run_folder.BEST)
     if os.path.exists(best):  # from the end of the first epoch on
         _inspect_file(best, as_json, of_a_run=True)
-    _inspect_run(path, as_json)
+    _inspect_run(run, as_json)
 
 
 def _inspect_file(path: str, as_json: bool, of_a_run: bool = False) -> None:
@@ -207,32 +207,20 @@ def _classifier(classifier: Classifier) -> str:
     return "\n".join([*lines, table(rows), "", layers])
 
 
-def _inspect_run(folder: str, as_json: bool) -> None:
+def _inspect_run(run: training.Run, as_json: bool) -> None:
     """Print run.json and the last line of history.csv."""
-    path = os.path.join(folder, run_folder.RUN)
-    try:
-        with open(path, encoding="utf-8") as file:
-            run = {**json.load(file)}
-        path = os.path.join(folder, run_folder.HISTORY)
-        with open(path, encoding="utf-8", newline="") as file:
-            epochs = list(csv.DictReader(file))
-        last = {k: json.loads(v) if v else None for k, v in (epochs or [{}])[-1].items()}
-    except (ValueError, TypeError, RecursionError, csv.Error) as error:
-        facts = f"{type(error).__name__}: {error}"
-        raise DataError(path, "it is damaged", facts, f"inspect {run_folder.BEST} alone") from error
-    except OSError as error:
-        remedy = "give the folder of a run, or a model file"
-        raise DataError(path, "it cannot be read", error.strerror, remedy) from error
+    last = run.history[-1]._asdict() if run.history else {}
     if as_json:
-        event("run", path=folder, run=run, epochs=len(epochs), last_epoch=last)
+        counts = {"epochs": len(run.history), "last_epoch": last}
+        event("run", path=run.folder, run=run.facts, **counts)
         return
-    options, origins = run.get("options"), run.pop("origins", None)
-    if isinstance(options, dict) and isinstance(origins, dict):
-        run["options"] = {
-            name: f"{_text(value)} ({origins.get(name, 'unknown')})"
-            for name, value in options.items()
-        }
-    click.echo("\n".join(_tree({run_folder.RUN: run, f"last line of {run_folder.HISTORY}": last})))
+    facts = {name: value for name, value in run.facts.items() if name != "origins"}
+    facts["options"] = {
+        name: f"{_text(value)} ({run.origins.get(name, 'unknown')})"
+        for name, value in run.options.items()
+    }
+    tree = {run_folder.RUN: facts, f"last line of {run_folder.HISTORY}": last}
+    click.echo("\n".join(_tree(tree)))
 
 
 def _tree(value: dict, indent: str = "") -> Iterator[str]:
@@ -257,7 +245,7 @@ def _text(value) -> str:
 def draw(runs, output, overwrite, only_ascii) -> None:
     """Draw the runs into the terminal, or into a file."""
     save = None if output is None else _writer(output, overwrite)
-    found = [plotting.read_run(folder) for folder in runs]
+    found = [training.read_run(folder) for folder in runs]
     planes, remarks = zip(*map(plotting.read_plane, found), strict=True)
     for text in itertools.chain.from_iterable(remarks):
         remark(text)

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from minigrad.cli.options import OWN_DEFAULTS
+from minigrad.settings import OWN_DEFAULTS
 
 TRAIN = ("train", "iris", "--hidden", "6", "--epochs", "2", "--no-save")
 

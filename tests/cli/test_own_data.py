@@ -136,26 +136,6 @@ def test_a_class_too_small_to_be_split(cli, flowers, folder):
     assert '"rare"' in ended.err and ended.err.count("\n") == 1
 
 
-def test_data_that_is_gone_or_changed(cli, flowers, folder):
-    options = ("train", "flowers.csv", "--drop", "colour", *QUICK, "--out", "run", "-q")
-    cli(*options)
-    write(folder / "flowers.csv", [*flowers, "1,2,red,a"])
-    ended = cli("resume", "run")
-    assert (ended.code, ended.out) == (3, "")
-    path = os.path.abspath("flowers.csv")
-    assert ended.err.startswith(
-        f"Error: run: the data of {path} has changed since the run began; SHA-256 "
-    )
-    assert ended.err.endswith(
-        "; bring back the data of then, or start anew with minigrad train --init-from\n"
-    )
-    os.remove("flowers.csv")
-    fails(
-        cli("resume", "run"),
-        f"run: the data of the run is gone; {path}; put it back where it was, then resume",
-    )
-
-
 # ---- whatever the options
 
 

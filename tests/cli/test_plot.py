@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from tests.cli.program import ENVIRONMENT, MODULE
-from tests.plotting.folders import history, write_run
+from tests.training.folders import history, write_run
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -51,6 +51,7 @@ def write_run(folder, text=None, *, classes=("no", "yes"), features=("a", "b", "
             "drop": [],
             "missing": "error",
         },
+        "origins": {},
         "path": None,
         "best_epoch": 12,
         "results": {"test_loss": 0.25, "test_accuracy": 0.9, "confusion": confusion},
