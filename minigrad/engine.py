@@ -15,25 +15,16 @@ b had received 1, and again when it had received 1 + 1, and a.grad would end at 
 """
 
 import contextlib
-import inspect
 import itertools
 import operator
-import re
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import debugging
-from .errors import (
-    DTypeError,
-    GraphError,
-    GraphFreedError,
-    MinigradError,
-    ShapeError,
-    UnsupportedError,
-)
+from . import debugging, engine_errors
+from .errors import MinigradError
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -122,7 +113,7 @@ class Function:
             ours = cls.__module__.startswith(f"{__package__}.")
             if isinstance(error, MinigradError) or not ours:
                 raise
-            raise _shape_error(cls, arrays, error) from error
+            raise engine_errors.shape_error(cls, arrays, error) from error
         if type(y) is not np.ndarray or y.dtype is not arrays[0].dtype:
             y = _output(node, arrays, y)
         if watch:
@@ -177,24 +168,9 @@ def _output(node: Function, arrays: list, y) -> np.ndarray:
     """
     array = np.asarray(y)
     if array.dtype.kind not in "fiub":
-        what = f"{'None' if y is None else f'a {type(y).__name__}'}, not numbers"
-        raise _wrong(DTypeError, node, "forward", what, arrays, "return the array of y")
+        raise engine_errors.not_numbers(node, arrays, y)
     dtype = arrays[0].dtype
     return array.astype(dtype, copy=False) if dtype.kind == "f" else array
-
-
-def _shape_error(function: type, arrays: list, error: ValueError) -> ShapeError:
-    """Say whose inputs they were, and their shapes, where NumPy says only what is wrong."""
-    name = re.sub("(?<=[a-z])(?=[A-Z])", "_", function.__name__).lower()
-    _, first, *rest = inspect.signature(function.forward).parameters.values()
-    names = [first.name, *(p.name for p in rest)]
-    if first.kind is first.VAR_POSITIONAL:
-        names = [f"{first.name}[{i}]" for i in range(len(arrays))]
-    shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(names, arrays, strict=False))
-    remedy = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
-    if isinstance(error, np.exceptions.AxisError):
-        remedy = "choose an axis that is there; −1 is the last"
-    return ShapeError(name, str(error).strip(), shapes, remedy)
 
 
 def as_tensor(x) -> "Tensor":
@@ -214,12 +190,7 @@ def constant(where: str, name: str, x) -> np.ndarray:
         UnsupportedError: it is a Tensor that requires a gradient, which would be lost.
     """
     if isinstance(x, Tensor) and x.requires_grad:
-        raise UnsupportedError(
-            where,
-            f"{name} gets no gradient here, but it requires one",
-            f"{name} {x.shape}",
-            f"pass {name}.detach()",
-        )
+        raise engine_errors.lost_gradient(where, name, x)
     return to_array(x)
 
 
@@ -244,7 +215,7 @@ def backward(root: "Tensor", gradient: np.ndarray, retain_graph: bool) -> None:
             if type(gradients) is not tuple:
                 gradients = (gradients,)
             if len(gradients) != len(node.inputs):
-                raise _wrong_count(node, gradients)
+                raise engine_errors.wrong_count(node, gradients)
             for x, needed, g in zip(node.inputs, node.needs, gradients, strict=True):
                 if not needed:
                     continue
@@ -268,12 +239,7 @@ def _youngest_first(root: Function) -> list[Function]:
     while todo:
         node = todo.pop()
         if node.inputs is None:
-            raise GraphFreedError(
-                "backward",
-                "this graph was used before, and an earlier backward freed it",
-                f"at the node of {type(node).__name__}",
-                "run the forward pass again, or pass retain_graph=True to the earlier one",
-            )
+            raise engine_errors.freed(node)
         for x in node.inputs:
             if x.node is not None and x.node not in found:
                 found.add(x.node)
@@ -284,14 +250,14 @@ def _youngest_first(root: Function) -> list[Function]:
 def _fit(node: Function, x: "Tensor", g) -> np.ndarray:
     """Return the gradient g as a new array of the shape and dtype of the input x."""
     if g is None:
-        raise _wrong_gradient(node, x, "None, but the input needs a gradient")
+        raise engine_errors.wrong_gradient(node, x, "None, but the input needs a gradient")
     what = (
         f"a gradient of shape {g.shape}" if isinstance(g, np.ndarray) else f"a {type(g).__name__}"
     )
     try:
         return unbroadcast(np.array(g, dtype=x.dtype), x.shape)
     except (TypeError, ValueError):
-        raise _wrong_gradient(node, x, what) from None
+        raise engine_errors.wrong_gradient(node, x, what) from None
 
 
 def unbroadcast(g: np.ndarray, shape: tuple) -> np.ndarray:
@@ -315,24 +281,3 @@ def _accumulate(leaf: "Tensor", g: np.ndarray, fresh: bool) -> None:
         leaf.grad += g
     else:
         leaf.grad = g if fresh else g.copy()
-
-
-def _wrong_count(node: Function, gradients: tuple) -> GraphError:
-    count = len(gradients)
-    what = f"{count} gradients" if count != 1 else f"one {type(*gradients).__name__}"
-    what += f" for {len(node.inputs)} inputs"
-    remedy = "return a tuple of one for each input, None where self.needs is False"
-    return _wrong(GraphError, node, "backward", what, node.inputs, remedy)
-
-
-def _wrong_gradient(node: Function, x: "Tensor", what: str) -> ShapeError:
-    what += f" for input {[id(i) for i in node.inputs].index(id(x))}"
-    remedy = f"return an array of shape {x.shape}"
-    return _wrong(ShapeError, node, "backward", what, node.inputs, remedy)
-
-
-def _wrong(error: type, node: Function, method: str, what: str, inputs, remedy: str):
-    """Return the error for a method of a Function that returned something wrong."""
-    shapes = ", ".join(str(x.shape) for x in inputs)
-    where = f"{type(node).__name__}.{method}"
-    return error(where, f"returned {what}", f"inputs {shapes}", remedy)
