@@ -37,11 +37,16 @@ def wrong_count(node, gradients: tuple) -> GraphError:
     return wrong(GraphError, node, "backward", what, node.inputs, remedy)
 
 
-def wrong_gradient(node, x, what: str) -> ShapeError:
-    """Say which gradient of a backward does not have the shape of its input."""
-    what += f" for input {[id(i) for i in node.inputs].index(id(x))}"
-    remedy = f"return an array of shape {x.shape}"
-    return wrong(ShapeError, node, "backward", what, node.inputs, remedy)
+def wrong_gradient(node, i: int, g) -> ShapeError:
+    """Say that the gradient g that a backward returned does not fit input i."""
+    if g is None:
+        what = "None, but the input needs a gradient"
+    elif isinstance(g, np.ndarray):
+        what = f"a gradient of shape {g.shape}"
+    else:
+        what = f"a {type(g).__name__}"
+    remedy = f"return an array of shape {node.inputs[i].shape}"
+    return wrong(ShapeError, node, "backward", f"{what} for input {i}", node.inputs, remedy)
 
 
 def wrong(error: type, node, method: str, what: str, inputs, remedy: str):
@@ -68,4 +73,16 @@ def lost_gradient(where: str, name: str, x) -> UnsupportedError:
         f"{name} gets no gradient here, but it requires one",
         f"{name} {x.shape}",
         f"pass {name}.detach()",
+    )
+
+
+def not_called(function: type) -> UnsupportedError:
+    """Say that an operation runs through `apply`."""
+    forward = inspect.signature(function.forward)
+    arguments = forward.replace(parameters=list(forward.parameters.values())[1:])
+    return UnsupportedError(
+        function.__name__,
+        "an operation is applied, not called",
+        f"forward takes {arguments}",
+        f"write {function.__name__}.apply{arguments}",
     )

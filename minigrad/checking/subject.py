@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..debugging import Watch, debug, watched_by
-from ..engine import Function, to_array
+from ..engine import Function, as_array
 from ..errors import ArgumentError, GraphError, MinigradError, NonFiniteError
 from ..nn import Module, watching
 from ..tensor import Tensor
@@ -99,7 +99,7 @@ class Subject:
         self.contents = [
             (array, array.copy())
             for _, held in self.attributes
-            for array in (to_array(v) for v in held.values() if _is_buffer(v))
+            for array in (as_array(v) for v in held.values() if _is_buffer(v))
         ]
         self.before = [(p, p.data, p.grad) for _, p in self.leaves]
         for _, p in self.leaves:
