@@ -389,6 +389,28 @@ def test_no_parameters_and_parameters_given_twice():
             SGD(twice, lr=0.1)
 
 
+def test_parameters_none_of_which_requires_a_gradient():
+    p, q = Tensor([1.0]), Tensor([2.0])
+    model = nn.Linear(2, 3, rng=0)
+    for frozen in model.parameters():
+        frozen.requires_grad = False
+    text = (
+        "SGD: no parameter requires a gradient; 2 parameters; create them with requires_grad=True"
+    )
+    for params in ([p, q], [{"params": [p]}, {"params": [q]}], model.parameters()):
+        with pytest.raises(ArgumentError, match=exactly(text)):
+            SGD(params, lr=0.1)
+    SGD([p, leaf([1.0])], lr=0.1)  # a frozen one among others is right
+
+
+def test_parameters_are_those_of_all_groups_in_order():
+    p, q, r = (leaf([1.0]) for _ in range(3))
+    optimizer = SGD([{"params": [p, q]}, {"params": [r]}], lr=0.1)
+    assert [id(x) for x in optimizer.parameters] == [id(p), id(q), id(r)]
+    optimizer.param_groups[0]["params"].remove(p)
+    assert [id(x) for x in optimizer.parameters] == [id(q), id(r)]
+
+
 def test_groups_are_dicts_with_all_options():
     p, q = leaf([1.0]), leaf([2.0])
     groups = [{"params": [p], "lr": 0.5}, {"params": (q,)}]
