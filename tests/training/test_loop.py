@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minigrad import data, nn, optim, training
+from minigrad import functions as F
 from minigrad.engine import is_recording
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.training import loop
@@ -88,6 +89,40 @@ def test_train_epoch_refuses_a_used_up_iterator():
     assert str(error.value) == (
         "train_epoch: there are no batches; 0 rows; make new ones with data.batches for every epoch"
     )
+
+
+def test_the_mass_of_a_loss_is_what_its_mean_divides_by():
+    t, weight = np.array([0, 2, 1, 2, 2]), np.array([0.5, 2.0, 0.25])
+    z = np.random.default_rng(0).standard_normal((5, 3))
+    for loss, mass in (
+        ({}, 5),
+        ({"ignore_index": 2}, 2),
+        ({"weight": weight}, 0.5 + 2 + 3 * 0.25),
+        ({"weight": weight.tolist(), "ignore_index": 0}, 2 + 3 * 0.25),
+        ({"weight": weight, "ignore_index": 7}, 0.5 + 2 + 3 * 0.25),
+    ):
+        for module in (nn.CrossEntropy, nn.NLLLoss):
+            assert module(**loss).mass(t) == mass
+            total = module(reduction="sum", **loss)(z, t).item()
+            assert module(**loss)(z, t).item() == pytest.approx(total / mass, rel=1e-14)
+    assert nn.CrossEntropy(ignore_index=2).mass(np.array([2, 2])) == 0
+
+
+def test_a_loss_of_ones_own_counts_the_rows():
+    class Loss(nn.Module):
+        """Cross-entropy, without a word about its mean."""
+
+        def forward(self, z, t):
+            return F.cross_entropy(z, t)
+
+    dataset, judged = make(10), []
+    for loss in (nn.CrossEntropy(), Loss(), F.cross_entropy):
+        model = linear()
+        optimizer = optim.SGD(model.parameters(), lr=0.5)
+        batches = data.batches(dataset.x, dataset.y, 4, rng=1)
+        learned = training.train_epoch(model, loss, optimizer, batches)
+        judged.append((learned, training.evaluate(model, dataset, loss=loss).loss))
+    assert judged[0] == judged[1] == judged[2]
 
 
 # ---- fit
