@@ -51,6 +51,40 @@ def test_every_array_that_changed_is_named():
             y.sum().backward()
 
 
+class Overwrites(Function):
+    """y = a + b, computed in the arrays of the inputs named in `which`."""
+
+    def forward(self, a, b, which):
+        for i in which:
+            (a, b)[i][...] += 1
+        return a + b
+
+    def backward(self, gy):
+        return gy, gy
+
+
+@pytest.mark.parametrize(
+    ("which", "names"), [([0], "input 0"), ([1], "input 1"), ([0, 1], "input 0, input 1")]
+)
+def test_a_forward_that_writes_to_its_input_is_named(which, names):
+    a, b = leaf([1.0, 2.0]), np.array([3.0, 4.0])
+    with debug():
+        text = (
+            f"Overwrites.forward: wrote to the array of an input; {names}, at {here(+4)}; "
+            "make a new array instead of writing: y = x + 1, not x += 1"
+        )
+        with pytest.raises(GraphError, match=exactly(text)):
+            Overwrites.apply(a, b, which=which)
+
+
+def test_a_forward_that_writes_to_what_it_made_is_allowed():
+    x = leaf([1.0, 2.0])
+    with debug():
+        y = Overwrites.apply(x[::-1], x[::-1], which=[])
+        assert "_given" not in vars(y.node)
+        F.softmax(x.reshape(1, 2).T)  # divides in place what it made
+
+
 def test_arrays_in_tuples_and_lists_are_looked_at():
     class Pair(Function):
         """y = x, saving arrays in a tuple and in a list."""
