@@ -216,12 +216,8 @@ def gelu(x, approximate: str = "none"):
     NumPy has no error function, and Python's works on one element at a time.
     """
     if approximate not in ("none", "tanh"):
-        raise ArgumentError(
-            "gelu",
-            f"approximate={approximate!r} is unknown",
-            "it can be 'none' or 'tanh'",
-            "choose one of them",
-        )
+        wrong, facts = f"approximate={approximate!r} is unknown", "it can be 'none' or 'tanh'"
+        raise ArgumentError("gelu", wrong, facts, "choose one of them")
     return GELU.apply(x) if approximate == "none" else GELUTanh.apply(x)
 
 

@@ -262,12 +262,9 @@ def binary_cross_entropy_with_logits(
     size = _check_same_shape(where, "logits", logits, target)
     t = _numbers(where, "target", target, logits)
     if not ((t >= 0) & (t <= 1)).all():
-        raise DataError(
-            where,
-            "a target is outside 0 … 1",
-            f"target from {t.min()} to {t.max()}",
-            "give 0 or 1 for each element, or a probability",
-        )
+        facts = f"target from {t.min()} to {t.max()}"
+        remedy = "give 0 or 1 for each element, or a probability"
+        raise DataError(where, "a target is outside 0 … 1", facts, remedy)
     if reduction == "mean" and not size:
         return _mean_of_nothing(where, logits)
     w = 1 if weight is None else _numbers(where, "weight", weight, logits)
@@ -291,11 +288,8 @@ def _numbers(where, name, a, logits):
     try:
         np.broadcast_to(a, logits.shape)
     except ValueError:
-        wrong, remedy = (
-            f"{name} does not broadcast to the logits",
-            "give one number for each column",
-        )
-        raise ShapeError(where, wrong, facts, remedy) from None
+        wrong = f"{name} does not broadcast to the logits"
+        raise ShapeError(where, wrong, facts, "give one number for each column") from None
     return a.astype(logits.dtype)
 
 
