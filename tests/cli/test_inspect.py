@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from minigrad.training import archive
+from minigrad import nn
+from minigrad.training import Classifier, archive, load
 from minigrad.training.run_folder import READING
-from tests.cli.models import CLASSES, classifier
+from tests.cli.models import CLASSES, classifier, features, make_rows, write_csv
 from tests.training.folders import HEADER, write_run
 
 HISTORY = HEADER + "1,1.25,0.5,1.5,0.4,0.1,2.5\n2,0.75,0.625,,,0.1,1.5\n"
@@ -69,6 +70,35 @@ def test_a_model(cli, model):
         "  epoch: 7\n",
         "",
     )
+
+
+def test_a_model_of_other_layers(cli, tmp_path):
+    """It can be inspected, and used to predict."""
+    parts = classifier()
+    network = nn.Sequential(
+        nn.Sequential(nn.Linear(4, 8, bias=False, rng=0), nn.GELU(approximate="tanh")),
+        nn.Dropout(0.5),
+        nn.Linear(8, 3, rng=1),
+    )
+    Classifier(network, parts.schema, parts.scaling).save(tmp_path / "m.npz")
+    code, out, err = cli("inspect", tmp_path / "m.npz")
+    assert (code, err) == (0, "")
+    assert (
+        "layer                           output  parameters\n"
+        "0.0 Linear(4 -> 8, bias=False)  (N, 8)          32\n"
+        "0.1 GELU(approximate='tanh')    (N, 8)           0\n"
+        "1 Dropout(p=0.5)                (N, 8)           0\n"
+        "2 Linear(8 -> 3)                (N, 3)          27\n"
+        "total                                           59\n"
+        "\n"
+        "array           shape    dtype\n"
+        "0.0.weight     (8, 4)  float32\n"
+        "2.weight       (3, 8)  float32\n"
+    ) in out
+    rows = make_rows(50)
+    found = cli("predict", tmp_path / "m.npz", write_csv(tmp_path / "rows.csv", rows), "--json")
+    names = load(tmp_path / "m.npz").predict(features(rows))
+    assert [event["class"] for event in found.events[:-1]] == names.tolist()
 
 
 def test_a_model_as_json(cli, model):
