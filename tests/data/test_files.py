@@ -82,7 +82,7 @@ def test_a_failure_keeps_the_old_file(tmp_path, monkeypatch, call, number, facts
 
 
 def test_a_disk_that_fills_up_keeps_the_old_file(tmp_path):
-    """Truly: the process may write no more than 4,096 bytes into a file."""
+    """A real one: the process may not write more than 4,096 bytes into a file."""
     path = write_old(tmp_path / "file")
     code = (
         "import resource, sys; from minigrad.data.files import DataError, atomic_write\n"

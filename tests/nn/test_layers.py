@@ -167,7 +167,7 @@ def test_a_layer_is_its_function(layer, f, text):
     y = layer(Tensor(x, requires_grad=True))
     assert y.requires_grad
     np.testing.assert_array_equal(y.data, f(Tensor(x)).data)
-    np.testing.assert_array_equal(layer(x).data, y.data)  # an array will do as input
+    np.testing.assert_array_equal(layer(x).data, y.data)  # an array works as input
     assert repr(layer) == text and layer.parameters() == []
 
 

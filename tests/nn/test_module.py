@@ -22,7 +22,7 @@ class Block(nn.Module):
         self.zeta = nn.Parameter([1.0])
         self.number = 3
         self.nothing = None
-        self.tensor = Tensor([1.0], requires_grad=True)  # no Parameter: not trained
+        self.tensor = Tensor([1.0], requires_grad=True)  # not a Parameter: not trained
         self.layers = [nn.Linear(1, 2, rng=0), "text", nn.ReLU(), nn.Linear(2, 1, bias=False)]
         self.pair = (nn.Parameter([2.0]), [nn.Parameter([3.0])])
         self.by_name = {"left": nn.Parameter([4.0]), "deep": {"right": nn.Linear(1, 1, rng=0)}}
@@ -139,7 +139,7 @@ def test_a_parameter_is_a_leaf_tensor_that_requires_a_gradient():
 
 def test_a_subclass_of_sequential_keeps_what_it_adds():
     class Net(nn.Sequential):
-        """A Sequential with a factor behind it."""
+        """A Sequential times a factor."""
 
         def __init__(self):
             super().__init__(nn.Linear(2, 2, rng=0))
@@ -356,7 +356,7 @@ def test_weights_cross_over_to_pytorch_and_back_without_a_transpose():
     ours.load_state_dict({name: tensor.numpy() for name, tensor in theirs.state_dict().items()})
     logits = theirs(torch.from_numpy(x)).detach().numpy()
     np.testing.assert_allclose(ours(x).data, logits, rtol=1e-5, atol=1e-6)
-    ours.load_state_dict(dict(theirs.state_dict()))  # torch's own tensors will do too
+    ours.load_state_dict(dict(theirs.state_dict()))  # torch's own tensors work too
     np.testing.assert_allclose(ours(x).data, logits, rtol=1e-5, atol=1e-6)
 
 

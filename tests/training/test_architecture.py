@@ -140,6 +140,21 @@ def test_the_description():
     }
 
 
+def test_the_arguments_are_pythons_own_numbers():
+    half, one = np.float32(0.5), np.int64(1)
+    layers = nn.Linear(one, one), nn.LeakyReLU(half), nn.ELU(half), nn.Softmax(one)
+    layers += nn.LogSoftmax(one), nn.Dropout(half), nn.ELU(2), nn.GELU(np.str_("tanh"))
+    assert [[*map(type, layer.arguments().values())] for layer in layers] == [
+        [int, int, bool], [float], [float], [int], [int], [float], [float], [str],
+    ]  # fmt: skip
+
+
+def test_a_dtype_that_is_not_one_of_a_network():
+    with pytest.raises(ValueError) as error:
+        build({"dtype": "U1000000000", "layers": []}, {})
+    assert str(error.value) == "dtype 'U1000000000' is not one of float16, float32, float64"
+
+
 def test_a_network_without_parameters():
     assert describe(nn.Sequential()) == {"dtype": "float32", "layers": []}
     assert repr(build(describe(nn.Sequential(nn.ELU(3))), {})) == repr(nn.Sequential(nn.ELU(3.0)))

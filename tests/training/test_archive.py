@@ -95,13 +95,20 @@ def test_numpy_reads_the_file(path):
         assert bits({name: file[name] for name in arrays()}) == bits(arrays())
 
 
+def test_equal_numbers_are_stored_as_equal_bytes(path):
+    members = members_of(path)
+    assert members["by columns.npy"] == members["big-endian.npy"]
+    assert b"'descr': '<f8', 'fortran_order': False, 'shape': (8, 4)" in members["by columns.npy"]
+
+
 def test_any_zip_program_reads_the_file(path):
     with zipfile.ZipFile(path) as file:
         assert file.testzip() is None
         first, *rest = file.infolist()
         assert first.filename == "header.json"
         assert [member.filename for member in rest] == [f"{name}.npy" for name in arrays()]
-        assert {member.date_time for member in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        about = {(m.date_time, m.create_system, m.external_attr) for m in file.infolist()}
+        assert about == {((1980, 1, 1, 0, 0, 0), 3, 0o644 << 16)}
 
 
 @pytest.mark.parametrize(
@@ -256,6 +263,15 @@ def test_a_compressed_file(path):
     size = path.stat().st_size
     total = sum(map(len, members_of(path).values()))
     facts = f"members of {total} bytes in a file of {size}"
+    assert refusal(path) == f"its members are compressed, or larger than the file; {facts}; {COPY}"
+
+
+def test_a_member_that_only_claims_to_be_compressed(path):
+    content = bytearray(path.read_bytes())
+    total = sum(map(len, members_of(path).values()))
+    content[content.rindex(b"PK\1\2") + 10] = zipfile.ZIP_DEFLATED
+    path.write_bytes(content)
+    facts = f"members of {total} bytes in a file of {len(content)}"
     assert refusal(path) == f"its members are compressed, or larger than the file; {facts}; {COPY}"
 
 

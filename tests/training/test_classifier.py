@@ -109,7 +109,7 @@ def test_predicting_drops_nothing_and_leaves_the_mode():
 
 
 @pytest.mark.parametrize("gap", [np.nan, np.inf, -np.inf])
-def test_a_gap_is_filled_with_the_mean_where_the_schema_says_so(gap):
+def test_a_gap_is_filled_with_the_mean_if_the_schema_says_so(gap):
     model = classifier(missing="mean")
     x = rows(model)
     holes, filled = x.copy(), x.copy()
@@ -119,7 +119,7 @@ def test_a_gap_is_filled_with_the_mean_where_the_schema_says_so(gap):
 
 
 @pytest.mark.parametrize("missing", ["error", "drop"])
-def test_a_gap_is_refused_elsewhere(missing):
+def test_a_gap_is_refused_otherwise(missing):
     model = classifier(missing=missing)
     x = rows(model)
     x[3, 1], x[4, 0] = np.nan, np.inf
@@ -284,6 +284,10 @@ EXCHANGED = "the parameters are not those that the layers were made with"
             "layer 0 is not one that a model file can hold; it is a Linear",
         ),
         (
+            nn.Sequential(type("Net", (nn.Sequential,), {})(nn.Linear(2, 2))),
+            "layer 0 is not one that a model file can hold; it is a Net",
+        ),
+        (
             nn.Sequential(SHARED, nn.ReLU(), SHARED),
             f"{EXCHANGED}; array '2.weight' is absent, not (2, 2) float32",
         ),
@@ -316,6 +320,16 @@ def test_a_network_that_has_changed_since_is_not_saved(tmp_path):
         model.save(tmp_path / "a.npz")
     assert str(error.value) == f"Classifier: layer 3 {UNKNOWN}; {LAYERS}"
     assert not any(tmp_path.iterdir())
+
+
+def test_making_a_classifier_leaves_the_network_as_it_is():
+    rng = np.random.default_rng(0)
+    parts = classifier((2, 2))
+    model = nn.Sequential(nn.Dropout(0.5, rng=rng), *parts.model.layers)
+    before = rng.bit_generator.state
+    Classifier(model, parts.schema, parts.scaling)
+    assert rng.bit_generator.state == before
+    assert model.training and model[0].training
 
 
 LOGITS = "leave it out: predict_proba applies it"
