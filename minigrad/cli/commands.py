@@ -133,7 +133,7 @@ def datasets():
         click.echo(line)
         if changed := OWN_DEFAULTS.get(name):
             flags = (f"--{k.replace('_', '-')} {shared.as_text(v)}" for k, v in changed.items())
-            click.echo(f"{margin}own defaults: {' '.join(flags)}")
+            click.echo(f"{margin}changed defaults: {' '.join(flags)}")
 
 
 NETWORK = ("hidden", "activation", "dropout", "batch_size", "label_smoothing", "seed", "dtype")

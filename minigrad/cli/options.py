@@ -56,7 +56,7 @@ def option(name: str, **more):
 
     Args:
         name: a key of SETTINGS.
-        more: what Click wants to know besides, such as metavar.
+        more: further arguments of click.option, such as metavar.
     """
     setting = SETTINGS[name]
     flag = f"--{name.replace('_', '-')}"
@@ -86,7 +86,7 @@ def option(name: str, **more):
 
 
 def given(ctx: click.Context) -> dict:
-    """Return the settings that the user gave, whether in the command, the environment or a file."""
+    """Return the settings from the command line, the environment or a file, without defaults."""
     return {
         name: value
         for name, value in ctx.params.items()
@@ -136,7 +136,7 @@ def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str 
 
     try:
         with open(path, "rb") as file:
-            table = tomllib.load(file)
+            content = tomllib.load(file)
     except OSError as error:
         raise click.BadParameter(f"{path}: {error.strerror}; give a TOML file") from error
     except (ValueError, RecursionError) as error:  # a number that is too long is a ValueError
@@ -146,7 +146,7 @@ def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str 
     known = {max(p.opts, key=len).lstrip("-").replace("-", "_"): p for p in ctx.command.params}
     known = {name: p for name, p in known.items() if p.name not in HIDDEN}
     values = {}
-    for key, value in table.items():
+    for key, value in content.items():
         name = key.replace("-", "_")
         if name not in known:
             remedy = did_you_mean(name, known, "see --help")

@@ -37,7 +37,7 @@ class Report:
         self._bar = None
 
     def start(self, experiment: training.Experiment) -> None:
-        """Print the data, the split, the options and the model, and begin the bar, if any."""
+        """Print the data, the split, the options and the model; start the bar, if there is one."""
         if self.verbose:
             python = sys.version.split()[0]
             remark(f"minigrad {__version__}, NumPy {np.__version__}, Python {python}")
@@ -79,14 +79,14 @@ class Report:
         click.echo(f"options: {', '.join(_option(*i) for i in options.items() if _shown(*i))}")
         if own := experiment.own_options:
             defaults = ", ".join(_option(*item) for item in own.items())
-            click.echo(f"of these, own defaults of {dataset.name}: {defaults}")
+            click.echo(f"defaults for {dataset.name}: {defaults}")
         click.echo()
         click.echo(nn.summary(model, dataset.x.shape[1:]) + "\n")
 
     def epoch(self, epoch: Epoch) -> None:
         """Print an epoch, or move the bar."""
         if self.as_json and not self.quiet:
-            # Not onto the bar's own line.
+            # Not on the line of the bar.
             with self._bar.external_write_mode() if self._bar else contextlib.nullcontext():
                 event("epoch", **epoch._asdict())
         line = f"epoch {epoch.epoch}/{self.epochs}  {_numbers(epoch)}"
@@ -108,7 +108,7 @@ class Report:
         if self.verbose:
             remark(f"trained in {time.perf_counter() - self._started:.2f} s")
         if result.folder is not None and not self.quiet:
-            # On stderr, for its number differs from run to run.
+            # On stderr, because the number in its name differs from run to run.
             remark(f"wrote {click.format_filename(result.folder)}")
         test, trained, best = result.test, len(result.history), experiment.trainer.best
         names = experiment.dataset.class_names
@@ -131,7 +131,7 @@ class Report:
         click.echo(f"\nthe weights are those of epoch {result.epoch} of {trained}: {why}{stopped}")
 
 
-# Not shown: what is printed elsewhere, and what changes nothing.
+# Not in the line of options: those printed elsewhere, and those that change nothing.
 ELSEWHERE = ("seed", "scale", "header", "checkpoint_every")
 NEUTRAL = {"schedule": "constant", "warmup": 0.0, "accumulate": 1, "missing": "error"}
 
@@ -156,14 +156,12 @@ def _numbers(epoch: Epoch) -> str:
 
 
 def _short(epoch: Epoch) -> str:
-    """Return what still fits beside a bar of 80 columns."""
+    """Return the numbers of an epoch that fit beside a bar in 80 columns."""
     text = f"loss {epoch.train_loss:.4f}, train {epoch.train_accuracy:.2%}"
     return text if epoch.val_accuracy is None else f"{text}, val {epoch.val_accuracy:.2%}"
 
 
 # ---- train and resume ----------------------------------------------------------------------------
-
-SAVING = ("out", "overwrite", "no_save")
 
 
 def run(source: str, given: dict, origins: dict, **printing: bool) -> None:
@@ -172,7 +170,7 @@ def run(source: str, given: dict, origins: dict, **printing: bool) -> None:
 
 
 def resume(folder: str, epochs: int | None, **printing: bool) -> None:
-    """Go on with a run from its last checkpoint, to its end or to `epochs`."""
+    """Continue a run from its last checkpoint to its end, or to `epochs`."""
     _train(training.Experiment.resume(folder, epochs), Report(**printing))
 
 

@@ -153,7 +153,7 @@ MISSING = {
 
 
 def inspect_path(path: str, as_json: bool) -> None:
-    """Print what a file of minigrad holds, or a run folder."""
+    """Print what a file that minigrad wrote holds, or a run folder."""
     if not os.path.isdir(path):
         _inspect_file(path, as_json)
         return
@@ -177,17 +177,17 @@ def _inspect_file(path: str, as_json: bool, of_a_run: bool = False) -> None:
         click.echo(_classifier(classifier) + "\n")
     rows = [(name, str(array.shape), str(array.dtype)) for name, array in arrays.items()]
     click.echo(table([("array", "shape", "dtype"), *rows]) + "\n")
-    told = {"format", "version", "arrays", "content"}
+    printed = {"format", "version", "arrays", "content"}
     if classifier:
-        told |= {"architecture", "schema", "scaling"}
-    if of_a_run:  # run.json comes next, and says it all again
-        told |= {"training"}
-    if more := {key: header[key] for key in header if key not in told}:
+        printed |= {"architecture", "schema", "scaling"}
+    if of_a_run:  # run.json comes next and repeats it
+        printed |= {"training"}
+    if more := {key: header[key] for key in header if key not in printed}:
         click.echo("\n".join(_tree(more)))
 
 
 def _classifier(classifier: Classifier) -> str:
-    """Return what a classifier takes, what it gives, and its layers."""
+    """Return the classes, columns, scaling and layers of a classifier."""
     schema, scaling = classifier.schema, classifier.scaling
     by = "by name" if schema.by_name else "by place"
     lines = [

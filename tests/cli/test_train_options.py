@@ -156,7 +156,7 @@ def flags(defaults):
 def test_the_defaults_that_datasets_lists_are_used_and_printed(cli, name):
     lines = cli("datasets").out.splitlines()
     (at,) = (i for i, line in enumerate(lines) if line.startswith(f"{name} "))
-    following = lines[at + 1].partition("own defaults: ")[2] if at + 1 < len(lines) else ""
+    following = lines[at + 1].partition("changed defaults: ")[2] if at + 1 < len(lines) else ""
     own = OWN_DEFAULTS.get(name, {})
     assert following == flags(own)
 
@@ -165,19 +165,19 @@ def test_the_defaults_that_datasets_lists_are_used_and_printed(cli, name):
     assert used == json.loads(json.dumps({**defaults, **own, "epochs": 1}))
 
     out = cli("train", name, "--epochs", 1).out
-    printed = re.findall(rf"^of these, own defaults of {name}: (.*)$", out, re.M)
+    printed = re.findall(rf"^defaults for {name}: (.*)$", out, re.M)
     pairs = (f"{key.replace('_', ' ')} {text(value)}" for key, value in own.items())
     assert printed == ([", ".join(pairs)] if own else [])
     # Typed in full they are no longer the data set's, and give the same.
     typed = cli("train", name, "--epochs", 1, *flags(own).split()).out
-    assert "own defaults" not in typed
-    assert typed == re.sub(r"of these, own defaults.*\n", "", out)
+    assert "defaults for" not in typed
+    assert typed == re.sub(r"defaults for.*\n", "", out)
 
 
 def test_a_given_option_overrides_that_of_the_data_set(cli):
     result = cli("train", "digits", "--hidden", "16", "--epochs", 1)
     assert "options: hidden 16, activation relu, dropout 0.0, epochs 1, " in result.out
-    assert "of these, own defaults of digits: label smoothing 0.1\n" in result.out
+    assert "\ndefaults for digits: label smoothing 0.1\n" in result.out
 
 
 # ---- wrong values
