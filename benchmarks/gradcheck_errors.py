@@ -3,8 +3,8 @@
     python benchmarks/gradcheck_errors.py
 
 Each error is |difference − gradient| of one element, relative to the largest element of that
-input's gradient; infinite where f is not defined a step further. A step "· |x|" is that share of
-min(|x|, 1), and of 1 where x is 0.
+input's gradient; infinite if f is not defined a step further. A step "· |x|" is that share of
+min(|x|, 1), or of 1 if x is 0.
 """
 
 import warnings

@@ -1,9 +1,9 @@
-"""Reading a CSV file: a process with minigrad against the same process with pandas.
+"""Time and memory to read a CSV file: minigrad against pandas, each in its own process.
 
     python benchmarks/read_csv.py
 
-From the start of the process to float32 features and integer labels, 300,000 × 20 numbers and a
-text label. The contenders take turns. minigrad may take 4 times the time and 0.4 of the memory.
+From the start of the process to float32 features and integer labels: 300,000 × 20 numbers and a
+label of words. The contenders take turns. minigrad may take 4 times as long and 0.4 of the memory.
 Needs pandas (extra `bench`).
 """
 
@@ -65,9 +65,11 @@ def run(program, path):
 
 @click.command()
 @click.option("--rows", default=300_000, show_default=True)
-@click.option("--rounds", default=7, show_default=True, help="Rounds in which each takes a turn.")
+@click.option(
+    "--rounds", default=7, show_default=True, help="Rounds; each contender runs once in each."
+)
 def main(rows, rounds):
-    """Print seconds and peak memory of both, and exit with 1 where a limit is exceeded."""
+    """Print seconds and peak memory of both, and exit with 1 if a limit is exceeded."""
     results = {"minigrad": [], "pandas": []}
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "table.csv")
@@ -77,7 +79,7 @@ def main(rows, rounds):
             for name, program in (("minigrad", MINIGRAD), ("pandas", PANDAS)):
                 results[name].append(run(program, path))
     outputs = {output for turns in results.values() for _, _, output in turns}
-    if len(outputs) > 1:  # the contenders read the same thing
+    if len(outputs) > 1:
         raise SystemExit(f"different results: {outputs}")
     for name, turns in results.items():
         seconds, memory = (statistics.median(turn[i] for turn in turns) for i in (0, 1))

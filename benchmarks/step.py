@@ -1,176 +1,321 @@
-"""One training step of minigrad, of hand-written NumPy and of PyTorch, side by side.
+"""The time of one training step: minigrad, PyTorch, JAX and NumPy by hand, side by side.
 
     python benchmarks/step.py
 
-Each contender trains the same network on the same batch, float32, SGD with momentum. They take
-turns in short rounds of one process, and each ratio is the median over the rounds: absolute times
-change from machine to machine and minute to minute, ratios less so. Needs PyTorch (extra `bench`).
+Forward, backward and SGD with momentum, float32. Each contender runs in a process of its own,
+because the thread pools of two libraries in one process fight over the cores. The processes stay
+alive and take turns: in a turn a contender starts from the same weights and takes the same number
+of steps, each on a new batch, so that all of them must arrive at the same loss. (Long training on
+one batch would fill the momentum of dead units with denormal numbers, which are slow.) Batches are
+converted to the contender's own type before the clock starts, and every step returns its loss as
+a Python float.
+
+The table shows the medians over the rounds; the ratio is the median of the rounds' ratios.
+PyTorch and JAX (extra `bench`) are optional.
 """
 
+import importlib.util
+import json
+import multiprocessing
+import os
 import statistics
+import sys
 import time
+from importlib.metadata import version
 
 import click
-import numpy as np
-import torch
 
-from minigrad import Tensor, nn, optim
-
-NETWORKS = {  # name: sizes, batch, limit of minigrad / PyTorch
-    "spirals 2-64-64-3, batch 32": ((2, 64, 64, 3), 32, 0.33),
-    "digits 64-128-10, batch 64": ((64, 128, 10), 64, 0.38),
-    "MNIST-sized 784-256-128-10, batch 128": ((784, 256, 128, 10), 128, 0.85),
-    "wide 784-1024-1024-10, batch 512": ((784, 1024, 1024, 10), 512, 1.05),
+NETWORKS = {  # name: sizes of the layers, batch, steps in a turn
+    "spirals": ((2, 64, 64, 3), 32, 500),
+    "digits": ((64, 128, 10), 64, 400),
+    "mnist": ((784, 256, 128, 10), 128, 50),
+    "wide": ((784, 1024, 1024, 10), 512, 5),
 }
 LR, MOMENTUM = 0.01, 0.9
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+WARM_UP = 3  # steps at the start of a turn that are not timed
+
+# ---- the contenders ----------------------------------------------------------------------------
+#
+# Each returns two functions: convert(x, t) returns a batch as the contender wants it, and
+# start(weights) returns a new network's step(x, t). The weights have the names and the shapes of
+# PyTorch: "0.weight" (O, I), "0.bias" (O,), "2.weight" …
 
 
-def minigrad_step(weights, x, t):
-    """Return a function that takes one step with minigrad."""
-    layers = []
-    for W, b in weights:
-        linear = nn.Linear(W.shape[1], W.shape[0])
-        linear.weight.data[...], linear.bias.data[...] = W, b
-        layers += [linear, nn.ReLU()]
-    model, loss = nn.Sequential(*layers[:-1]), nn.CrossEntropy()
-    optimizer = optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
-    x = Tensor(x)
+def minigrad(sizes, batch):
+    from minigrad import Tensor, nn, optim
 
-    def step():
-        optimizer.zero_grad()
-        value = loss(model(x), t)
-        value.backward()
-        optimizer.step()
-        return value.item()
+    def start(weights):
+        model, loss = nn.mlp(sizes[0], sizes[1:-1], sizes[-1]), nn.CrossEntropy()
+        model.load_state_dict(weights)
+        optimizer = optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
 
-    return step
+        def step(x, t):
+            optimizer.zero_grad()
+            value = loss(model(x), t)
+            value.backward()
+            optimizer.step()
+            return value.item()
 
+        return step
 
-def torch_step(weights, x, t):
-    """Return a function that takes one step with PyTorch, eager."""
-    layers = []
-    for W, b in weights:
-        linear = torch.nn.Linear(W.shape[1], W.shape[0])
-        with torch.no_grad():
-            linear.weight.copy_(torch.tensor(W))
-            linear.bias.copy_(torch.tensor(b))
-        layers += [linear, torch.nn.ReLU()]
-    model, loss = torch.nn.Sequential(*layers[:-1]), torch.nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
-    x, t = torch.tensor(x), torch.tensor(t)
-
-    def step():
-        optimizer.zero_grad()
-        value = loss(model(x), t)
-        value.backward()
-        optimizer.step()
-        return value.item()
-
-    return step
+    return lambda x, t: (Tensor(x), t), start
 
 
-def numpy_step(weights, x, t):
-    """Return a function that takes one step written by hand: flat parameters, reused arrays."""
-    sizes = [a.size for pair in weights for a in pair]
-    flat = np.concatenate([a.ravel() for pair in weights for a in pair])
-    gradient, velocity, scratch = np.zeros_like(flat), np.zeros_like(flat), np.empty_like(flat)
-    cuts = np.cumsum([0, *sizes])
-    shapes = [a.shape for pair in weights for a in pair]
+def pytorch(sizes, batch):
+    import torch
 
-    def views(array):
-        parts = [array[a:b].reshape(s) for a, b, s in zip(cuts, cuts[1:], shapes, strict=False)]
-        return list(zip(parts[::2], parts[1::2], strict=True))
+    def start(weights):
+        layers = []
+        for i, o in zip(sizes, sizes[1:], strict=False):
+            layers += [torch.nn.Linear(i, o), torch.nn.ReLU()]
+        model, loss = torch.nn.Sequential(*layers[:-1]), torch.nn.CrossEntropyLoss()
+        model.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+        optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
 
-    parameters, gradients = views(flat), views(gradient)
-    n, rows = len(x), np.arange(len(x))
-    outs = [np.empty((n, len(W)), np.float32) for W, _ in parameters]
-    backs = [np.empty((n, len(W)), np.float32) for W, _ in parameters]
-    last = len(parameters) - 1
+        def step(x, t):
+            optimizer.zero_grad()
+            value = loss(model(x), t)
+            value.backward()
+            optimizer.step()
+            return value.item()
 
-    def step():
-        h = x
-        for i, (W, b) in enumerate(parameters):
-            y = np.matmul(h, W.T, out=outs[i])
-            y += b
-            if i < last:
-                np.maximum(y, 0, out=y)
-            h = y
-        z = h
-        z -= z.max(axis=1, keepdims=True)
-        p = np.exp(z, out=backs[last])
-        total = p.sum(axis=1, keepdims=True)
-        value = float((np.log(total[:, 0]) - z[rows, t]).sum()) / n
-        p /= total
-        p[rows, t] -= 1
-        p /= n
-        g = p
-        for i in range(last, -1, -1):
-            gW, gb = gradients[i]
-            np.matmul(g.T, outs[i - 1] if i else x, out=gW)
-            np.add.reduce(g, axis=0, out=gb)
-            if i:
-                g = np.matmul(g, parameters[i][0], out=backs[i - 1])
-                g *= outs[i - 1] > 0
-        velocity[...] *= MOMENTUM
-        velocity[...] += gradient
-        np.multiply(velocity, LR, out=scratch)
-        np.subtract(flat, scratch, out=flat)
-        return value
+        return step
 
-    return step
+    return lambda x, t: (torch.tensor(x), torch.tensor(t)), start
 
 
-def contest(sizes, batch, rounds, seconds):
-    """Return the median time per step of each contender, and the median ratios to PyTorch."""
-    rng = np.random.default_rng(0)
-    weights = []
-    for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+def jax(sizes, batch):
+    import jax
+    import jax.numpy as jnp
+
+    def loss(parameters, x, t):
+        *hidden, (W, b) = parameters
+        for V, c in hidden:
+            x = jax.nn.relu(x @ V + c)
+        logp = jax.nn.log_softmax(x @ W + b)
+        return -jnp.take_along_axis(logp, t[:, None], axis=1).mean()
+
+    def update(parameters, velocity, x, t):
+        value, gradient = jax.value_and_grad(loss)(parameters, x, t)
+        velocity = jax.tree.map(lambda v, g: MOMENTUM * v + g, velocity, gradient)
+        parameters = jax.tree.map(lambda p, v: p - LR * v, parameters, velocity)
+        return parameters, velocity, value
+
+    compiled = jax.jit(update, donate_argnums=(0, 1))
+
+    def start(weights):
+        arrays = [jnp.asarray(a.T) for a in weights.values()]
+        parameters = list(zip(arrays[::2], arrays[1::2], strict=True))
+        velocity = jax.tree.map(jnp.zeros_like, parameters)
+
+        def step(x, t):
+            nonlocal parameters, velocity
+            parameters, velocity, value = compiled(parameters, velocity, x, t)
+            return float(value)
+
+        return step
+
+    return lambda x, t: (jnp.asarray(x), jnp.asarray(t)), start
+
+
+def by_hand(sizes, batch):
+    """NumPy without a framework: parameters in one array, and every large array is reused."""
+    import numpy as np
+
+    def start(weights):
+        arrays = [np.ascontiguousarray(a.T) for a in weights.values()]  # W is (I, O)
+        flat = np.concatenate([a.ravel() for a in arrays])
+        gradient, velocity, scratch = np.empty_like(flat), np.zeros_like(flat), np.empty_like(flat)
+
+        def views(of):
+            parts = np.split(of, np.cumsum([a.size for a in arrays])[:-1])
+            parts = [part.reshape(a.shape) for part, a in zip(parts, arrays, strict=True)]
+            return list(zip(parts[::2], parts[1::2], strict=True))
+
+        parameters, gradients = views(flat), views(gradient)
+        outputs, backs = (
+            [np.empty((batch, size), np.float32) for size in sizes[1:]] for _ in range(2)
+        )
+        rows, ones = np.arange(batch), np.ones(batch, np.float32)
+
+        def step(x, t):
+            inputs = [x, *outputs]
+            for (W, b), h, y in zip(parameters, inputs, outputs, strict=False):
+                np.matmul(h, W, out=y)
+                y += b
+                if y is not outputs[-1]:
+                    np.maximum(y, 0, out=y)
+            z = outputs[-1].T.copy()  # (C, N): sums over C are fast in this order
+            z -= z.max(axis=0)
+            p = np.exp(z)
+            total = p.sum(axis=0)
+            value = float((np.log(total) - z[t, rows]).mean())
+            p /= total
+            p[t, rows] -= 1
+            p /= batch
+            backs[-1][...] = p.T
+            for i in reversed(range(len(parameters))):
+                (gW, gb), gy = gradients[i], backs[i]
+                np.matmul(inputs[i].T, gy, out=gW)
+                np.matmul(ones, gy, out=gb)  # the sum over the batch
+                if i:
+                    np.matmul(gy, parameters[i][0].T, out=backs[i - 1])
+                    backs[i - 1] *= inputs[i] > 0
+            np.multiply(velocity, MOMENTUM, out=velocity)
+            np.add(velocity, gradient, out=velocity)
+            np.multiply(velocity, LR, out=scratch)
+            np.subtract(flat, scratch, out=flat)
+            return value
+
+        return step
+
+    return lambda x, t: (x, t), start
+
+
+def matrix_products(sizes, batch):
+    """The limit: the matrix products of a step, on arrays of the right shapes, and nothing else."""
+    import numpy as np
+
+    def start(weights):
+        matrices = [np.ascontiguousarray(a.T) for a in weights.values() if a.ndim == 2]
+        gradients = [np.empty_like(W) for W in matrices]
+        arrays = [np.ones((batch, size), np.float32) for size in sizes]
+
+        def step(x, t):
+            inputs = [x, *arrays[1:]]
+            for W, h, y in zip(matrices, inputs, arrays[1:], strict=False):
+                np.matmul(h, W, out=y)
+            for i in reversed(range(len(matrices))):
+                np.matmul(inputs[i].T, arrays[i + 1], out=gradients[i])
+                if i:
+                    np.matmul(arrays[i + 1], matrices[i].T, out=arrays[i])
+
+        return step
+
+    return lambda x, t: (x, t), start
+
+
+CONTENDERS = {  # title: (function, the package that it needs)
+    "matrix products": (matrix_products, "numpy"),
+    "by hand": (by_hand, "numpy"),
+    "JAX jit": (jax, "jax"),
+    "minigrad": (minigrad, "minigrad"),
+    "PyTorch": (pytorch, "torch"),
+}
+
+# ---- the processes -----------------------------------------------------------------------------
+
+
+def work(title, network, cores, connection):
+    """Answer each message with the time of a step, in µs, and the last loss of a turn."""
+    if cores:
+        os.sched_setaffinity(0, cores)
+    import numpy as np
+
+    sizes, batch, steps = NETWORKS[network]
+    rng, weights = np.random.default_rng(0), {}
+    for i, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
         bound = fan_in**-0.5
-        W, b = rng.uniform(-bound, bound, (fan_out, fan_in)), rng.uniform(-bound, bound, fan_out)
-        weights.append((W.astype(np.float32), b.astype(np.float32)))
-    x = rng.standard_normal((batch, sizes[0])).astype(np.float32)
-    t = rng.integers(0, sizes[-1], batch)
-    makers = {"minigrad": minigrad_step, "NumPy": numpy_step, "PyTorch": torch_step}
-    steps = {
-        name: make([(W.copy(), b.copy()) for W, b in weights], x, t)
-        for name, make in makers.items()
-    }
-    losses = {name: [step() for _ in range(5)] for name, step in steps.items()}
-    for name, values in losses.items():  # the contenders compute the same thing
-        np.testing.assert_allclose(values, losses["PyTorch"], rtol=1e-4, err_msg=name)
-    start = time.perf_counter()
-    steps["PyTorch"]()
-    count = max(1, int(seconds / (time.perf_counter() - start)))
-    times = {name: [] for name in steps}
-    for _ in range(rounds):
-        for name, step in steps.items():
-            time.sleep(0.01)  # the threads of the one before spin for a while, and take a core
-            step()
-            start = time.perf_counter()
-            for _ in range(count):
-                step()
-            times[name].append((time.perf_counter() - start) / count)
-    ratios = {
-        name: statistics.median(a / b for a, b in zip(values, times["PyTorch"], strict=True))
-        for name, values in times.items()
-    }
-    return {name: statistics.median(values) for name, values in times.items()}, ratios
+        for name, shape in (("weight", (fan_out, fan_in)), ("bias", (fan_out,))):
+            weights[f"{2 * i}.{name}"] = rng.uniform(-bound, bound, shape).astype(np.float32)
+    convert, start = CONTENDERS[title][0](sizes, batch)
+    batches = [
+        convert(
+            rng.standard_normal((batch, sizes[0]), dtype=np.float32),
+            rng.integers(0, sizes[-1], batch),
+        )
+        for _ in range(WARM_UP + steps)
+    ]
+    while connection.recv():
+        step = start(weights)
+        for x, t in batches[:WARM_UP]:
+            step(x, t)
+        begin = time.perf_counter()
+        for x, t in batches[WARM_UP:]:
+            loss = step(x, t)
+        connection.send(((time.perf_counter() - begin) / steps * 1e6, loss))
+
+
+def contest(titles, network, rounds, cores):
+    """Return the times of a step in each round, for each contender."""
+    context = multiprocessing.get_context("spawn")
+    workers, times = {}, {title: [] for title in titles}
+    for title in titles:
+        workers[title], theirs = context.Pipe()
+        arguments = (title, network, cores, theirs)
+        context.Process(target=work, args=arguments, daemon=True).start()
+        theirs.close()
+    for number in range(rounds + 1):
+        losses = {}
+        for title, connection in workers.items():
+            time.sleep(0.05)  # the idle threads of the one before spin for a while
+            connection.send(True)
+            try:
+                microseconds, losses[title] = connection.recv()
+            except EOFError:
+                sys.exit(f"{title}: the process ended; its error is above")
+            if number:  # JAX compiles in the first round
+                times[title].append(microseconds)
+        for loss in losses.values():  # all of them compute the same
+            if loss is not None and abs(loss - losses["minigrad"]) > 1e-3:
+                sys.exit(f"{network}: the losses differ: {losses}")
+    for connection in workers.values():
+        connection.send(False)
+    return times
+
+
+# ---- the command -------------------------------------------------------------------------------
+
+
+def shown(microseconds):
+    return f"{microseconds / 1e3:.3g} ms" if microseconds >= 1e3 else f"{microseconds:.0f} µs"
 
 
 @click.command()
-@click.option("--rounds", default=30, show_default=True, help="Rounds in which each takes a turn.")
-@click.option("--seconds", default=0.02, show_default=True, help="Length of PyTorch's turn.")
-def main(rounds, seconds):
-    """Print the time of a step for each network, and exit with 1 where a limit is exceeded."""
-    print(f"NumPy {np.__version__}, PyTorch {torch.__version__}, {torch.get_num_threads()} threads")
-    print(f"{'network':<40}{'minigrad':>11}{'NumPy':>11}{'PyTorch':>11}{'ratio':>8}{'limit':>7}")
-    failed = False
-    for name, (sizes, batch, limit) in NETWORKS.items():
-        times, ratios = contest(sizes, batch, rounds, seconds)
-        cells = "".join(f"{times[c] * 1e6:>8.0f} µs" for c in ("minigrad", "NumPy", "PyTorch"))
-        print(f"{name:<40}{cells}{ratios['minigrad']:>8.2f}{limit:>7.2f}")
-        failed |= ratios["minigrad"] > limit
-    raise SystemExit(failed)
+@click.argument("networks", nargs=-1, type=click.Choice([*NETWORKS]))
+@click.option("--rounds", default=20, show_default=True, help="Turns of each contender.")
+@click.option("--threads", type=int, show_default="all cores", help="Threads of each contender.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each network.")
+def main(networks, rounds, threads, as_json):
+    """Print the time of one training step of each contender as a Markdown table.
+
+    NETWORKS are spirals, digits, mnist and wide; all of them if none is given.
+    """
+    cores = None  # macOS and Windows cannot pin a process: there, only the variables count
+    if hasattr(os, "sched_getaffinity"):
+        cores = sorted(os.sched_getaffinity(0))[:threads]
+    threads = threads or len(cores or range(os.cpu_count() or 1))
+    for variable in THREADS:  # the contenders read them when they are imported
+        os.environ[variable] = str(threads)
+    titles, versions = [], {}
+    for title, (_, package) in CONTENDERS.items():
+        if importlib.util.find_spec(package):
+            titles.append(title)
+            versions[package] = version(package)
+        else:
+            print(f"{title}: {package} is not installed", file=sys.stderr)
+    if not as_json:
+        print(", ".join(f"{p} {v}" for p, v in versions.items()), f"{threads} threads", sep="; ")
+        print("|", " | ".join(["network", *titles, "minigrad / PyTorch"]), "|")
+        print("|---" * (len(titles) + 2) + "|")
+    for network in networks or NETWORKS:
+        times = contest(titles, network, rounds, cores)
+        medians = {title: statistics.median(values) for title, values in times.items()}
+        ratios = {
+            title: statistics.median(a / b for a, b in zip(times["minigrad"], values, strict=True))
+            for title, values in times.items()
+        }
+        sizes, batch, _ = NETWORKS[network]
+        if as_json:
+            record = {"network": network, "sizes": sizes, "batch": batch, "threads": threads}
+            record |= {"versions": versions, "microseconds": medians, "minigrad_to": ratios}
+            print(json.dumps({"event": "step", **record}), flush=True)
+        else:
+            name = f"{network} {'-'.join(map(str, sizes))}, batch {batch}"
+            ratio = f"{ratios['PyTorch']:.2f}" if "PyTorch" in ratios else "–"
+            cells = [name, *map(shown, medians.values()), ratio]
+            print("|", " | ".join(cells), "|", flush=True)
 
 
 if __name__ == "__main__":

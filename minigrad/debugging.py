@@ -15,7 +15,7 @@ from .errors import GraphError, NonFiniteError, message, user_frame
 
 
 class Watch:
-    """What the engine hands every node to; this one leaves all as it is."""
+    """What the engine hands every node to; this base class changes nothing."""
 
     def before_forward(self, node, arrays: list[np.ndarray], options: dict) -> list[np.ndarray]:
         """Return the arrays that `forward` gets."""
@@ -30,17 +30,27 @@ class Watch:
 
 
 class Checks(Watch):
-    """The watch of debug mode: finite numbers stay finite, and saved arrays stay as they are."""
+    """The watch of debug mode: finite numbers stay finite, inputs and saved arrays unchanged."""
 
     def before_forward(self, node, arrays, options):
         """Note where `node` is made, and whether from finite numbers; return its input arrays."""
         node._made_at = user_line()
         node._from_finite = all_finite([*arrays, *options.values()])
+        node._given = [(a, _checksum(a)) for a in arrays]
         return arrays
 
     def after_forward(self, node, y):
-        """Note what `node` saved; look for the first NaN or infinity."""
-        node._checksums = _checksums(node)
+        """Compare the inputs; note what `node` saved; look for the first NaN or infinity."""
+        given = vars(node).pop("_given")
+        changed = [f"input {i}" for i, (a, before) in enumerate(given) if _checksum(a) != before]
+        if changed:
+            raise GraphError(
+                f"{type(node).__name__}.forward",
+                "wrote to the array of an input",
+                f"{', '.join(changed)}, at {node._made_at}",
+                "make a new array instead of writing: y = x + 1, not x += 1",
+            )
+        node._checksums = {name: _checksum(a) for name, a in saved_arrays(node)}
         if node._from_finite and not all_finite([y]):
             where = f"{type(node).__name__}.forward"
             raise NonFiniteError(non_finite(where, y, node._made_at))
@@ -49,8 +59,8 @@ class Checks(Watch):
         """Run `node.backward(gy)` between the same checks."""
         if "_checksums" not in vars(node):  # made before debug mode was turned on
             return node.backward(gy)
-        after = _checksums(node)
-        changed = [name for name, checksum in node._checksums.items() if after[name] != checksum]
+        after = {name: _checksum(a) for name, a in saved_arrays(node)}
+        changed = [name for name, before in node._checksums.items() if after[name] != before]
         if changed:
             raise GraphError(
                 f"{type(node).__name__}.backward",
@@ -93,8 +103,9 @@ def debug() -> contextlib.AbstractContextManager[None]:
     `MINIGRAD_DEBUG=1` in the environment does so for the whole process.
 
     Raises:
-        GraphError: an array that an operation saved for its backward pass was written to.
-        NonFiniteError: an operation made the first NaN or infinity from finite numbers.
+        GraphError: if a forward wrote to its input, or something wrote to an array that an
+            operation saved for its backward pass.
+        NonFiniteError: if an operation made a NaN or an infinity from finite numbers.
         Both name the operation and the line of the caller's code that ran it.
     """
     return watched_by(Checks())
@@ -123,8 +134,8 @@ def saved_arrays(node) -> Iterator[tuple[str, np.ndarray]]:
             )
 
 
-def _checksums(node) -> dict[str, int]:
-    return {name: zlib.crc32(a.tobytes()) for name, a in saved_arrays(node)}
+def _checksum(a: np.ndarray) -> int:
+    return zlib.crc32(a.tobytes())
 
 
 def non_finite(where: str, a: np.ndarray, made_at: str) -> str:

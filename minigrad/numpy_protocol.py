@@ -17,14 +17,14 @@ from .errors import UnsupportedError
 
 def _dot(a, b):
     """Return np.dot: the product over the last axis of a and the last but one of b."""
-    if engine.to_array(a).ndim == 0 or engine.to_array(b).ndim == 0:
+    if engine.as_array(a).ndim == 0 or engine.as_array(b).ndim == 0:
         return F.mul(a, b)
-    if engine.to_array(b).ndim <= 2:
+    if engine.as_array(b).ndim <= 2:
         return F.matmul(a, b)
-    *rest, k, n = engine.to_array(b).shape
+    *rest, k, n = engine.as_array(b).shape
     axes = (len(rest), *range(len(rest)), len(rest) + 1)
     columns = F.reshape(F.transpose(b, axes), (k, math.prod(rest) * n))
-    return F.reshape(F.matmul(a, columns), (*engine.to_array(a).shape[:-1], *rest, n))
+    return F.reshape(F.matmul(a, columns), (*engine.as_array(a).shape[:-1], *rest, n))
 
 
 UFUNCS = {
@@ -162,7 +162,7 @@ def call_ufunc(ufunc, method: str, inputs: tuple, options: dict):
     if ufunc in PLAIN:
         # np.float64(1) < x arrives as a 0-d array, whose [()] is the number again
         numbers = [x[()] if isinstance(x, np.ndarray) else x for x in inputs]
-        return ufunc(*engine.arrays_of(*numbers))
+        return ufunc(*engine.as_arrays(*numbers))
     if ufunc not in UFUNCS:
         raise _unsupported(name)
     return UFUNCS[ufunc](*inputs)

@@ -1,4 +1,4 @@
-"""Optimizers, in order of difficulty, and the clipping of gradients."""
+"""Stochastic gradient descent, and the clipping of gradients."""
 
 import math
 
@@ -18,8 +18,8 @@ class SGD:
     Without momentum, p = p − lr · g.
 
     Args:
-        params: the parameters, or a list of groups {"params": [...], "lr": ...}; what a group
-            leaves out is taken from the arguments.
+        params: the parameters, or a list of groups {"params": [...], "lr": ...}; an option that a
+            group leaves out has the value of the argument.
         lr: the learning rate, 0 or more.
         momentum: the share of the last step that is kept, 0 or more.
         dampening: the share of the new gradient that momentum leaves out.
@@ -31,7 +31,8 @@ class SGD:
         steps: how many steps were taken.
 
     Raises:
-        ArgumentError: no parameters, one given twice, or an option outside its values.
+        ArgumentError: if there are no parameters, none of them requires a gradient, one is given
+            twice, or an option is outside its values.
     """
 
     def __init__(
@@ -53,21 +54,20 @@ class SGD:
         params = [params] if isinstance(params, Tensor) else list(params)
         given = params if params and isinstance(params[0], dict) else [{"params": params}]
         self.param_groups = [_checked(group, defaults) for group in given]
-        everything = [id(p) for group in self.param_groups for p in group["params"]]
-        if len(set(everything)) != len(everything) or not everything:
-            wrong = "a parameter is given twice" if everything else "there are no parameters"
-            raise ArgumentError(
-                "SGD", wrong, f"{len(everything)} parameters", "give each parameter once"
-            )
+        _check_parameters(self.parameters)
         self.steps = 0
         self.velocity: dict[Tensor, np.ndarray] = {}
         self._asked = False
 
+    @property
+    def parameters(self) -> list[Tensor]:
+        """The parameters of all groups."""
+        return [p for group in self.param_groups for p in group["params"]]
+
     def zero_grad(self) -> None:
         """Forget the gradients: backward passes add to them until then."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                p.grad = None
+        for p in self.parameters:
+            p.grad = None
 
     def step(self) -> None:
         """Move every parameter that has a gradient; name those that have none, once."""
@@ -98,7 +98,7 @@ class SGD:
 
     def _warn_of_missing_gradients(self) -> None:
         self._asked = True
-        every = [p for group in self.param_groups for p in group["params"]]
+        every = self.parameters
         missing = [
             getattr(p, "name", "") or f"number {i} {p.shape}"
             for i, p in enumerate(every)
@@ -113,6 +113,16 @@ class SGD:
                     "call loss.backward() first, and use them in the model's forward",
                 )
             )
+
+
+def _check_parameters(params: list[Tensor]) -> None:
+    facts = f"{len(params)} parameters"
+    if not params or len(set(params)) != len(params):
+        wrong = "a parameter is given twice" if params else "there are no parameters"
+        raise ArgumentError("SGD", wrong, facts, "give each parameter once")
+    if not any(p.requires_grad for p in params):
+        wrong = "no parameter requires a gradient"
+        raise ArgumentError("SGD", wrong, facts, "create them with requires_grad=True")
 
 
 def _checked(group: dict, defaults: dict) -> dict:
@@ -135,8 +145,8 @@ def _checked(group: dict, defaults: dict) -> dict:
 def clip_grad_norm(params, max_norm: float = math.inf) -> float:
     """Scale the gradients by one factor so that the norm of all together is at most max_norm.
 
-    Returns the norm before, √(Σ g²) over every element (Pascanu et al., 2013). A norm that is not
-    finite scales nothing.
+    Returns the norm before scaling, √(Σ g²) over every element (Pascanu et al., 2013). If it is
+    not finite, nothing is scaled.
     """
     gradients = [p.grad for p in params if p.grad is not None]
     norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients))

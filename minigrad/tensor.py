@@ -9,7 +9,7 @@ import numpy as np
 
 from . import engine, numpy_protocol
 from . import functions as F
-from .errors import DTypeError, GraphError, ShapeError, UnsupportedError
+from .errors import DTypeError, GraphError, ShapeError, UnsupportedError, message, warn_once
 
 
 class Tensor:
@@ -25,14 +25,14 @@ class Tensor:
         data: the values, a plain array.
         grad: for a leaf that requires a gradient, an array of the same shape and dtype once a
             backward pass has reached it; gradients add up until it is set to None. The gradient
-            of an intermediate result is not kept, and its `grad` stays None.
+            of an intermediate result is not kept: its `grad` is None, and reading it warns.
         node: the Function that made this tensor; None for a leaf.
 
     Raises:
         DTypeError: data that is not boolean, integer or floating; a gradient for integers.
     """
 
-    __slots__ = ("__weakref__", "_requires_grad", "data", "grad", "node")
+    __slots__ = ("__weakref__", "_grad", "_requires_grad", "data", "node")
 
     def __init__(self, data, requires_grad: bool = False, dtype=None):
         if type(data) is not np.ndarray or dtype is not None:
@@ -45,7 +45,7 @@ class Tensor:
                 "give boolean, integer or floating data",
             )
         self.data = data
-        self.grad = None
+        self._grad = None
         self.node = None
         self._requires_grad = False
         if requires_grad:
@@ -73,6 +73,20 @@ class Tensor:
                 "write 1.0 for 1, or pass dtype=np.float32",
             )
         self._requires_grad = bool(value)
+
+    @property
+    def grad(self) -> np.ndarray | None:
+        """The gradient of a leaf: see the class."""
+        if self._grad is None and self.node is not None:
+            made = f"{type(self.node).__name__} made this tensor"
+            wrong = f"{made}, so it is not a leaf and keeps no gradient"
+            remedy = "to update a leaf w, write w.data -= lr * w.grad, not w = w - lr * w.grad"
+            warn_once(message("Tensor.grad", wrong, f"shape {self.shape}", remedy))
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: np.ndarray | None) -> None:
+        self._grad = value
 
     # ---- the array inside ------------------------------------------------------------------
 
@@ -139,8 +153,9 @@ class Tensor:
                     f"shape {self.shape}",
                     "reduce it to a loss with .sum() or .mean(), or pass gradient=",
                 )
-            gradient = np.ones(self.shape, dtype=self.dtype)
-        gradient = np.asarray(gradient, dtype=self.dtype)
+            gradient = np.array(1, self.dtype, ndmin=self.ndim)
+        else:
+            gradient = np.asarray(gradient, dtype=self.dtype)
         if gradient.shape != self.shape:
             raise ShapeError(
                 "backward",
@@ -429,7 +444,7 @@ def _as_array(data, dtype) -> np.ndarray:
 
 def _compare(ufunc, x: Tensor, other):
     try:
-        return ufunc(*engine.arrays_of(x, other))
+        return ufunc(*engine.as_arrays(x, other))
     except DTypeError:  # not numbers: Python's own answer, such as False for x == None
         return NotImplemented
 

@@ -1,8 +1,13 @@
-"""One BLAS thread for matrices this small, and the table of cases as fixtures."""
+"""What every test process needs, and the table of cases as fixtures."""
 
 import os
+import signal
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small
+
+# A shell starts a job in the background (`pytest &`) with SIGINT ignored, and the processes that
+# the tests start and interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest  # noqa: E402
 

@@ -2,11 +2,11 @@
 
     python -m tests.mutate_source [NAME…]         such as Softmax, or logistic
 
-A mutant is a backward pass, or a function that one calls, with one change in its syntax tree: an
-operator, a constant, an argument, an index, a name, a condition or a statement. It is compiled in
-the place of the original, and the rows of the table that use its class run through the gradient
-check, the comparison with PyTorch at ordinary points and at kinks, and the contract tests, until
-one fails. What passes all of them is printed, with its line.
+A mutant is a backward pass, or a function that a backward pass calls, with one change in its
+syntax tree: to an operator, a constant, an argument, an index, a name, a condition or a statement.
+Its code replaces the original's, and the rows of the table that use its class run through the
+gradient check, the comparison with PyTorch at ordinary points and at kinks, and the contract tests,
+until one fails. The mutants that pass all of them are printed with their lines.
 """
 
 import ast
@@ -50,7 +50,7 @@ class Target(NamedTuple):
 
 
 def targets() -> list[Target]:
-    """Return every backward pass that the table runs, what these call, and the engine's sum."""
+    """Return every backward pass that the table runs, the functions they call, and unbroadcast."""
     rows, kinks = rows_by_function(CASES), kinks_by_function()
     used: dict[types.FunctionType, tuple[str, set]] = {}
     for cls in rows:
@@ -78,7 +78,7 @@ def kinks_by_function() -> dict[type[Function], list]:
 
 
 def with_callees(cls, function, name) -> Iterator[tuple[str, types.FunctionType]]:
-    """Yield the function, and those of minigrad.functions that it calls, and that these call."""
+    """Yield the function and those of minigrad.functions that it calls, directly or not."""
     yield name, function
     for node in ast.walk(tree_of(function)):
         callee = None
@@ -128,7 +128,7 @@ CALLS = {
 
 
 def expressions(node: ast.expr, names: set[str], attributes: set[str]) -> Iterator[ast.expr]:
-    """Yield what may stand in the place of an expression."""
+    """Yield the possible replacements of an expression."""
     match node:
         case ast.BinOp(left, op, right):
             yield from (left, right)
@@ -185,7 +185,7 @@ def expressions(node: ast.expr, names: set[str], attributes: set[str]) -> Iterat
 
 
 def statements(node: ast.stmt) -> Iterator[ast.stmt]:
-    """Yield what may stand in the place of a statement."""
+    """Yield the possible replacements of a statement."""
     match node:
         case ast.Return(ast.Tuple(elements)):
             for i, element in enumerate(elements):
@@ -209,7 +209,7 @@ def statements(node: ast.stmt) -> Iterator[ast.stmt]:
 
 
 def places(tree: ast.AST) -> Iterator[tuple[ast.AST, Callable]]:
-    """Yield every node below the tree, and what puts another one in its place."""
+    """Yield every node below the tree with a function that replaces it."""
     for parent in ast.walk(tree):
         for field, value in ast.iter_fields(parent):
             if isinstance(value, ast.AST):
@@ -256,7 +256,7 @@ def mutants_of(function: types.FunctionType) -> list[Mutant]:
             if text != original and text not in found:
                 pairs = zip(original.splitlines(), text.splitlines(), strict=False)
                 before, after = next((a.strip(), b.strip()) for a, b in pairs if a != b)
-                with contextlib.suppress(SyntaxError):  # what does not compile is no mutant
+                with contextlib.suppress(SyntaxError):  # code that does not compile is not a mutant
                     code = compiled(text, function)
                     found[text] = Mutant(f"{path}:{node.lineno}", before, after, code)
             put(node)
@@ -344,7 +344,7 @@ def line(name: str, found: Counter) -> str:
 def main(names: list[str]) -> None:
     chosen = [t for t in targets() if not names or set(names) & {t.name, *t.name.split(".")}]
     if not chosen:
-        sys.exit(f"no backward pass, and nothing that one calls, is called {' or '.join(names)}")
+        sys.exit(f"no backward pass, and no function that one calls, is named {' or '.join(names)}")
     total: Counter = Counter()
     survivors = []
     print(f"{'':32}{'mutants':>8}", *[f"{name:>9}" for name in (*JUDGES, "survived")])

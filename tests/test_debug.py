@@ -13,11 +13,7 @@ import minigrad as mg
 from minigrad import Function, Tensor, debug, debugging, nn
 from minigrad import functions as F
 from minigrad.errors import GraphError, NonFiniteError
-from tests.messages import exactly
-
-
-def leaf(*data):
-    return Tensor(np.array(data), requires_grad=True)
+from tests.helpers import exactly, leaf
 
 
 def here(offset=0):
@@ -36,7 +32,7 @@ def written(names, op, place):
 
 
 def test_a_write_into_a_saved_array_is_found_and_named_with_its_line():
-    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    x, w = leaf([1.0, 2.0]), leaf([3.0, 4.0])
     with debug():
         place = here(+1)
         y = (x * w).sum()
@@ -47,12 +43,46 @@ def test_a_write_into_a_saved_array_is_found_and_named_with_its_line():
 
 
 def test_every_array_that_changed_is_named():
-    x = leaf(1.0, 2.0)
+    x = leaf([1.0, 2.0])
     with debug():
         y, place = x * x, here()
         x.data += 1
         with pytest.raises(GraphError, match=written("self.a, self.b", "Mul", place)):
             y.sum().backward()
+
+
+class Overwrites(Function):
+    """y = a + b, computed in the arrays of the inputs named in `which`."""
+
+    def forward(self, a, b, which):
+        for i in which:
+            (a, b)[i][...] += 1
+        return a + b
+
+    def backward(self, gy):
+        return gy, gy
+
+
+@pytest.mark.parametrize(
+    ("which", "names"), [([0], "input 0"), ([1], "input 1"), ([0, 1], "input 0, input 1")]
+)
+def test_a_forward_that_writes_to_its_input_is_named(which, names):
+    a, b = leaf([1.0, 2.0]), np.array([3.0, 4.0])
+    with debug():
+        text = (
+            f"Overwrites.forward: wrote to the array of an input; {names}, at {here(+4)}; "
+            "make a new array instead of writing: y = x + 1, not x += 1"
+        )
+        with pytest.raises(GraphError, match=exactly(text)):
+            Overwrites.apply(a, b, which=which)
+
+
+def test_a_forward_that_writes_to_what_it_made_is_allowed():
+    x = leaf([1.0, 2.0])
+    with debug():
+        y = Overwrites.apply(x[::-1], x[::-1], which=[])
+        assert "_given" not in vars(y.node)
+        F.softmax(x.reshape(1, 2).T)  # divides in place what it made
 
 
 def test_arrays_in_tuples_and_lists_are_looked_at():
@@ -66,7 +96,7 @@ def test_arrays_in_tuples_and_lists_are_looked_at():
         def backward(self, gy):
             return gy
 
-    x = leaf(1.0, 2.0)
+    x = leaf([1.0, 2.0])
     with debug():
         y, place = Pair.apply(x), here()
         x.data[:] = 0
@@ -88,7 +118,7 @@ def test_an_optimizer_step_between_forward_and_backward_is_found():
 
 
 def test_a_write_to_what_was_not_saved_is_allowed():
-    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    x, w = leaf([1.0, 2.0]), leaf([3.0, 4.0])
     with debug():
         y = (x + w).sum()
         x.data[:] = 9
@@ -107,7 +137,7 @@ def non_finite(where, value, index, shape, count, place):
 
 
 def test_the_first_nan_of_a_forward_pass():
-    x = leaf(2.0, 1.0, -1.0, -2.0)
+    x = leaf([2.0, 1.0, -1.0, -2.0])
     with debug():
         text = non_finite("Log.forward", "nan", (2,), (4,), 2, here(+2))
         with pytest.raises(NonFiniteError, match=text):
@@ -115,7 +145,7 @@ def test_the_first_nan_of_a_forward_pass():
 
 
 def test_the_first_infinity_of_a_forward_pass():
-    x = leaf(1.0, 1000.0)
+    x = leaf([1.0, 1000.0])
     with debug():
         text = non_finite("Exp.forward", "inf", (1,), (2,), 1, here(+2))
         with pytest.raises(NonFiniteError, match=text):
@@ -130,7 +160,7 @@ def test_a_0d_result():
 
 
 def test_the_first_infinity_of_a_backward_pass_names_the_line_of_the_forward_pass():
-    x = leaf(1.0, 0.0)
+    x = leaf([1.0, 0.0])
     with debug():
         place = here(+1)
         h = x.sqrt()
@@ -150,23 +180,23 @@ def test_a_backward_pass_through_a_0d_tensor(dtype):
 def test_nan_and_infinity_that_came_in_from_outside_are_passed_on():
     with debug():
         for bad in (np.nan, np.inf, -np.inf):
-            x = leaf(1.0, bad)
+            x = leaf([1.0, bad])
             (x * 2 + x.exp()).backward(np.ones(2))
             assert not np.isfinite(x.grad[1]) or bad == -np.inf
-            (leaf(1.0, 2.0) * 2).backward(np.array([1.0, bad]))
-            assert F.pad(leaf(1.0), 1, value=bad).shape == (3,)  # as an option
-            assert F.where([True, False], leaf(1.0, 2.0), bad).requires_grad
+            (leaf([1.0, 2.0]) * 2).backward(np.array([1.0, bad]))
+            assert F.pad(leaf([1.0]), 1, value=bad).shape == (3,)  # as an option
+            assert F.where([True, False], leaf([1.0, 2.0]), bad).requires_grad
 
 
 def test_only_the_first_one_is_blamed():
-    x = leaf(0.0)
+    x = leaf([0.0])
     with debug(), pytest.raises(NonFiniteError, match=r"\ALog.forward: made -inf"):
         (x.log() * 2).exp()
 
 
 def test_options_that_are_not_arrays_do_no_harm():
     with debug():
-        x = leaf(1.0, 2.0, 3.0)
+        x = leaf([1.0, 2.0, 3.0])
         loss = F.cross_entropy(x.reshape(1, 3)[:, [0, 2]], [1]) + x.sum(axis=0, keepdims=True)
         loss.sum().backward()
     assert np.isfinite(x.grad).all()
@@ -192,11 +222,11 @@ def test_the_line_is_the_users_however_deep_the_library_is_in_between():
     with debug():
         text = non_finite("ProbabilityCrossEntropy.forward", "inf", (), (), 1, here(+2))
         with pytest.raises(NonFiniteError, match=text):
-            criterion(leaf([1.0, 0.0]), [1])
+            criterion(leaf([[1.0, 0.0]]), [1])
 
 
 def test_operators_and_numpy_functions_give_the_users_line():
-    x = leaf(1.0, 2.0)
+    x = leaf([1.0, 2.0])
     with debug():
         y, place = x + 1, here()
         assert y.node._made_at == place
@@ -212,7 +242,7 @@ def test_operators_and_numpy_functions_give_the_users_line():
 
 
 def test_nothing_is_noted_or_looked_at_when_it_is_off():
-    x = leaf(0.0, 1.0)
+    x = leaf([0.0, 1.0])
     y = x.sqrt().log()
     assert set(vars(y.node)) == {"inputs", "needs", "_order", "x"}
     y.sum().backward()
@@ -234,7 +264,7 @@ def test_it_nests_and_ends_with_an_exception():
 def test_it_is_a_decorator():
     @debug()
     def compute():
-        return leaf(-1.0).log()
+        return leaf([-1.0]).log()
 
     with pytest.raises(NonFiniteError):
         compute()
@@ -251,7 +281,7 @@ def test_it_holds_for_its_own_thread_only():
 
 
 def test_a_graph_made_before_is_run_without_checks():
-    x = leaf(1.0, 2.0)
+    x = leaf([1.0, 2.0])
     y = (x * x).sum()
     x.data[:] = 5
     with debug():
@@ -270,7 +300,7 @@ def test_a_wrong_gradient_still_names_op_and_input():
             return [gy]
 
     with debug(), pytest.raises(GraphError, match=r"\AShort.backward: returned one list for 2 "):
-        Short.apply(leaf(1.0), leaf(2.0)).backward()
+        Short.apply(leaf([1.0]), leaf([2.0])).backward()
 
 
 def test_training_gives_the_same_numbers_with_debug():

@@ -21,7 +21,7 @@ def blocks(page, kind):
 
 
 def commands(block):
-    """Yield each `$ command` of a console block with the output that stands below it."""
+    """Yield each `$ command` of a console block with the output shown below it."""
     for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
         command, _, output = part.partition("\n")
         yield command, output
@@ -47,10 +47,7 @@ def run(command, tmp_path):
 
 
 def write_files(page, folder):
-    """Write what the snippets of a page take for granted.
-
-    That is the snippets that begin with the name of a file, such as `# ops.py`, and my.csv.
-    """
+    """Write the files that a page relies on: my.csv, and snippets that begin with `# name.py`."""
     shutil.copy(ROOT / "datasets" / "iris.csv", folder / "my.csv")
     for block in blocks(page, "python"):
         if name := re.match(r"# (\w+\.py)\n", block):
@@ -58,7 +55,7 @@ def write_files(page, folder):
 
 
 def matches(shown, printed):
-    """Compare two outputs: numbers may differ from machine to machine, `…` stands for anything."""
+    """Compare two outputs. Numbers may differ from machine to machine; `…` matches anything."""
     pattern = re.escape(re.sub(r"\d[\d,.]*(e[-+]?\d+)?", "0", shown.strip()))
     pattern = pattern.replace("…", ".*")
     return re.fullmatch(pattern, re.sub(r"\d[\d,.]*(e[-+]?\d+)?", "0", printed.strip()), re.S)

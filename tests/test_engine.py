@@ -21,14 +21,11 @@ from minigrad.errors import (
     GraphError,
     GraphFreedError,
     MinigradError,
+    MinigradWarning,
     ShapeError,
     UnsupportedError,
 )
-from tests.messages import exactly
-
-
-def leaf(data, dtype=np.float64):
-    return Tensor(np.array(data, dtype=dtype), requires_grad=True)
+from tests.helpers import exactly, leaf
 
 
 class Cube(Function):
@@ -253,11 +250,41 @@ def test_module_and_optimizer_clear_gradients():
         assert model.weight.grad is None and model.bias.grad is None
 
 
+def no_leaf(op, shape):
+    return exactly(
+        f"Tensor.grad: {op} made this tensor, so it is not a leaf and keeps no gradient; "
+        f"shape {shape}; to update a leaf w, write w.data -= lr * w.grad, not w = w - lr * w.grad"
+    )
+
+
 def test_the_gradient_of_an_intermediate_result_is_not_kept():
     x = leaf([1.0, 2.0])
     h = x * x
-    h.sum().backward(retain_graph=True)
-    assert h.grad is None and x.grad.tolist() == [2, 4]
+    h.sum().backward()
+    with pytest.warns(MinigradWarning, match=no_leaf("Mul", (2,))) as caught:
+        assert [h.grad, h.grad] == [None, None]
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert x.grad.tolist() == [2, 4]
+
+
+def test_an_update_that_makes_a_new_tensor_is_explained():
+    w = leaf([3.0])
+    (w * w).sum().backward()
+    w = w - 0.1 * w.grad
+    (w * w).sum().backward()
+    with pytest.warns(MinigradWarning, match=no_leaf("Sub", (1,))):
+        assert w.grad is None
+
+
+def test_the_gradient_of_a_leaf_can_be_read_before_there_is_one():
+    x = leaf([1.0])
+    with no_grad():
+        y = x * 2
+    assert [x.grad, Tensor([1.0]).grad, y.grad, x.detach().grad] == [None] * 4  # and no warning
+    h = x * 2
+    h.grad = None
+    h.grad = np.ones(1)  # one's own
+    assert h.grad.tolist() == [1]
 
 
 def test_an_intermediate_gradient_is_gone_while_the_sweep_goes_on():
@@ -434,12 +461,12 @@ def test_a_chain_of_100_000_nodes_can_be_thrown_away(retained):
     assert seen() is None
 
 
-def naive_recursive_backward(y, g):
+def naive_recursive_backward(y, g, grads):
     """Pass gradients on from each use at once: what the docstring of engine.py warns of."""
-    y.grad = g if y.grad is None else y.grad + g
+    grads[y] = grads.get(y, 0) + g
     if y.node is not None:
-        for x, gx in zip(y.node.inputs, y.node.backward(y.grad), strict=True):
-            naive_recursive_backward(x, gx)
+        for x, gx in zip(y.node.inputs, y.node.backward(grads[y]), strict=True):
+            naive_recursive_backward(x, gx, grads)
 
 
 def test_the_example_of_the_docstring_gives_4_where_naive_recursion_gives_6():
@@ -453,8 +480,9 @@ def test_the_example_of_the_docstring_gives_4_where_naive_recursion_gives_6():
     a = Tensor(1.0, requires_grad=True)
     b = a + a
     c = b + b
-    naive_recursive_backward(c, np.float32(1))
-    assert a.grad == 6
+    grads = {}
+    naive_recursive_backward(c, np.float32(1), grads)
+    assert grads[a] == 6
 
 
 def test_a_tower_of_diamonds_counts_every_path_and_takes_no_exponential_time():
@@ -722,6 +750,23 @@ def test_a_wrong_gradient_raises_an_error_that_names_op_and_input(make, error, t
     y = Returns.apply(leaf(np.ones(3)), leaf(np.ones((2, 3))), make=make)
     with pytest.raises(error, match=exactly(f"Returns.backward: {text}")):
         y.sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("gradients", "i"),
+    [((3, 2), 1), ((2, 3), 0), ((2, 2), 0), ((None, 3), 0), ((3, None), 1)],
+    ids=str,
+)
+@pytest.mark.parametrize("same", [True, False], ids=["made once", "made twice"])
+def test_a_wrong_gradient_of_a_tensor_that_is_used_twice(gradients, i, same):
+    made = {n: n if n is None else np.ones(n) for n in gradients}
+    fresh = tuple(made[n] if same or n is None else np.ones(n) for n in gradients)
+    x = leaf(np.ones(3))
+    missing = "None, but the input needs a gradient"
+    what = missing if None in gradients else "a gradient of shape (2,)"
+    text = f"returned {what} for input {i}; inputs (3,), (3,); return an array of shape (3,)"
+    with pytest.raises(ShapeError, match=exactly(f"Returns.backward: {text}")):
+        Returns.apply(x, x, make=lambda node, gy: fresh).sum().backward()
 
 
 def test_lists_numbers_and_plain_tensors_of_the_right_shape_are_taken():
@@ -1007,6 +1052,47 @@ def test_a_users_function_may_save_attributes_of_any_name():
         assert mg.gradcheck(lambda x: Norm.apply(x, order=3), np.array([1.0, 2.0]))
 
 
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        (lambda: Cube(leaf(1.0)), "Cube(x)"),
+        (lambda: Scale(leaf(1.0), k=2.0), "Scale(x, k=1.0, inverse=False)"),
+        (lambda: Scale(k=2.0), "Scale(x, k=1.0, inverse=False)"),
+        (lambda: Returns(1, 2), "Returns(*xs, make)"),
+    ],
+    ids=["one", "with options", "options alone", "several"],
+)
+def test_an_operation_that_is_called_says_how_it_is_applied(call, arguments):
+    name, _, taken = arguments.partition("(")
+    text = (
+        f"{name}: an operation is applied, not called; forward takes ({taken}; "
+        f"write {name}.apply({taken}"
+    )
+    with pytest.raises(UnsupportedError, match=exactly(text)) as caught:
+        call()
+    assert isinstance(caught.value, TypeError)
+
+
+def test_a_users_function_may_have_an_init_without_arguments():
+    class Counting(Scale):
+        """y = k x, with a counter."""
+
+        def __init__(self):
+            self.calls = 0
+
+    assert Counting.apply(leaf([1.0]), k=3.0).node.calls == 0
+
+
+def test_a_users_forward_computes_nan_and_infinity_without_warnings():
+    class Ratio(Function):
+        """y = x / (x − 1)"""
+
+        def forward(self, x):
+            return np.log(x) / (x - 1)
+
+    assert np.isnan(Ratio.apply([1.0, 0.0, -1.0]).data).tolist() == [True, False, True]
+
+
 @pytest.mark.parametrize("module", ["__main__", "minigrad_extras.ops"])
 def test_a_value_error_in_a_users_forward_stays_as_it_is(module):
     class Strict(Function):
@@ -1065,11 +1151,11 @@ def test_constant_refuses_what_would_lose_its_gradient():
     assert isinstance(caught.value, MinigradError)
 
 
-def test_as_tensor_and_to_array():
+def test_as_tensor_and_as_array():
     x = leaf([1.0])
-    assert engine.as_tensor(x) is x and engine.to_array(x) is x.data
+    assert engine.as_tensor(x) is x and engine.as_array(x) is x.data
     assert engine.as_tensor([1, 2]).dtype == np.float32
-    assert engine.to_array([1, 2]).tolist() == [1, 2]
+    assert engine.as_array([1, 2]).tolist() == [1, 2]
 
 
 def test_a_backward_that_fails_leaves_nothing_switched_off():
@@ -1078,6 +1164,21 @@ def test_a_backward_that_fails_leaves_nothing_switched_off():
         Returns.apply(x, make=lambda node, gy: 1 / 0).backward()
     with pytest.warns(RuntimeWarning, match="divide by zero"):
         np.float64(1) / np.float64(0)
+
+
+def test_an_operation_inside_another_leaves_nothing_switched_off():
+    class Twice(Function):
+        """y = 2ⁿ / x, by applying itself"""
+
+        def forward(self, x, n):
+            return Twice.apply(x, n=n - 1).data * 2 if n else F.div(1.0, x).data
+
+    before = np.geterr()
+    assert np.isinf(Twice.apply([0.0], n=3).data)
+    assert np.geterr() == before
+    with pytest.raises(ShapeError):
+        F.add(np.ones(2), np.ones(3))
+    assert np.geterr() == before
 
 
 def test_infinite_gradients_come_without_warnings():

@@ -67,7 +67,7 @@ def constants(node):
 
 def messages():
     """Return (place, the literal texts) of what is wrong and what to do, of every message."""
-    core = ["engine", "debugging", "tensor", "numpy_protocol", "optim", "nn/*", "checking/*"]
+    core = ["engine*", "debugging", "tensor", "numpy_protocol", "optim", "nn/*", "checking/*"]
     for path in sorted(p for part in core for p in PACKAGE.glob(f"{part}.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             name = getattr(getattr(node, "func", None), "id", "")

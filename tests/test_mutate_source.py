@@ -1,4 +1,4 @@
-"""The script that mutates the source: what it changes, how it judges, and what survives."""
+"""The script that mutates the source: its changes, its judges, and the mutants that survive."""
 
 import re
 from collections import Counter
@@ -8,10 +8,9 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed: it is one of the judges")
 
-from minigrad import Function  # noqa: E402
 from minigrad.functions.activations import Tanh  # noqa: E402
 from minigrad.functions.reductions import Std, Var  # noqa: E402
-from tests.functions.test_contract import subclasses  # noqa: E402
+from tests.helpers import functions_below  # noqa: E402
 from tests.mutate_source import Target, main, mutants_of, planted, run, targets  # noqa: E402
 
 PAGE = Path(__file__).parents[1] / "docs" / "mutants.md"
@@ -25,7 +24,7 @@ def target(name):
 def test_every_backward_and_what_it_calls_is_mutated():
     names = {t.name for t in targets()}
     helpers = {"Reduction.spread", "_product_before", "logistic", "unbroadcast"}
-    assert names == {f"{c.__name__}.backward" for c in subclasses(Function)} | helpers
+    assert names == {f"{c.__name__}.backward" for c in functions_below()} | helpers
 
 
 def test_one_change_at_a_time():
@@ -90,7 +89,9 @@ def test_names_choose_and_survivors_are_printed_with_their_line(capsys):
     )
     with pytest.raises(SystemExit) as stopped:
         main(["sigmiod"])
-    assert str(stopped.value) == "no backward pass, and nothing that one calls, is called sigmiod"
+    assert (
+        str(stopped.value) == "no backward pass, and no function that one calls, is named sigmiod"
+    )
 
 
 @pytest.mark.slow

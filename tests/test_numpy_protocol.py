@@ -11,13 +11,9 @@ import minigrad
 from minigrad import Tensor, gradcheck, numpy_protocol
 from minigrad import functions as F
 from minigrad.errors import ArgumentError, ShapeError, UnsupportedError
-from tests.messages import exactly
+from tests.helpers import exactly, leaf
 
 NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
-
-
-def leaf(data, dtype=np.float64):
-    return Tensor(np.array(data, dtype=dtype), requires_grad=True)
 
 
 def refused(call, nearest):

@@ -11,7 +11,7 @@ from minigrad import Tensor, nn
 from minigrad import functions as F
 from minigrad.errors import ArgumentError, MinigradWarning
 from minigrad.optim import SGD
-from tests.messages import exactly
+from tests.helpers import exactly, leaf
 
 OPTIONS = [
     {"momentum": m, "dampening": d, "weight_decay": w, "nesterov": n}
@@ -20,10 +20,6 @@ OPTIONS = [
 ]
 RNG = np.random.default_rng(0)
 X, T = RNG.standard_normal((20, 3)), RNG.integers(0, 2, 20)
-
-
-def leaf(*data, dtype=np.float64):
-    return Tensor(np.array(data, dtype=dtype), requires_grad=True)
 
 
 def network():
@@ -111,8 +107,8 @@ def test_two_groups_and_a_learning_rate_changed_midway(torch):
 
 
 def test_a_parameter_whose_first_gradient_comes_late(torch):
-    p, q = leaf(1.0, 2.0), torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
-    r, s = leaf(1.0), torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
+    p, q = leaf([1.0, 2.0]), torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    r, s = leaf([1.0]), torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
     options = {"lr": 0.1, "momentum": 0.9, "dampening": 0.5}
     ours, theirs = SGD([p, r], **options), torch.optim.SGD([q, s], **options)
     r.grad, s.grad = np.ones(1), torch.ones(1, dtype=torch.float64)
@@ -144,7 +140,7 @@ def plain_sgd(p, gradient, steps, lr, momentum, dampening, weight_decay, nestero
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_50_steps_are_those_of_the_formulas(options):
     start = [1.5, -0.5, 2.0]
-    p = leaf(*start)
+    p = leaf(start)
     optimizer = SGD([p], lr=0.05, **options)
     for _ in range(50):
         optimizer.zero_grad()
@@ -180,7 +176,7 @@ def test_the_dtype_and_the_array_of_a_parameter_stay(dtype):
 
 
 def test_step_leaves_the_gradient_alone():
-    p = leaf(1.0, 2.0)
+    p = leaf([1.0, 2.0])
     for options in OPTIONS:
         optimizer = SGD([p], lr=0.1, **options)
         for _ in range(3):
@@ -190,7 +186,7 @@ def test_step_leaves_the_gradient_alone():
 
 
 def test_gradients_add_up_until_zero_grad():
-    p = leaf(1.0)
+    p = leaf([1.0])
     optimizer = SGD(p, lr=0.1)  # one tensor will do
     for _ in range(2):
         (p * 3).sum().backward()
@@ -204,7 +200,7 @@ def test_gradients_add_up_until_zero_grad():
 
 
 def test_a_replaced_data_array_is_honoured():
-    p = leaf(1.0, 2.0)
+    p = leaf([1.0, 2.0])
     optimizer = SGD([p], lr=0.1, momentum=0.9, weight_decay=0.1)
     (p * 1).sum().backward()
     optimizer.step()
@@ -218,7 +214,7 @@ def test_a_replaced_data_array_is_honoured():
 
 
 def test_a_replaced_gradient_array_is_honoured():
-    p = leaf(1.0, 2.0)
+    p = leaf([1.0, 2.0])
     optimizer = SGD([p], lr=0.1, momentum=0.9)
     for g in (np.array([1.0, 0.0]), np.array([0.0, 1.0])):
         p.grad = g
@@ -231,7 +227,7 @@ def test_a_replaced_gradient_array_is_honoured():
 
 
 def test_the_first_velocity_is_not_the_gradient_array():
-    p = leaf(1.0)
+    p = leaf([1.0])
     optimizer = SGD([p], lr=0.1, momentum=0.9)
     p.grad = np.array([1.0])
     optimizer.step()
@@ -286,7 +282,7 @@ def test_parameters_without_a_gradient_are_named_once():
 
 
 def test_parameters_without_a_name_are_numbered():
-    p, q, r = leaf(1.0), leaf(1.0, 2.0), nn.Parameter([[3.0]])
+    p, q, r = leaf([1.0]), leaf([1.0, 2.0]), nn.Parameter([[3.0]])
     p.grad = np.ones(1)
     with pytest.warns(MinigradWarning, match=never("2 of 3: number 1 (2,), number 2 (1, 1)")):
         SGD([p, q, r], lr=0.1).step()
@@ -340,7 +336,7 @@ SETTINGS = "lr {}, momentum {}, dampening {}, weight_decay {}, nesterov {}"
 )
 def test_options_outside_their_values(options, faults, values):
     text = exactly(f"SGD: {faults}; {SETTINGS.format(*values)}; see help(optim.SGD)")
-    p = leaf(1.0)
+    p = leaf([1.0])
     with pytest.raises(ArgumentError, match=text):
         SGD([p], **{"lr": 0.1, **options})
     with pytest.raises(ArgumentError, match=text):
@@ -348,8 +344,8 @@ def test_options_outside_their_values(options, faults, values):
 
 
 def test_options_at_their_limits():
-    SGD([leaf(1.0)], lr=0, momentum=0, weight_decay=0)
-    SGD([leaf(1.0)], lr=10, momentum=1.5, dampening=-1)
+    SGD([leaf([1.0])], lr=0, momentum=0, weight_decay=0)
+    SGD([leaf([1.0])], lr=10, momentum=1.5, dampening=-1)
 
 
 DEFAULTS = SETTINGS.format(0.1, 0, 0, 0, False)
@@ -358,7 +354,7 @@ DEFAULTS = SETTINGS.format(0.1, 0, 0, 0, False)
 def test_unknown_options_of_a_group():
     text = exactly(f"SGD: beta is unknown; rate is unknown; {DEFAULTS}; see help(optim.SGD)")
     with pytest.raises(ArgumentError, match=text):
-        SGD([{"params": [leaf(1.0)], "rate": 1, "beta": 2}], lr=0.1)
+        SGD([{"params": [leaf([1.0])], "rate": 1, "beta": 2}], lr=0.1)
 
 
 @pytest.mark.parametrize(
@@ -377,11 +373,11 @@ def test_what_is_no_parameter(params):
         f"SGD: params holds something that is not a leaf Tensor; {DEFAULTS}; see help(optim.SGD)"
     )
     with pytest.raises(ArgumentError, match=text):
-        SGD(params(leaf(1.0, 2.0)), lr=0.1)
+        SGD(params(leaf([1.0, 2.0])), lr=0.1)
 
 
 def test_no_parameters_and_parameters_given_twice():
-    p, q = leaf(1.0), leaf(2.0)
+    p, q = leaf([1.0]), leaf([2.0])
     once = "give each parameter once"
     for nothing in ([], (), [{"params": []}], [{}]):
         text = exactly(f"SGD: there are no parameters; 0 parameters; {once}")
@@ -393,8 +389,30 @@ def test_no_parameters_and_parameters_given_twice():
             SGD(twice, lr=0.1)
 
 
+def test_parameters_none_of_which_requires_a_gradient():
+    p, q = Tensor([1.0]), Tensor([2.0])
+    model = nn.Linear(2, 3, rng=0)
+    for frozen in model.parameters():
+        frozen.requires_grad = False
+    text = (
+        "SGD: no parameter requires a gradient; 2 parameters; create them with requires_grad=True"
+    )
+    for params in ([p, q], [{"params": [p]}, {"params": [q]}], model.parameters()):
+        with pytest.raises(ArgumentError, match=exactly(text)):
+            SGD(params, lr=0.1)
+    SGD([p, leaf([1.0])], lr=0.1)  # a frozen one among others is right
+
+
+def test_parameters_are_those_of_all_groups_in_order():
+    p, q, r = (leaf([1.0]) for _ in range(3))
+    optimizer = SGD([{"params": [p, q]}, {"params": [r]}], lr=0.1)
+    assert [id(x) for x in optimizer.parameters] == [id(p), id(q), id(r)]
+    optimizer.param_groups[0]["params"].remove(p)
+    assert [id(x) for x in optimizer.parameters] == [id(q), id(r)]
+
+
 def test_groups_are_dicts_with_all_options():
-    p, q = leaf(1.0), leaf(2.0)
+    p, q = leaf([1.0]), leaf([2.0])
     groups = [{"params": [p], "lr": 0.5}, {"params": (q,)}]
     optimizer = SGD(groups, lr=0.1, momentum=0.9)
     assert [g["lr"] for g in optimizer.param_groups] == [0.5, 0.1]

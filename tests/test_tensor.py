@@ -12,12 +12,7 @@ import pytest
 from minigrad import Tensor, nn, no_grad
 from minigrad import functions as F
 from minigrad.errors import DTypeError, GraphError, GraphFreedError, ShapeError, UnsupportedError
-from tests.messages import exactly
-
-
-def leaf(data, dtype=np.float64):
-    return Tensor(np.array(data, dtype=dtype), requires_grad=True)
-
+from tests.helpers import exactly, leaf
 
 # ---- construction ------------------------------------------------------------------------------
 
@@ -321,7 +316,9 @@ def test_integers_are_compared_exactly():
     assert (x == 2**53).tolist() == [False, False]
 
 
-@pytest.mark.parametrize("other", [None, "text", {}, object()], ids=repr)
+@pytest.mark.parametrize(
+    "other", [None, "text", {}, object()], ids=lambda other: type(other).__name__
+)
 def test_what_is_not_numbers_is_not_equal_and_has_no_order(other):
     x = leaf([1.0, 2.0])
     assert (x == other) is False and (other == x) is False

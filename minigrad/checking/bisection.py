@@ -1,8 +1,8 @@
 """bisect: which operation of a training step has the wrong backward pass?
 
-One step is run, and every operation in it is recorded with the arrays that flowed through it. Each
-one is then checked alone, in forward order: an operation whose backward pass is wrong spoils the
-gradients of all that came before it, but not their own backward passes.
+`bisect` runs one step and records every operation in it with the arrays that flowed through it.
+Then it checks each operation alone, in forward order: a wrong backward pass spoils the gradients of
+all earlier operations, but not their own backward passes.
 """
 
 import contextlib
@@ -16,8 +16,9 @@ import numpy as np
 from ..debugging import Watch, all_finite, non_finite, user_line, watched_by
 from ..errors import COMMANDS, ArgumentError, message
 from ..nn import Module
+from ..text import table
 from .check import gradcheck
-from .report import GOOD
+from .report import GOOD, worst
 from .subject import Subject
 
 UNCHECKED = "-"
@@ -28,14 +29,15 @@ class Step(NamedTuple):
 
     Attributes:
         op: the name of its class.
-        layer: the dotted name and the class of the innermost module that ran it; empty outside.
+        layer: the dotted name and the class of the innermost module that ran it; empty if no
+            module did.
         inputs, output: the shapes.
         made_at: file:line of the caller's code that ran it.
         backward_at: file:line of its backward pass.
-        verdict: gradcheck's, the worst of its inputs; NONFINITE: it made the first NaN or infinity;
-            "-": no gradient passes through it, what flowed into it is not finite, or it comes
-            after the wrong one.
-        why: gradcheck's report, or what is not finite; empty where nothing is wrong.
+        verdict: gradcheck's verdict for the worst of its inputs; NONFINITE if it made the first NaN
+            or infinity; "-" if no gradient passes through it, its inputs are not finite, or it
+            comes after the wrong operation.
+        why: gradcheck's report, or what is not finite; empty if nothing is wrong.
     """
 
     op: str
@@ -49,7 +51,7 @@ class Step(NamedTuple):
 
     @property
     def wrong(self) -> bool:
-        """Whether this is the operation that was looked for."""
+        """Whether this is the wrong operation."""
         return self.verdict not in (*GOOD, UNCHECKED)
 
     def __str__(self) -> str:
@@ -57,13 +59,13 @@ class Step(NamedTuple):
 
 
 class Bisection(NamedTuple):
-    """The operations of one training step in forward order; true where none of them is wrong."""
+    """The operations of one training step in forward order; true if none of them is wrong."""
 
     steps: tuple[Step, ...]
 
     @property
     def found(self) -> int | None:
-        """The number of the wrong operation; None where there is none."""
+        """The index of the wrong operation; None if there is none."""
         return next((i for i, step in enumerate(self.steps) if step.wrong), None)
 
     @property
@@ -79,19 +81,18 @@ class Bisection(NamedTuple):
         for i, s in enumerate(self.steps):
             shapes = f"{', '.join(map(str, s.inputs))} -> {s.output}"
             rows.append((str(i), s.op, s.layer, shapes, s.verdict))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        lines = table(rows, align="<")
         if self.ok:
-            return "\n".join([f"bisect: none of {len(self.steps)} operations is wrong", *lines])
+            return f"bisect: none of {len(self.steps)} operations is wrong\n{lines}"
         step = self.steps[self.found]
         head = f"bisect: operation {self.found} of {len(self.steps)} is wrong: {step}"
         places = [f"made at {step.made_at}", f"backward at {step.backward_at}"]
         if step.made_at.startswith(COMMANDS):  # made by `minigrad gradcheck` itself
             del places[0]
-        return "\n".join([head, *lines, *places, step.why])
+        return "\n".join([head, lines, *places, step.why])
 
     def to_dict(self) -> dict:
-        """Return everything as dicts, lists, numbers and text."""
+        """Return everything as dicts, lists, numbers and strings."""
         steps = [
             {**s._asdict(), "inputs": list(map(list, s.inputs)), "output": list(s.output)}
             for s in self.steps
@@ -102,21 +103,22 @@ class Bisection(NamedTuple):
 def bisect(f: Callable, inputs=(), *, module: Module | None = None) -> Bisection:
     """Run f once, forward and backward, and find its first wrong operation.
 
-    Every operation's backward pass is compared with finite differences on its own, by `gradcheck`
-    in float64, on the arrays that reached it in f's own dtype. An operation that makes a NaN or an
-    infinity from finite numbers is wrong as well, in the forward pass or in the backward pass.
+    `gradcheck` compares each operation's backward pass alone with finite differences in float64, on
+    the arrays that reached the operation in f's own dtype. An operation is also wrong if it makes a
+    NaN or an infinity from finite numbers, in the forward pass or in the backward pass.
 
     Args:
         f: takes the inputs as Tensors and returns one Tensor, the loss; a function or a Module.
-        inputs: a Tensor, an array or a sequence of them, as `gradcheck` takes them.
-        module: names the layers, where f is a function that uses it.
+        inputs: a Tensor, an array or a sequence of them, as in `gradcheck`.
+        module: the Module that names the layers, if f is a function that uses it.
 
     Returns:
         A Bisection, true if no operation is wrong. The inputs, the parameters, their gradients and
         the generators are the same afterwards.
 
     Raises:
-        ArgumentError: f returns no Tensor, or one that no operation with a gradient made.
+        ArgumentError: if f does not return a Tensor, or returns one that no operation with a
+            gradient made.
     """
     recorder = _Recorder()
     with Subject(f, inputs, module, dtype=None, where="bisect") as subject:
@@ -127,7 +129,7 @@ def bisect(f: Callable, inputs=(), *, module: Module | None = None) -> Bisection
                 "bisect",
                 "no operation with a gradient made the output",
                 f"{len(recorder.records)} operations ran",
-                "return the loss itself, made outside of no_grad() and without detach()",
+                "return the loss itself, computed outside no_grad() and without detach()",
             )
         records = list(recorder.records.values())
         steps = [record.step for record in records]
@@ -155,7 +157,7 @@ def bisect(f: Callable, inputs=(), *, module: Module | None = None) -> Bisection
 
 
 class _Record:
-    """A node, and what it takes to run it again."""
+    """A node, and everything needed to run it again."""
 
     def __init__(self, node, arrays: list[np.ndarray], options: dict, layer: str):
         self.node = node
@@ -172,12 +174,12 @@ class _Record:
         )
 
     def ran(self, y: np.ndarray) -> None:
-        """Note the output."""
+        """Record the output."""
         self.y = y.copy()
         self.step = self.step._replace(output=y.shape)
 
     def checked(self) -> Step:
-        """Return the step with its verdict, on the forward pass first, then on the backward."""
+        """Return the step with its verdict: the forward pass is judged first, then the backward."""
         if not all_finite([self.y]):
             from_finite = all_finite([*self.arrays, *self.options.values()])
             return self.blamed("forward", self.y) if from_finite else self.step
@@ -186,14 +188,11 @@ class _Record:
             return self.step
         inputs = [a if n else None for a, n in zip(self.arrays, self.node.needs, strict=True)]
         report = gradcheck(self._run, inputs, raises=False)
-        verdicts = [r.verdict for r in report.results]
-        if report:
-            return self.step._replace(verdict="KINK" if "KINK" in verdicts else "PASS")
-        first = next(v for v in verdicts if v not in GOOD)
-        return self.step._replace(verdict=first, why=str(report))
+        verdict = worst(result.verdict for result in report.results)
+        return self.step._replace(verdict=verdict, why="" if report else str(report))
 
     def _run(self, *inputs):
-        """Run the operation on these inputs; None stands for one that needs no gradient."""
+        """Run the operation on these inputs; None is an input that needs no gradient."""
         pairs = zip(inputs, self.arrays, strict=True)
         inputs = [a if x is None else x for x, a in pairs]
         return type(self.node).apply(*inputs, **_copied(self.options))
@@ -205,11 +204,11 @@ class _Record:
 
 
 class _Recorder(Watch):
-    """The watch that keeps every node, in forward order.
+    """The watch that records every node, in forward order.
 
     Attributes:
         records: the record of each node.
-        running: the layers whose forward is running, the innermost one last.
+        running: the layers whose forward is running, innermost last.
         spoiled: the record and the gradient of the first node whose backward made a NaN or an
             infinity from finite numbers.
     """
@@ -220,17 +219,17 @@ class _Recorder(Watch):
         self.spoiled = None
 
     def before_forward(self, node, arrays, options):
-        """Keep what flows into the node, and its generators as they are before they are used."""
+        """Record the inputs of the node, and its generators before they are used."""
         layer = self.running[-1] if self.running else ""
         self.records[node] = _Record(node, arrays, options, layer)
         return arrays
 
     def after_forward(self, node, y):
-        """Keep what comes out."""
+        """Record the output."""
         self.records[node].ran(y)
 
     def backward(self, node, gy):
-        """Run the node's backward, and look at what it makes."""
+        """Run the node's backward, and look for a NaN or an infinity in its gradients."""
         gradients = node.backward(gy)
         if self.spoiled is None and all_finite([gy]):
             parts = gradients if isinstance(gradients, tuple) else (gradients,)
@@ -242,7 +241,7 @@ class _Recorder(Watch):
 
 
 def _copied(options: dict) -> dict:
-    """Return the options with copies of the generators: each run draws the same numbers."""
+    """Return the options with copies of the generators, so that each run draws the same numbers."""
     return {
         name: copy.deepcopy(value) if isinstance(value, np.random.Generator) else value
         for name, value in options.items()
@@ -251,7 +250,7 @@ def _copied(options: dict) -> dict:
 
 @contextlib.contextmanager
 def _naming(modules: dict[Module, str], running: list[str]) -> Iterator[None]:
-    """Keep the names of the modules whose forward is running, the innermost one last."""
+    """Keep in `running` the names of the modules whose forward is running, innermost last."""
     own = [(vars(m), vars(m).get("forward")) for m in modules]
     try:
         for m, name in modules.items():
@@ -265,7 +264,7 @@ def _naming(modules: dict[Module, str], running: list[str]) -> Iterator[None]:
 
 
 def _named(layer: str, forward: Callable, running: list[str]) -> Callable:
-    """Return forward, with its layer on `running` while it runs."""
+    """Return forward, wrapped so that its layer is in `running` while it runs."""
 
     def named(*inputs, **options):
         running.append(layer)

@@ -1,8 +1,8 @@
 """The table of cases: every function and module, inputs to try it on, and PyTorch's version of it.
 
 Whoever adds a function adds a row to `CASES`. The rows drive the gradient check, the comparison
-with PyTorch, `minigrad gradcheck` and the contract tests. PyTorch is handed to the twins, not
-imported.
+with PyTorch, `minigrad gradcheck` and the contract tests. PyTorch is not imported here: the twins
+get it as an argument.
 """
 
 import itertools
@@ -23,14 +23,15 @@ class Case:
     Attributes:
         name: the public name: `exp` of `minigrad.functions`, `nn.Linear` of `minigrad`.
         f: takes the inputs as Tensors and returns one Tensor.
-        twin: takes the torch module and the inputs as torch tensors; None where PyTorch has none.
+        twin: takes the torch module and the inputs as torch tensors; None if PyTorch has no such
+            function.
         shapes: the examples, each a list with the shape of every input.
-        draw: makes an input, away from kinks and poles: `draw(rng, shape)` for all inputs, or a
-            list with one for each.
+        draw: draws an input away from kinks and poles: `draw(rng, shape)` for all inputs, or a list
+            with one function for each.
         kinks: more examples, as lists of arrays: points without a derivative, ties, NaN and
-            infinities. PyTorch is followed there, and finite differences say nothing.
-        broadcasts: inputs of any shapes that broadcast will do.
-        note: what the row is about, where a function has several.
+            infinities. There minigrad follows PyTorch, and finite differences say nothing.
+        broadcasts: whether the function takes inputs of any shapes that broadcast.
+        note: what the row is about, if a function has several.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Case:
     note: str = ""
 
     def inputs(self, shapes, dtype=np.float64, seed: int = 1) -> list[np.ndarray]:
-        """Return arrays of these shapes, the same ones for the same seed."""
+        """Return arrays of these shapes, the same for the same seed."""
         rng = np.random.default_rng(seed)
         draws = self.draw if isinstance(self.draw, list) else [self.draw or normal] * len(shapes)
         return [np.asarray(d(rng, s), dtype=dtype) for d, s in zip(draws, shapes, strict=True)]
@@ -56,7 +57,7 @@ class Case:
 
 
 def normal(rng, shape):
-    """Return standard normal numbers; a finite difference never crosses 0, its step shrinks."""
+    """Return standard normal numbers; no difference crosses 0, because its step shrinks."""
     return rng.standard_normal(shape)
 
 
@@ -71,14 +72,14 @@ def nonzero(rng, shape):
 
 
 def one_zero(rng, shape):
-    """Return numbers away from zero, and a zero as the first one."""
+    """Return numbers away from zero, except that the first is zero."""
     x = nonzero(rng, shape)
     x.flat[:1] = 0
     return x
 
 
 def two_zeros(rng, shape):
-    """Return numbers away from zero, and zeros as the first two."""
+    """Return numbers away from zero, except that the first two are zero."""
     x = nonzero(rng, shape)
     x.flat[:2] = 0
     return x
@@ -95,7 +96,7 @@ def shares(rng, shape):
     return np.clip(rng.uniform(-0.5, 1.5, shape), 0, 1)
 
 
-# A square in each list, where a gradient that is transposed still has the right shape.
+# Each list has a square, for which a transposed gradient still has the right shape.
 ANY = [[(3, 4)], [()], [(5,)], [(2, 1, 3)], [(3, 3)], [(0, 3)]]
 ROWS = [[(3, 4)], [(5,)], [(2, 3, 4)], [(3, 1)], [(3, 3)], [(0, 3)]]
 PAIRS = [  # rank 0 to 4, axes of length 1 and of length 0 on either side
@@ -137,9 +138,9 @@ MATRICES = [  # both 1-D, one 1-D, plain, stacked, stacks that broadcast, and no
 ]
 
 SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 2.5, -2.5])
-# the slope of √x at −0 and −∞ is left out: IEEE's pow(x, −½) here, 1 / sqrt(x) in PyTorch
+# without −0 and −∞, where the slope of √x is IEEE's pow(x, −½) here, 1 / sqrt(x) in PyTorch
 HALF = np.array([np.nan, np.inf, 0.0, 1.0, -1.0, 2.5, -2.5])
-PAIRED = [a.ravel() for a in np.meshgrid(SPECIAL, SPECIAL)]  # each one with each one
+PAIRED = [a.ravel() for a in np.meshgrid(SPECIAL, SPECIAL)]  # all pairs
 TIES = [
     [np.array(row, dtype=float)]
     for row in (
@@ -156,11 +157,11 @@ TIES = [
 ]
 
 
-# ---- the rows, one file of minigrad/functions after the other ----------------------------------
+# ---- the rows, one file of minigrad/functions after another ------------------------------------
 
 
 def unary(name, f, twin, draw=None, kinks=SPECIAL, note=""):
-    """Return the row of a function of one element at a time."""
+    """Return the row of an elementwise function."""
     return Case(name, f, twin, ANY, draw, [[kinks]], note=note)
 
 
@@ -270,14 +271,14 @@ ELEMENTWISE = [
 
 
 def over(reduce, axis, keepdims):
-    """Return the twin x -> reduce(torch, x, axis, keepdims); PyTorch wants all axes by number."""
+    """Return the twin x -> reduce(torch, x, axis, keepdims); None becomes a tuple of all axes."""
     return lambda torch, x: reduce(
         torch, x, tuple(range(x.ndim)) if axis is None else axis, keepdims
     )
 
 
 def torch_prod(torch, x, axis, keepdims):
-    """Return the product over several axes; PyTorch takes one at a time."""
+    """Return the product over several axes; PyTorch takes one axis at a time."""
     for i in sorted(np.atleast_1d(axis) % max(x.ndim, 1), reverse=True):
         x = x.prod(int(i), keepdim=keepdims)
     return x
@@ -294,7 +295,7 @@ REDUCED = [  # the shapes, the axis, keepdims
     ([[(2, 3)], [(0, 3)], [(4, 1)]], -1, False),
 ]
 EMPTY = [([[(0, 3)], [(2, 0)]], None, True), ([[(0, 3)], [(0, 2)]], 0, False)]
-SEVERAL = [  # more than one element each, for ddof=1
+SEVERAL = [  # with more than one element, for ddof=1
     ([[(3, 4)], [(5,)]], None, False),
     (CUBES, (0, -1), False),
     (CUBES, (-1, 1), True),
@@ -303,7 +304,7 @@ SEVERAL = [  # more than one element each, for ddof=1
 
 
 def reduction(name, f, twin, draw=None, kinks=TIES, rows=REDUCED, note=""):
-    """Return the rows of a reduction f(x, axis, keepdims), and of its twin."""
+    """Return the rows of a reduction f(x, axis, keepdims) and its twin."""
     return [
         Case(
             name,
@@ -366,7 +367,7 @@ REDUCTIONS = [
 
 
 def index_twin(index):
-    """Return the twin x -> x[index], by way of positions: PyTorch has no negative steps."""
+    """Return the twin x -> x[index], by positions, because PyTorch has no negative steps."""
 
     def twin(torch, x):
         positions = np.arange(x.numel()).reshape(tuple(x.shape))[index]
@@ -415,7 +416,7 @@ INDICES = [
     False,
     np.True_,
 ]
-PADDINGS = [  # pad_width, and PyTorch's: the last axis first, flat
+PADDINGS = [  # pad_width, and PyTorch's: flat, last axis first
     (1, (1, 1, 1, 1)),
     (0, (0, 0, 0, 0)),
     ((2, 1), (2, 1, 2, 1)),
@@ -572,15 +573,13 @@ SHAPES = [
 ]
 
 
-def functional(name, f=None, kinks=SPECIAL, note="", **options):
-    """Return the row of an activation that torch.nn.functional has by the same name."""
-    f = f or (lambda x: getattr(F, name)(x, **options))
+def functional(name, **options):
+    """Return the row of an activation that torch.nn.functional has under the same name."""
     return unary(
         name,
-        f,
+        lambda x: getattr(F, name)(x, **options),
         lambda torch, x: getattr(torch.nn.functional, name)(x, **options),
-        kinks=kinks,
-        note=note or " ".join(f"{k}={v}" for k, v in options.items()),
+        note=" ".join(f"{k}={v}" for k, v in options.items()),
     )
 
 
@@ -637,7 +636,7 @@ LINEAR = [
 
 
 def same_mask(torch, x, p):
-    """Return x times the mask that dropout draws from seed 7: PyTorch would draw its own."""
+    """Return x times the mask that dropout draws from seed 7; PyTorch would draw another."""
     mask = F.dropout(np.ones(tuple(x.shape)), p, rng=7).data
     return x * torch.tensor(mask, dtype=x.dtype)
 
@@ -656,7 +655,7 @@ DROPOUT = [
 # ---- losses: every combination of their options ------------------------------------------------
 
 N, C = 4, 3
-WEIGHT = [0.5, 2.0, 1.25]  # of the classes
+WEIGHT = [0.5, 2.0, 1.25]  # one for each class
 REST = [(), (3,), (2, 1)]  # the axes d1 … dk of logits (N, C, d1 … dk)
 REDUCTION = ("mean", "sum", "none")
 
@@ -681,12 +680,12 @@ def torch_options(torch, x, options):
         if ours.get(name) is not None:
             ours[name] = torch.tensor(ours[name], dtype=x.dtype)
     if "ignore_index" in ours and ours["ignore_index"] is None:
-        ours["ignore_index"] = -100  # what PyTorch takes for none
+        ours["ignore_index"] = -100  # PyTorch's default
     return ours
 
 
 def torch_cross_entropy(torch, z, t, from_probabilities, **options):
-    """Return PyTorch's cross-entropy; for probabilities its formula, which PyTorch has not.
+    """Return PyTorch's cross-entropy; for probabilities the formula, which PyTorch lacks.
 
     ℓₙ = −Σ_c w_c q_c ln p_c, and the mean divides by Σₙ w[tₙ] for indices and by N for rows.
     """
@@ -706,7 +705,7 @@ def torch_cross_entropy(torch, z, t, from_probabilities, **options):
 
 
 def loss(name, f, twin, t, shape, options, draw=None, note=""):
-    """Return the row of a loss f(x, t, **options) for one x of the shape."""
+    """Return the row of a loss f(x, t, **options) for one x of this shape."""
     given = [f"{k}={v}" for k, v in options.items() if v]
     return Case(
         name,
@@ -767,7 +766,7 @@ CROSS_ENTROPY += [
         from_probabilities=(False, True),
     )
 ]
-CROSS_ENTROPY += [  # a class that counts nothing may have the probability 0
+CROSS_ENTROPY += [  # a class without weight in the target may have the probability 0
     Case(
         "cross_entropy",
         lambda p, t=t: F.cross_entropy(p, t, from_probabilities=True),
@@ -858,7 +857,7 @@ def network(x, W, b):
 
 
 def activation(name, shapes=ANY, **options):
-    """Return the row of a module without parameters that torch.nn has by the same name."""
+    """Return the row of a module without parameters that torch.nn has under the same name."""
     ours = {"axis" if k == "dim" else k: v for k, v in options.items()}
     return Case(
         f"nn.{name}",

@@ -1,9 +1,10 @@
-"""What kind of mistake a wrong gradient is, from its numbers alone.
+"""Which mistake explains a wrong gradient, from its numbers alone.
 
-A diagnosis is a hypothesis: what the backward pass would have returned, had it made that mistake.
-It is given only where it explains all elements that were looked at, right ones included. For that
-the rows of the Jacobian J are measured, J[i, k] = ∂yₖ / ∂xᵢ. The true gradient is Σₖ uₖ Jᵢₖ, and
-most mistakes are the same sum with another upstream gradient, or another gradient moved or scaled.
+A diagnosis is a hypothesis: what the backward pass would have returned if it had made that mistake.
+It is reported only if it explains all elements that were checked, including the right ones. To
+test it, rows of the Jacobian J are measured, J[i, k] = ∂yₖ / ∂xᵢ. The true gradient is Σₖ uₖ Jᵢₖ.
+Most mistakes amount to the same sum with another upstream gradient, or to another gradient moved or
+scaled.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from .differences import STEP, Probe, unit
 if TYPE_CHECKING:
     from .check import Element, _Check
 
-ROWS = 64  # of the Jacobian that are measured
-ODD = 1.23456789e-5, -9.87654321e-6  # no f of float64 gives float32 numbers at both
-CLOSE = 1e-5  # of the largest element: how well a hypothesis has to fit
+ROWS = 64  # how many rows of the Jacobian are measured
+ODD = 1.23456789e-5, -9.87654321e-6  # an f in float64 does not give float32 numbers at both
+CLOSE = 1e-5  # of the largest element: how closely a hypothesis has to fit
 
 
 def diagnose(check: _Check, i: int, failing: list[Element], looked: list[Element]) -> str:
@@ -27,9 +28,9 @@ def diagnose(check: _Check, i: int, failing: list[Element], looked: list[Element
 
     Args:
         check: the check that found the failing elements.
-        i: the number of the leaf.
+        i: the index of the leaf.
         failing: the elements that failed.
-        looked: all elements that were looked at.
+        looked: all elements that were checked.
     """
     _, x = check.subject.leaves[i]
     wrong = set(failing)
@@ -44,7 +45,7 @@ def diagnose(check: _Check, i: int, failing: list[Element], looked: list[Element
     scale = float(np.abs(N).max())
 
     def fits(hypothesis: np.ndarray) -> bool:
-        """Whether it explains A, and is not the true gradient itself."""
+        """Return whether it explains A and is not the true gradient itself."""
         limit = CLOSE * max(scale, float(np.abs(hypothesis).max()))
         explains = bool((np.abs(A - hypothesis) <= limit).all())
         return explains and bool(np.abs(hypothesis - N).max() > limit)
@@ -55,7 +56,7 @@ def diagnose(check: _Check, i: int, failing: list[Element], looked: list[Element
         return "the sign is flipped"
     if fits(J.sum(axis=1)):
         return "the upstream gradient is ignored"
-    sizes = check.subject.batch_sizes() if u.size < x.size else []  # else nothing is a mean
+    sizes = check.subject.batch_sizes() if u.size < x.size else []  # otherwise y is not a mean
     if text := _factor(A, N, sizes, fits):
         return text
     if x.ndim >= 2 and x.shape[-1] == x.shape[-2]:
@@ -70,23 +71,25 @@ def diagnose(check: _Check, i: int, failing: list[Element], looked: list[Element
     for a in range(u.ndim):
         for b in range(a + 1, u.ndim):
             if u.shape[a] == u.shape[b] and fits(J @ u.swapaxes(a, b).reshape(-1)):
-                return f"it is summed over the wrong axis: {a} and {b} of the output are mixed up"
+                return (
+                    f"it is summed over the wrong axis: axes {a} and {b} of the output are swapped"
+                )
     if fits(_one_use(J, u, last=True)) or fits(_one_use(J, u, last=False)):
         return (
             "overwritten instead of accumulated: an element that is used several times gets the "
             "gradient of one use"
         )
     for j, (name, other) in enumerate(check.subject.leaves):
-        if j != i and other.shape == x.shape:
-            if fits(_measure(check.probe(j), other, chosen)):
-                return f"it is the gradient of {name}"
+        beside = j != i and other.shape == x.shape
+        if beside and fits(_measure(check.probe(j), other, chosen)):
+            return f"it is the gradient of {name}"
     if bool((np.float32(A) == A).all() and (np.abs(A - N) <= 1e-5 * scale).all()):
-        return "correct but float32: it was computed in less than float64"
+        return "correct but float32: it was not computed in float64"
     value = float(x.data[chosen[0]])
     (above, _), (below, _) = (probe.at(chosen[0], h * unit(value)) for h in ODD)
     narrow = bool((np.float32(above) == above).all() and (np.float32(below) == below).all())
     if narrow and (above != below).any():
-        return "f itself rounds to float32, which hides its slopes: let it compute in float64"
+        return "f itself rounds to float32, which hides its slopes: make it compute in float64"
     return ""
 
 
@@ -96,14 +99,14 @@ def _measure(probe: Probe, x, indices: list) -> np.ndarray:
 
 
 def _row(probe: Probe, k) -> np.ndarray:
-    """Return ∂y / ∂x[k], for each y."""
+    """Return ∂y / ∂x[k] for each y."""
     h = STEP * unit(float(probe.x[k]))
     (below, a), (above, b) = (probe.at(k, t) for t in (-h, h))
     return (above - below) / (b - a)
 
 
 def _factor(A, N, sizes: list[int], fits) -> str:
-    """Say which constant A is of N, and what that usually means."""
+    """Return by which constant A differs from N, and what that usually means; or ""."""
     factor = float(A @ N / (N @ N)) if (N @ N) > 0 else 0.0
     if not factor or not fits(factor * N):
         return ""
@@ -114,18 +117,20 @@ def _factor(A, N, sizes: list[int], fits) -> str:
     for value, name in ((2, "2"), (1 / 2, "½"), (-2, "−2"), (-1 / 2, "−½")):
         if is_(value):
             return f"it is off by the constant factor {name}"
-    if len(A) < 2 or abs(factor - 1) < 1e-3:  # one number is a multiple of any other
+    if len(A) < 2 or abs(factor - 1) < 1e-3:  # any two numbers differ by a factor
         return ""
     for n in sizes:
         if is_(n):
             return f"it is off by the constant factor {n}: the mean over the batch is missing"
         if is_(1 / n):
-            return f"it is off by the constant factor 1/{n}: divided by the batch once too often"
+            return (
+                f"it is off by the constant factor 1/{n}: divided by the batch size once too often"
+            )
     return f"it is off by the constant factor {factor:.6g}"
 
 
 def _axis(J, u, axis: int, fits) -> str:
-    """Say whether one index along an axis of the output was taken in place of the sum over it."""
+    """Return whether one index along an axis of the output replaces the sum over it; or ""."""
     n = u.shape[axis]
     if n < 2:
         return ""
@@ -141,7 +146,7 @@ def _axis(J, u, axis: int, fits) -> str:
 
 
 def _one_use(J, u, last: bool) -> np.ndarray:
-    """Return the gradient where only the first or the last use of each element counts."""
+    """Return the gradient if only the first or the last use of each element counts."""
     used = J != 0
     columns = used.shape[1] - 1 - used[:, ::-1].argmax(axis=1) if last else used.argmax(axis=1)
     rows = np.arange(len(J))

@@ -1,6 +1,7 @@
 """What a check found, for people (`str`) and programs (`to_dict`)."""
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,24 +10,34 @@ GOOD = ("PASS", "KINK")
 LISTED = 5  # failing elements
 
 
+def worst(verdicts: Iterable[str]) -> str:
+    """Return the first verdict that is not good; without one, KINK before PASS."""
+    verdicts = list(verdicts)
+    bad = [verdict for verdict in verdicts if verdict not in GOOD]
+    return bad[0] if bad else "KINK" if "KINK" in verdicts else "PASS"
+
+
 class Result(NamedTuple):
     """What was found for one input or parameter.
 
-    The numbers are those of its worst element. An element passes where
-    |analytic − numeric| ≤ atol + rtol · |numeric| + error, which is `tolerance`.
+    The numbers are those of its worst element. An element passes if
+    |analytic − numeric| ≤ atol + rtol · |numeric| + error. The right side is `tolerance`.
 
     Attributes:
         name: `input 0`, or a parameter's dotted name.
-        verdict: PASS; FAIL; KINK: the slopes to both sides differ, and a smooth neighbour passes;
-            NONDETERMINISTIC: two evaluations differ; NONFINITE: f is NaN or infinite; NO GRADIENT:
-            f depends on the input, and no graph reaches it.
-        failing, checked, size: how many elements fail, of how many looked at, of how many in all.
-        index: the worst element; None where a random direction or the whole input was judged.
-        analytic: what backward computed.
-        numeric, error: the finite difference, and a bound on its error; with the rounding of the
-            analytic side, where that counts.
+        verdict: PASS; FAIL; UNDECIDED: the differences are too inaccurate to tell; KINK: f has no
+            derivative, and the gradient lies between those of the neighbours; NONDETERMINISTIC: two
+            evaluations differ; NONFINITE: f is NaN or infinite; NO GRADIENT: f depends on the
+            input, but the graph does not reach it.
+        failing: which elements fail, a boolean array of the input's shape; None if none do, or
+            elements were not looked at one by one.
+        checked, size: the number of elements that were checked, and in all.
+        index: the worst element; None if a random direction or the whole input was judged.
+        analytic: the gradient that backward computed.
+        numeric: the finite difference.
+        error: a bound on the error of `numeric`.
         tolerance: the right side of the inequality; along a direction, the error alone.
-        diagnosis: what kind of mistake the numbers fit; empty where there is none.
+        diagnosis: the mistake that explains the numbers; empty if none does.
     """
 
     name: str
@@ -44,19 +55,25 @@ class Result(NamedTuple):
     def __str__(self) -> str:
         line = f"{self.verdict} {self.name}"
         if self.failing is not None:
+            count = np.count_nonzero(self.failing)
             sample = "" if self.checked == self.size else f" sampled of {self.size}"
-            at = [", ".join(map(str, index)) for index in np.argwhere(self.failing)[:LISTED]]
-            more = "" if self.failing.sum() <= LISTED else ", …"
-            where = "" if not self.failing.ndim else f" at [{'], ['.join(at)}]{more}"
-            line += f": {self.failing.sum()} of {self.checked}{sample} elements fail{where}"
+            fail = "fails" if count == 1 else "fail"
+            line += f": {count} of {self.checked}{sample} elements {fail}{self._places(count)}"
         if self.diagnosis:
             line += f": {self.diagnosis}"
         if not math.isnan(self.tolerance):
             line += "\n    " + self.inequality()
         return line
 
+    def _places(self, count: int) -> str:
+        """Return " at [0, 1], [2, 1]", the first failing elements; "" for a single number."""
+        if not self.failing.ndim:
+            return ""
+        places = [f"[{', '.join(map(str, k))}]" for k in np.argwhere(self.failing)[:LISTED]]
+        return f" at {', '.join(places)}" + (", …" if count > LISTED else "")
+
     def inequality(self) -> str:
-        """Return the inequality that was evaluated, with its numbers."""
+        """Return the inequality that decided, with its numbers."""
         where = "along a random direction"
         if self.index is not None:
             where = f"{self.name}[{', '.join(map(str, self.index))}]"
@@ -69,7 +86,7 @@ class Result(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The results for all inputs and parameters; true where each one is PASS or KINK."""
+    """The results for all inputs and parameters; true if each one is PASS or KINK."""
 
     results: tuple[Result, ...]
     mode: str
@@ -88,20 +105,19 @@ class Report(NamedTuple):
 
     def __str__(self) -> str:
         bad = sum(result.verdict not in GOOD for result in self.results)
-        found = (
-            f"{bad} of {len(self.results)} gradients are wrong" if bad else "all gradients agree"
-        )
+        wrong = f"{bad} of {len(self.results)} gradients {'is' if bad == 1 else 'are'} wrong"
+        found = wrong if bad else "all gradients agree"
         given = "" if self.given == (self.dtype,) else f", given as {' and '.join(self.given)}"
         sums = [r for r in self.results if r.index is None and not math.isnan(r.tolerance)]
-        along = ", along a direction where it is <= error" if sums else ""
+        along = ", along a direction if it is <= error" if sums else ""
         head = (
             f"gradcheck: {found}; backward in {self.dtype}, differences in float64{given}; passes "
-            f"where |analytic − numeric| <= {self.atol:g} + {self.rtol:g}·|numeric| + error{along}"
+            f"if |analytic − numeric| <= {self.atol:g} + {self.rtol:g}·|numeric| + error{along}"
         )
         return "\n".join([head, *map(str, self.results)])
 
     def to_dict(self) -> dict:
-        """Return everything as dicts, lists, numbers and text."""
+        """Return everything as dicts, lists, numbers and strings."""
         results = [
             {
                 **r._asdict(),

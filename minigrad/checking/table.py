@@ -1,6 +1,6 @@
 """The whole table of cases, checked: one row for each function and module.
 
-A row says how its gradients do against finite differences and, where PyTorch is at hand, how far
+A row says how its gradients compare with finite differences and, if PyTorch is available, how far
 its values and gradients are from PyTorch's.
 """
 
@@ -15,10 +15,10 @@ from ..tensor import Tensor
 from ..text import did_you_mean
 from .cases import CASES, Case
 from .check import gradcheck
-from .report import GOOD, Report, Result
+from .report import Report, Result, worst
 
-# A few dozen operations, each rounded to ε/2 and summed in another order, stay below this share
-# of the largest element.
+# A few dozen operations, each rounded to ε/2 and summed in a different order, stay below this
+# fraction of the largest element.
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
 
 EXAMPLES = {  # by name, in the table's order
@@ -32,7 +32,7 @@ class Failure(NamedTuple):
 
     Attributes:
         example: the case and the shapes of its inputs.
-        report: of its gradients.
+        report: gradcheck's report.
         deviation: from PyTorch, as in `Row`.
     """
 
@@ -45,12 +45,12 @@ class Failure(NamedTuple):
         if _deviates(self.deviation):
             text += (
                 f"\nFAIL against PyTorch: |ours − theirs| is {self.deviation:.2g} of the largest "
-                f"element > {ROUNDING:.2g}"
+                f"element, more than {ROUNDING:.2g}"
             )
         return text
 
     def to_dict(self) -> dict:
-        """Return everything as dicts, lists, numbers and text."""
+        """Return everything as dicts, lists, numbers and strings."""
         report = self.report.to_dict()
         return {"example": self.example, **report, "deviation": self.deviation}
 
@@ -60,11 +60,11 @@ class Row(NamedTuple):
 
     Attributes:
         name: as in the table of cases.
-        cases, elements: how many examples were checked, and how many elements of their inputs.
+        cases, elements: the number of examples, and of elements in their inputs.
         error: the worst |analytic − numeric| relative to its tolerance; up to 1 passes.
         deviation: the worst |ours − theirs| of values and gradients relative to the largest
-            element; None where there was no PyTorch, or it has no such function.
-        verdict: PASS; else the worst one, FAIL also where PyTorch's numbers are others.
+            element; None without PyTorch, or if it has no such function.
+        verdict: the worst verdict of the examples; FAIL also if PyTorch's numbers differ.
         failures: the examples that did not pass.
     """
 
@@ -82,16 +82,17 @@ class Row(NamedTuple):
         return not self.failures
 
     def to_dict(self) -> dict:
-        """Return everything as dicts, lists, numbers and text."""
+        """Return everything as dicts, lists, numbers and strings."""
         return {**self._asdict(), "failures": [failure.to_dict() for failure in self.failures]}
 
 
 def find(names: Iterable[str]) -> list[str]:
-    """Return the names as the table has them, each once, in the order given.
+    """Return the names as they are spelled in the table, each once, in the given order.
 
-    `Linear` will do for `nn.Linear`. No name at all stands for every one.
+    `Linear` is accepted for `nn.Linear`. Without a name, all names are returned.
 
-    Raises ArgumentError for a name that is not in the table.
+    Raises:
+        ArgumentError: if a name is not in the table.
     """
     found = []
     for name in names:
@@ -113,7 +114,7 @@ def check_row(name: str, torch=None) -> Row:
 
     Args:
         name: as in the table of cases.
-        torch: the module of PyTorch, to compare with; None leaves that out.
+        torch: the `torch` module to compare with; None skips the comparison.
     """
     elements, error, deviation, verdicts, failures = 0, 0.0, None, [], []
     for case, shapes in EXAMPLES[name]:
@@ -132,13 +133,12 @@ def check_row(name: str, torch=None) -> Row:
             verdicts += ["FAIL"] if report else []
             example = f"{case}: inputs {', '.join(map(str, shapes))}"
             failures.append(Failure(example, report, apart))
-    bad = [verdict for verdict in verdicts if verdict not in GOOD]
-    verdict = bad[0] if bad else "KINK" if "KINK" in verdicts else "PASS"
-    return Row(name, len(EXAMPLES[name]), elements, error, deviation, verdict, tuple(failures))
+    cases, verdict = len(EXAMPLES[name]), worst(verdicts)
+    return Row(name, cases, elements, error, deviation, verdict, tuple(failures))
 
 
 def relative_error(result: Result) -> float:
-    """Return |analytic − numeric| / tolerance of a result; 0 where nothing was compared."""
+    """Return |analytic − numeric| / tolerance of a result; 0 if nothing was compared."""
     if np.isnan(result.tolerance):
         return 0.0
     ratio = float(abs(result.analytic - result.numeric) / result.tolerance)
@@ -156,7 +156,7 @@ def _apart(case: Case, inputs: list[np.ndarray], torch) -> float:
     gy = np.random.default_rng(0).standard_normal(y.shape)
     try:
         y.backward(gy)
-    except MinigradError:  # of an empty input, which gradcheck has nothing to say about
+    except MinigradError:  # an empty input, about which gradcheck says nothing
         return np.inf
     ts = [torch.tensor(x, requires_grad=True) for x in inputs]
     z = case.twin(torch, *ts)

@@ -1,17 +1,10 @@
-"""The command line: a group of commands, one file each. No arithmetic here."""
+"""The command line: a group of commands. No arithmetic here."""
 
 import click
 
 from .. import __version__
-from .command import HELP
-from .datasets import datasets
-from .evaluate import evaluate
-from .gradcheck import gradcheck
-from .inspect import inspect
-from .plot import plot
-from .predict import predict
-from .resume import resume
-from .train import train
+from .commands import datasets, evaluate, gradcheck, inspect, plot, predict, resume, train
+from .shell import HELP
 
 
 @click.group(context_settings=HELP)

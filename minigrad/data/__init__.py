@@ -1,14 +1,11 @@
-"""Data: the built-in sets, the generators, and what stands between a set and the training loop."""
+"""Data: built-in sets, generators, files, and how a set is split, scaled and batched."""
 
-from .batching import batches
 from .builtin import BUILTIN, Info
-from .dataset import Dataset
+from .dataset import Column, Dataset, Schema
 from .generators import blobs, circles, moons, spirals, xor
-from .loading import load
+from .prepare import Scaling, batches, split
 from .rows import Block, Rows, read_rows
-from .scaling import Scaling
-from .schema import Column, Schema
-from .splitting import split
+from .source import load
 
 __all__ = [
     "BUILTIN",

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .dataset import Dataset
+from .dataset import Column, Dataset, Schema
 from .generators import blobs, circles, moons, spirals, xor
-from .schema import Column, Schema
 
 
 class Info(NamedTuple):

@@ -1,12 +1,82 @@
-"""Dataset: features, labels and the names of both, in one value."""
+"""Dataset: features, labels and their names. Schema: how a file's columns become these."""
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from ..errors import DataError, DTypeError
-from .schema import Schema
+from .problems import MISSING_RULES
+
+
+class Column(NamedTuple):
+    """A column of the file: numbers, or words of which each becomes a feature.
+
+    values: the words, sorted. They are one-hot: the feature of the word in the file is 1, the
+        others are 0. None for a column of numbers.
+    """
+
+    name: str
+    values: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Schema:
+    """How the rows of a file become features and labels.
+
+    columns: the columns that the features come from, in the order of the features.
+    label: the name of the label's column, "" if the labels are not a column.
+    class_names: the classes in label order.
+    missing: what happens to a missing value. "error"; "drop": its row is left out; "mean": it is
+        NaN, which Scaling fills with the mean of the training rows.
+    by_name: whether the file named its columns; if not, `column_3` is the fourth one.
+    delimiter: what separated the columns, None if the file was not text.
+    """
+
+    columns: tuple[Column, ...]
+    label: str
+    class_names: tuple[str, ...]
+    missing: str = "error"
+    by_name: bool = True
+    delimiter: str | None = None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """One name for each feature: the column's own, or name=value for a one-hot value."""
+        return tuple(
+            name
+            for column, values in self.columns
+            for name in ([column] if values is None else [f"{column}={v}" for v in values])
+        )
+
+    def to_dict(self) -> dict:
+        """Return the fields as values that JSON can hold."""
+        return {**asdict(self), "columns": [column._asdict() for column in self.columns]}
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> Self:
+        """Return the Schema whose `to_dict` gave these fields, before or after JSON.
+
+        Raises DataError if a field is absent, unknown or of another kind.
+        """
+        try:
+            columns = tuple(Column(c["name"], _strings(c["values"])) for c in fields["columns"])
+            classes = _strings(fields["class_names"])
+            schema = cls(**{**fields, "columns": columns, "class_names": classes})
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(f"{type(error).__name__}: {error}") from error
+        names = [schema.label, *(column.name for column in columns)]
+        if not all(isinstance(name, str) for name in names) or classes is None:
+            raise _damaged("a name is not a string")
+        if len(set(names)) < len(names):
+            raise _damaged("two columns have the same name")
+        if schema.missing not in MISSING_RULES or type(schema.by_name) is not bool:
+            raise _damaged(f"missing {schema.missing!r}, by_name {schema.by_name!r}")
+        if schema.delimiter not in (None, ",", ";", "\t", "|"):
+            raise _damaged(f"delimiter {schema.delimiter!r}")
+        if len(set(classes)) != len(classes):
+            raise _damaged(f"class_names {classes}")
+        return schema
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,12 +86,12 @@ class Dataset:
     x (N, F) floats, float32 unless asked otherwise; y (N,) int64, each an index into class_names.
     feature_names has F strings, class_names has C.
     schema: how a file's rows become these features, so that other files can be read likewise.
-    test: the source's own test set, where it comes with one.
+    test: the source's own test set, if it comes with one.
     notes: what was decided about the source, a sentence each, to be printed.
-    x is finite, but for NaN where a value is missing and schema.missing is "mean".
+    x is finite, except that NaN is a missing value if schema.missing is "mean".
 
-    Raises DataError where lengths disagree or a label has no class, DTypeError where x is not
-    floating or y is not int64.
+    Raises DataError if lengths disagree or a label has no class, DTypeError if x is not floating or
+    y is not int64.
     """
 
     x: np.ndarray
@@ -35,36 +105,21 @@ class Dataset:
 
     def __post_init__(self):
         x, y, classes = self.x, self.y, len(self.class_names)
-        if x.ndim != 2 or y.shape != x.shape[:1]:
-            raise DataError(
-                "Dataset",
-                "x and y do not pair up as (N, F) and (N,)",
-                f"x {x.shape}, y {y.shape}",
-                "give one row of x for each label",
-            )
+        check_pair("Dataset", x, y)
         if x.dtype.kind != "f" or y.dtype != np.int64:
-            raise DTypeError(
-                "Dataset",
-                "x must be floating and y int64",
-                f"x {x.dtype}, y {y.dtype}",
-                "convert them with x.astype(np.float32) and y.astype(np.int64)",
-            )
+            facts = f"x {x.dtype}, y {y.dtype}"
+            remedy = "convert them with x.astype(np.float32) and y.astype(np.int64)"
+            raise DTypeError("Dataset", "x must be floating and y int64", facts, remedy)
         if len(self.feature_names) != x.shape[1]:
-            raise DataError(
-                "Dataset",
-                f"{len(self.feature_names)} feature names for {x.shape[1]} features",
-                f"x {x.shape}, feature_names {self.feature_names}",
-                "give one name for each column of x",
-            )
+            wrong = f"{len(self.feature_names)} feature names for {x.shape[1]} features"
+            facts = f"x {x.shape}, feature_names {self.feature_names}"
+            raise DataError("Dataset", wrong, facts, "give one name for each column of x")
         strangers = np.flatnonzero((y < 0) | (y >= classes))
         if len(strangers):
             row = strangers[0]
-            raise DataError(
-                "Dataset",
-                f"label {y[row]} at row {row} has no class name",
-                f"class_names {self.class_names}",
-                f"count the labels from 0 to {classes - 1}",
-            )
+            wrong, facts = f"label {y[row]} at row {row} has no class name", self.class_names
+            remedy = f"count the labels from 0 to {classes - 1}"
+            raise DataError("Dataset", wrong, f"class_names {facts}", remedy)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -77,6 +132,26 @@ class Dataset:
     def take(self, rows: np.ndarray | slice) -> Self:
         """Return the same set with only `rows`: indices in the order wanted, a mask or a slice.
 
-        A test set of its own stays with the whole.
+        The part has no `test`.
         """
         return replace(self, x=self.x[rows], y=self.y[rows], test=None)
+
+
+def check_pair(where: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Raise DataError if x and y are not (N, F) and (N,)."""
+    if x.ndim != 2 or y.shape != x.shape[:1]:
+        wrong, facts = "x and y do not pair up as (N, F) and (N,)", f"x {x.shape}, y {y.shape}"
+        raise DataError(where, wrong, facts, "give one label for each row of x")
+
+
+def _strings(values):
+    if values is None:
+        return None
+    if not isinstance(values, (list, tuple)) or not all(isinstance(v, str) for v in values):
+        raise ValueError(f"{values!r} is not a list of strings")
+    return tuple(values)
+
+
+def _damaged(facts):
+    wrong = "these are not the fields of a schema"
+    return DataError("Schema.from_dict", wrong, facts, "give what to_dict returned")

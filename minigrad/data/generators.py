@@ -1,4 +1,4 @@
-"""Toy sets drawn from formulas, two features each, to look at and to learn on.
+"""Toy sets drawn from formulas, with two features each, to look at and to learn on.
 
 Every generator draws its labels first, already shuffled, and then one point for each label.
 The same seed gives the same bytes with every NumPy from 1.26 on.
@@ -13,7 +13,7 @@ from .dataset import Dataset
 
 
 def moons(n: int = 1000, *, noise: float = 0.1, rng=0, dtype=np.float32) -> Dataset:
-    """Return two half circles that reach into each other.
+    """Return two interleaving half circles.
 
     With t uniform in [0, π):
 
@@ -65,7 +65,7 @@ def blobs(
         centre of class c   (cos t, sin t),   t = 2π c / classes
 
     noise: standard deviation of a cloud on each coordinate; neighbouring centres lie
-    2 sin(π / classes) apart, so many classes want less of it.
+    2 sin(π / classes) apart, so many classes need less of it.
     x (n, 2) of `dtype`, y (n,) int64; shuffled, class sizes at most 1 apart.
 
     Raises ArgumentError for classes < 2, n < classes or a negative noise.
@@ -80,14 +80,14 @@ def blobs(
 def spirals(
     n: int = 1000, *, classes: int = 3, noise: float = 0.2, rng=0, dtype=np.float32
 ) -> Dataset:
-    """Return one spiral arm per class, each turned by an equal angle against the last.
+    """Return one spiral arm per class, evenly spaced in angle.
 
     With the radius t uniform in [0.1, 1):
 
         arm c   t (cos a, sin a),   a = 4 t + 2π c / classes + noise · N(0, 1)
 
     noise: standard deviation of the angle in radians, so that the arms stay apart near the centre;
-    they are 2π / classes apart, so many classes want less of it.
+    they are 2π / classes apart, so many classes need less of it.
     x (n, 2) of `dtype`, y (n,) int64; shuffled, class sizes at most 1 apart.
 
     Raises ArgumentError for classes < 2, n < classes or a negative noise.
@@ -129,19 +129,11 @@ def _draw_labels(where, n, classes, noise, rng):
             where, "fewer than 2 classes", f"classes {classes}", "give classes=2 or more"
         )
     if n < classes:
-        raise ArgumentError(
-            where,
-            "fewer rows than classes",
-            f"n {n}, classes {classes}",
-            f"give n={classes} or more",
-        )
+        facts, remedy = f"n {n}, classes {classes}", f"give n={classes} or more"
+        raise ArgumentError(where, "fewer rows than classes", facts, remedy)
     if not 0 <= noise < math.inf:
-        raise ArgumentError(
-            where,
-            "noise must be a finite number, 0 or more",
-            f"noise {noise}",
-            "give noise=0 for points without error",
-        )
+        wrong = "noise must be a finite number, 0 or more"
+        raise ArgumentError(where, wrong, f"noise {noise}", "give noise=0 for points without error")
     rng = np.random.default_rng(rng)
     return rng, rng.permutation(np.arange(n, dtype=np.int64) % classes)
 

@@ -2,31 +2,30 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from itertools import starmap
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..errors import DataError
 from ..text import listed, shown
-from .arrays import array_blocks
+from .arrays import ROWS_AT_ONCE, sort_out
 from .builtin import BUILTIN, load_builtin
-from .cells import Codes, is_missing, is_number
-from .dialect import check_delimiter, check_header
-from .findings import Problems, check_dtype
-from .kinds import read_arrays
-from .schema import Schema
-from .table import Cells, Table, with_one_hot
-from .text import name_of, open_text
+from .csv_file import Table
+from .dataset import Schema
+from .files import name_of, open_text
+from .labels import Codes, with_one_hot
+from .problems import Problems, is_missing, is_number
+from .source import check_options, read_arrays
 
 
 class Block(NamedTuple):
     """Some rows of a file.
 
-    x (n, F): the features, NaN where a value is missing and schema.missing is "mean".
-    y (n,) int64: indices into schema.class_names; None where labels were not asked for.
-    numbers: which row of the file each one is; n of them.
-    skipped: how many of its rows were left out for a missing value; schema.missing is "drop".
+    x (n, F): the features; NaN is a missing value, if schema.missing is "mean".
+    y (n,) int64: indices into schema.class_names; None if labels were not asked for.
+    numbers: the number of each row in the file; n of them.
+    skipped: how many rows were left out for a missing value, if schema.missing is "drop".
     """
 
     x: np.ndarray
@@ -53,30 +52,28 @@ def read_rows(
     schema: Schema,
     *,
     labels: bool = False,
-    dtype: np.dtype = np.float32,
+    dtype: DTypeLike = np.float32,
     delimiter: str | None = None,
     header: str = "auto",
 ) -> Rows:
     """Return the Rows of whatever `load` reads, as features in the schema's order.
 
-    A text is read in constant memory, gzip or not. Its columns are found by name. Where the file
-    that the schema is from had no header they are found by place: a file may have the same
-    columns as that one, or the features alone. Of a folder with a test set that one is read.
+    Text is read in constant memory, gzip or not. Its columns are found by name. If the schema's own
+    file had no header they are found by position: a file may have the same columns as that one, or
+    the features alone. If a folder has a test set, that is read.
 
     labels: whether to read the labels too.
     delimiter, header: as in `load`.
 
-    Raises DataError where columns are missing, and while iterating for a value that cannot be
-    used: the rest of the file is looked through first, so that the error counts all of them.
+    Raises DataError if columns are missing, and while iterating for a value that cannot be used:
+    the rest of the file is read first, so that the error counts all such values.
     """
-    check_header(header)
-    dtype = check_dtype("read_rows", dtype)
-    delimiter = check_delimiter(delimiter)
+    dtype, delimiter = check_options("read_rows", dtype, delimiter, header)
     where = name_of(source)
     if isinstance(source, str) and source in BUILTIN:
         return _builtin_rows(source, schema, labels, dtype)
     if (arrays := read_arrays(source, where, labels)) is not None:
-        return Rows(starmap(Block, array_blocks(arrays[-1], schema, labels, dtype)))
+        return _array_rows(arrays[-1], schema, labels, dtype)
     return _text_rows(open_text(source), where, schema, labels, dtype, delimiter, header)
 
 
@@ -84,50 +81,71 @@ def _builtin_rows(name, schema, labels, dtype):
     dataset = load_builtin(name, dtype)
     own = dataset.schema
     if own.columns != schema.columns or labels and own.class_names != schema.class_names:
-        sizes = [(len(s.columns), len(s.class_names)) for s in (own, schema)]
+        sizes = [f"{len(s.columns)} and {len(s.class_names)}" for s in (own, schema)]
         raise DataError(
             name,
             "the built-in set has other columns or classes than the schema",
-            "{} and {}, the schema has {} and {}".format(*sizes[0], *sizes[1]),
+            f"{sizes[0]}, the schema has {sizes[1]}",
             "give a file with the columns and classes of the training data",
         )
     numbers = range(1, len(dataset) + 1)
     return Rows(iter([Block(dataset.x, dataset.y if labels else None, numbers, 0)]))
 
 
-def _text_rows(lines, where, schema, labels, dtype, delimiter, header):
-    def has_header(rows):
-        return _is_header(rows[0], schema) if header == "auto" else header == "yes"
-
-    table = Table(lines, where, delimiter, has_header, schema.delimiter)
-    places, y_place = _places(table, schema, labels)
-    columns = dict(zip(places, schema.columns, strict=True))
-    texts = {i: Codes(column.values) for i, column in columns.items() if column.values is not None}
-    numbers = [i for i in places if i not in texts]
-    hot = bool(texts)
-    if y_place is not None:
-        texts[y_place] = Codes(schema.class_names)
-    problems = Problems(schema.missing, dtype, trained=True)
-    cells = Cells(table, numbers, texts, y_place, problems)
-    used = {*places, y_place}
-    extra = [name or f"column_{i}" for i, name in enumerate(table.names) if i not in used]
+def _array_rows(arrays, schema, labels, dtype):
+    where, x = arrays.where, arrays.x
+    words = [column.name for column in schema.columns if column.values is not None]
+    if words:
+        wrong = "x holds numbers, and the schema has columns of words"
+        raise DataError(where, wrong, f"columns {listed(words)}", "give a CSV or TSV file")
+    if x.shape[1] != len(schema.columns):
+        wrong = f"x does not have the {len(schema.columns)} features of the schema"
+        remedy = "give the features of the training data, in their order"
+        raise DataError(where, wrong, f"x {x.shape}", remedy)
+    known = Codes(schema.class_names) if labels else None
+    kept, codes, problems = sort_out(arrays, known, schema.missing, dtype, trained=True)
 
     def blocks():
-        for rows, row_numbers in table.blocks():
-            dropped = cells.dropped
-            x, codes, kept = cells.read(rows, row_numbers)
-            if not problems:
-                x = with_one_hot(x, columns, codes) if hot else x
-                yield Block(x, codes.get(y_place), kept, cells.dropped - dropped)
-        problems.check(where)
+        for start in range(0, len(x), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            y = codes[part][kept[part]] if labels else None
+            numbers = start + np.flatnonzero(kept[part])
+            skipped = int(np.sum(~kept[part]))
+            yield Block(problems.features(x[part], kept[part]), y, numbers, skipped)
 
+    return Rows(blocks())
+
+
+def _text_rows(lines, where, schema, labels, dtype, delimiter, header):
+    def find_header(rows):
+        return _is_header(rows[0], schema)
+
+    table = Table(lines, where, delimiter, header, find_header, schema.delimiter)
+    places, y_place = _places(table, schema, labels)
+    columns = dict(zip(places, schema.columns, strict=True))
+    words = {i: Codes(column.values) for i, column in columns.items() if column.values is not None}
+    numbers = [i for i in places if i not in words]
+    hot = bool(words)
+    if y_place is not None:
+        words[y_place] = Codes(schema.class_names)
+    problems = Problems(where, table.names, numbers, y_place, schema.missing, dtype, trained=True)
+
+    def blocks():
+        for x, codes, row_numbers, skipped in table.values(words, problems):
+            if not problems.error():
+                x = with_one_hot(x, columns, codes) if hot else x
+                yield Block(x, codes.get(y_place), row_numbers, skipped)
+        problems.check()
+
+    used = {*places, y_place}
+    extra = [name or f"column_{i}" for i, name in enumerate(table.names) if i not in used]
     return Rows(blocks(), tuple(extra))
 
 
 def _is_header(first, schema):
     """Whether the first row of a file names its columns.
 
-    It does where the training file's did. Else it does where no field of it is a value.
+    It does if the training file's did. Otherwise it does if none of its fields is a value.
     """
     if schema.by_name:
         return True
@@ -149,24 +167,23 @@ def _places(table, schema, labels):
         places = [place[name] for name in wanted]
         return places[: len(features)], places[-1] if labels else None
     if table.has_header and schema.by_name and missing:
-        raise DataError(
-            where,
-            f"{len(missing)} of {len(wanted)} columns are missing",
-            f"{listed(missing)}; row 1 has {listed(names)}",
-            "name them in row 1"
-            + (", or pass --header no for a file of the features alone, in order" * (not labels)),
-        )
-    # By place: the features alone, or where the label had no column of its own, behind them.
+        remedy = "name them in row 1"
+        if not labels:
+            remedy += ", or pass --header no for a file of the features alone, in order"
+        wrong = f"{len(missing)} of {len(wanted)} columns are missing"
+        facts = f"{listed(missing)}; row 1 has {listed(names)}"
+        raise DataError(where, wrong, facts, remedy)
+    # By position: the features alone, or with the labels behind them if these had no column.
     places = list(range(len(features)))
     if len(names) == len(features) and not labels:
         return places, None
     if len(names) == len(features) + 1 and not schema.label:
         return places, len(features) if labels else None
     nameless = "" if table.has_header else " without names"
+    label = f", and the label in {shown(schema.label)}" if schema.label else ""
     raise DataError(
         where,
         f"has {len(names)} column{'s' * (len(names) != 1)}{nameless}",
-        f"the schema has {len(features)} columns of features"
-        + (f", and the label in {shown(schema.label)}" if schema.label else ""),
+        f"the schema has {len(features)} columns of features{label}",
         "give the columns of the training file, or without labels the features alone",
     )

@@ -28,7 +28,6 @@ class LeakyReLU(Function):
     gx = gy where x > 0, a gy elsewhere
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, negative_slope):
         self.x, self.a = x, negative_slope
         return np.where(x > 0, x, x * self.a)
@@ -43,7 +42,6 @@ class ELU(Function):
     gx = gy where x > 0, gy a eˣ elsewhere      and gy at NaN, as in PyTorch
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, alpha):
         self.x, self.a = x, alpha
         return np.where(x > 0, x, self.a * np.expm1(np.minimum(x, 0)))
@@ -58,7 +56,6 @@ class GELU(Function):
     gx = gy (Φ(x) + x φ(x)),   Φ' = φ
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x):
         self.x = x
         self.cdf = np.asarray(_erfc(x * -math.sqrt(0.5)), dtype=x.dtype) / 2
@@ -75,7 +72,6 @@ class GELUTanh(Function):
     gx = gy (s + x s'),   s' = (1 − tanh² u) / 2 · u',   u' = √(2/π) (1 + 3 · 0.044715 x²)
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x):
         self.x = x
         self.tanh = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
@@ -93,7 +89,6 @@ class SiLU(Function):
     gx = gy (s + x s (1 − s)),   s' = s (1 − s)
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x):
         self.x, self.s = x, logistic(x)
         return x * self.s
@@ -108,7 +103,6 @@ class Softplus(Function):
     gx = gy / (1 + e⁻ˣ)
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x):
         self.x = x
         return np.logaddexp(x, 0)
@@ -123,7 +117,6 @@ class Sigmoid(Function):
     gx = gy y (1 − y)
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x):
         self.y = logistic(x)
         return self.y
@@ -154,7 +147,6 @@ class Softmax(Function):
     xᵢ raises yᵢ and lowers all: ∂yⱼ/∂xᵢ = yⱼ ([i = j] − yᵢ). So gxᵢ = Σⱼ gyⱼ yⱼ ([i = j] − yᵢ).
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, axis):
         self.axis = axis
         self.y = np.exp(shifted(x, axis))
@@ -172,7 +164,6 @@ class LogSoftmax(Function):
     gxᵢ = gyᵢ − pᵢ Σⱼ gyⱼ,   p = eʸ = softmax(x)
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, axis):
         self.axis = axis
         y = shifted(x, axis)
@@ -225,12 +216,8 @@ def gelu(x, approximate: str = "none"):
     NumPy has no error function, and Python's works on one element at a time.
     """
     if approximate not in ("none", "tanh"):
-        raise ArgumentError(
-            "gelu",
-            f"approximate={approximate!r} is unknown",
-            "it can be 'none' or 'tanh'",
-            "choose one of them",
-        )
+        wrong, facts = f"approximate={approximate!r} is unknown", "it can be 'none' or 'tanh'"
+        raise ArgumentError("gelu", wrong, facts, "choose one of them")
     return GELU.apply(x) if approximate == "none" else GELUTanh.apply(x)
 
 

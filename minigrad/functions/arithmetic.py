@@ -6,7 +6,8 @@ the engine sums its gradient over the broadcast axes.
 
 import numpy as np
 
-from ..engine import Function
+from ..engine import Function, as_tensors
+from ..errors import ShapeError
 
 
 class Add(Function):
@@ -16,7 +17,6 @@ class Add(Function):
     gb = gy
     """
 
-    @np.errstate(all="ignore")
     def forward(self, a, b):
         return a + b
 
@@ -31,7 +31,6 @@ class Sub(Function):
     gb = −gy
     """
 
-    @np.errstate(all="ignore")
     def forward(self, a, b):
         return a - b
 
@@ -46,7 +45,6 @@ class Mul(Function):
     gb = gy a
     """
 
-    @np.errstate(all="ignore")
     def forward(self, a, b):
         self.a, self.b = a, b
         return a * b
@@ -64,7 +62,6 @@ class Div(Function):
     gb = −gy a / b² = −gy y / b
     """
 
-    @np.errstate(all="ignore")
     def forward(self, a, b):
         self.b = b
         self.y = a / b
@@ -96,7 +93,6 @@ class Pow(Function):
     gb = gy y ln a      aᵇ = exp(b ln a); 0 where a = 0 and b ≥ 0, NaN where a < 0
     """
 
-    @np.errstate(all="ignore")
     def forward(self, a, b):
         self.a, self.b = a, b
         self.y = a**b
@@ -122,7 +118,6 @@ class Matmul(Function):
     (K, 1), and the axis of length 1 that this adds is taken out of y.
     """
 
-    @np.errstate(all="ignore")
     def forward(self, a, b):
         self.a, self.b = a, b
         return a @ b
@@ -174,5 +169,29 @@ def pow(a, b):
 
 
 def matmul(a, b):
-    """Return the matrix product of a (…, M, K) and b (…, K, N), as `numpy.matmul` does."""
-    return Matmul.apply(a, b)
+    """Return the matrix product of a (…, M, K) and b (…, K, N), as `numpy.matmul` does.
+
+    Raises:
+        ShapeError: if the two sizes K differ, or the leading axes do not broadcast.
+    """
+    a, b = as_tensors(a, b)
+    try:
+        return Matmul.apply(a, b)
+    except ShapeError as error:
+        raise _matmul_error(a.shape, b.shape) from error
+
+
+def _matmul_error(a: tuple, b: tuple) -> ShapeError:
+    facts = f"a {a}, b {b}"
+    if not a or not b:
+        return ShapeError("matmul", "a number is not a matrix", facts, "write a * b")
+    columns, rows = a[-1], b[-2:][0]
+    if columns == rows:
+        wrong = "the axes before the last two do not broadcast"
+        return ShapeError("matmul", wrong, facts, "make each pair of them equal, or one of them 1")
+    wrong = f"a has {columns} {'columns' if a[1:] else 'elements'}"
+    wrong += f" but b has {rows} {'rows' if b[1:] else 'elements'}"
+    transposed = {"b": b[1:] and b[-1] == columns, "a": a[1:] and a[-2] == rows}
+    fits = " or ".join(name for name, fit in transposed.items() if fit)
+    remedy = f"transpose {fits}" if fits else "make these two sizes equal"
+    return ShapeError("matmul", wrong, facts, remedy)

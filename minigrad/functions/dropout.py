@@ -14,7 +14,6 @@ class Dropout(Function):
     The factor 1/(1 − p) keeps the expected value of y at x, so that evaluation needs no change.
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, p, rng):
         keep = rng.random(x.shape, dtype=np.float32) >= p  # the same draws for every dtype of x
         self.m = keep.astype(x.dtype)

@@ -5,7 +5,7 @@ At points without a derivative they follow PyTorch; each docstring says what tha
 
 import numpy as np
 
-from ..engine import Function, constant, to_array
+from ..engine import Function, as_array, constant
 from ..errors import ArgumentError
 
 
@@ -15,7 +15,6 @@ class Exp(Function):
     gx = gy y      the exponential is its own slope
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x):
         self.y = np.exp(x)
         return self.y
@@ -30,7 +29,6 @@ class Log(Function):
     gx = gy / x      infinite at 0; for x < 0 y is NaN and gx still gy / x
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x):
         self.x = x
         return np.log(x)
@@ -45,7 +43,6 @@ class Log1p(Function):
     gx = gy / (1 + x)
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x):
         self.x = x
         return np.log1p(x)
@@ -60,7 +57,6 @@ class Sqrt(Function):
     gx = gy / 2y      infinite at 0 (NaN where gy = 0 too), NaN for x < 0
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x):
         self.y = np.sqrt(x)
         return self.y
@@ -89,7 +85,6 @@ class Sin(Function):
     gx = gy cos x
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x):
         self.x = x
         return np.sin(x)
@@ -104,7 +99,6 @@ class Cos(Function):
     gx = −gy sin x
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x):
         self.x = x
         return np.cos(x)
@@ -246,7 +240,7 @@ def where(condition, a, b):
 
         where(x > 0, log(where(x > 0, x, 1)), 0)
     """
-    return Where.apply(a, b, condition=to_array(condition).astype(bool, copy=False))
+    return Where.apply(a, b, condition=as_array(condition).astype(bool, copy=False))
 
 
 def clip(x, min=None, max=None):

@@ -2,9 +2,7 @@
 
 import math
 
-import numpy as np
-
-from ..engine import Function, tensors_of
+from ..engine import Function, as_tensors
 from ..errors import ShapeError
 from .shapes import reshape
 
@@ -21,7 +19,6 @@ class Linear(Function):
 
     fresh = True
 
-    @np.errstate(all="ignore")
     def forward(self, x, W, b=None):
         self.x, self.W = x, W
         y = x.dot(W.T)  # on small matrices `dot` is 0.35 µs faster than `@`, of 3.8
@@ -39,12 +36,12 @@ class Linear(Function):
 
 
 def linear(x, W, b=None):
-    """Return x Wᵀ + b for x (…, I), W (O, I) and, where given, b (O,).
+    """Return x Wᵀ + b for x (…, I), W (O, I) and b (O,) or None.
 
     Raises:
-        ShapeError: the shapes do not fit.
+        ShapeError: if the shapes do not match.
     """
-    inputs = tensors_of(x, W) if b is None else tensors_of(x, W, b)
+    inputs = as_tensors(x, W) if b is None else as_tensors(x, W, b)
     x, x_shape, W_shape = inputs[0], inputs[0].data.shape, inputs[1].data.shape
     b_fits = b is None or inputs[2].data.shape == W_shape[:1]
     if len(W_shape) != 2 or x_shape[-1:] != W_shape[1:] or not b_fits:
@@ -64,6 +61,5 @@ def _shape_error(x, W, b=None) -> ShapeError:
     if x[-1] != W[1]:
         wrong = f"x has {x[-1]} features but W takes {W[1]}"
         return ShapeError("linear", wrong, facts, f"give nn.Linear in_features={x[-1]}")
-    return ShapeError(
-        "linear", f"b has not one number for each of {W[0]} outputs", facts, f"give b as ({W[0]},)"
-    )
+    wrong = f"b needs one number for each of the {W[0]} outputs"
+    return ShapeError("linear", wrong, facts, f"give b as ({W[0]},)")

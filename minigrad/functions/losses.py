@@ -1,19 +1,19 @@
 """Losses: cross_entropy, nll_loss, mse_loss and binary_cross_entropy_with_logits.
 
-A loss of N rows is Σₙ wₙ ℓₙ. The public functions check the target (see targets.py) and choose the
-row weights w, which hold the class weights and, for the mean, the division; the Functions are the
-maths.
+A loss of N rows is Σₙ wₙ ℓₙ. The Functions are the maths. The public functions check what they are
+given (see targets.py) and choose the row weights w, which hold the class weights and, for the mean,
+the division by N.
 """
 
 import numpy as np
 
-from ..engine import Function, as_tensor, constant, to_array
-from ..errors import ArgumentError, DataError, DTypeError, ShapeError, message, warn_once
-from .activations import Softmax, logistic, shifted
+from ..engine import Function, as_array, as_tensor, constant
+from ..errors import DataError, DTypeError, ShapeError, message, warn_once
+from .activations import logistic, shifted
 from .elementwise import where as select
 from .reductions import sum
 from .shapes import getitem, reshape, transpose
-from .targets import check_reduction, check_target, check_weight, first_bad_row
+from .targets import check_logits, check_options, check_target, check_weight
 
 
 class CrossEntropy(Function):
@@ -27,7 +27,6 @@ class CrossEntropy(Function):
     second has −1 for c = t: each logit is pushed down by its probability, and t's up by 1.
     """
 
-    @np.errstate(all="ignore")
     def forward(self, z, t, w, total):
         z = shifted(z, 1)
         self.e = np.exp(z)
@@ -54,7 +53,6 @@ class SoftCrossEntropy(Function):
     A mixture of the one above: class c counts as the target with weight q_c.
     """
 
-    @np.errstate(all="ignore")
     def forward(self, z, q, total):
         logp = shifted(z, 1)
         logp -= np.log(np.exp(logp).sum(axis=1, keepdims=True))
@@ -74,7 +72,6 @@ class ProbabilityCrossEntropy(Function):
     gpₙc = −gy qₙc / pₙc      0 where q = 0
     """
 
-    @np.errstate(all="ignore")
     def forward(self, p, q, total):
         self.p, self.q = p, q
         losses = -np.where(q == 0, 0, q * np.log(p)).sum(axis=1)
@@ -92,7 +89,6 @@ class NLLLoss(Function):
     gxₙc = −gy wₙ for c = tₙ, 0 elsewhere
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, t, w, total):
         self.shape, self.rows, self.t, self.w = x.shape, np.arange(len(t)), t, w
         losses = -w * x[self.rows, t]
@@ -111,7 +107,6 @@ class MSELoss(Function):
     gt = −gx
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, t, w, total):
         self.w, self.d = w, x - t
         y = self.w * np.square(self.d)
@@ -132,7 +127,6 @@ class BCEWithLogits(Function):
     −ln s = ln(1 + e⁻ˣ) has the slope s − 1, and −ln(1 − s) = ln(1 + eˣ) has the slope s.
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, t, w, k, total):
         self.x, self.t, self.w, self.k = x, t, w, k
         losses = w * (k * t * np.logaddexp(-x, 0) + (1 - t) * np.logaddexp(x, 0))
@@ -174,44 +168,26 @@ def cross_entropy(
         ArgumentError: an option is outside its values.
     """
     where = "cross_entropy"
-    logits = _floating(logits)
-    z = logits.data
-    t = check_target(where, "logits", z.shape, target, ignore_index)
-    weight = check_weight(where, weight, z.shape[1], z.dtype)
-    check_reduction(where, reduction)
-    if not 0 <= label_smoothing <= 1:
-        facts = f"label_smoothing {label_smoothing}"
-        raise ArgumentError(
-            where, "label_smoothing is not a share", facts, "give a number from 0 to 1"
-        )
-    if from_probabilities:
-        _check_probabilities(where, z)
-    elif isinstance(logits.node, Softmax):
-        warn_once(
-            message(
-                where,
-                "the logits are the output of Softmax, and cross_entropy applies softmax itself",
-                f"{z.shape[1]} classes",
-                "remove the Softmax layer, or pass from_probabilities=True",
-            )
-        )
-    shape, indices, total = z.shape[:1] + z.shape[2:], t.ndim < z.ndim, reduction != "none"
-    if z.ndim > 2:
-        logits, z = _class_last(logits), _class_last(z)
-        t = t.reshape(-1) if indices else _class_last(t)
-    logits, t, scale = _row_scale(logits, t, weight, ignore_index, reduction)
-    if scale is None:
-        return _mean_of_nothing(where, logits)
-    if indices and not label_smoothing and not from_probabilities:
-        w = scale if weight is None else scale * weight[t]
-        loss = CrossEntropy.apply(logits, t=t, w=w, total=total)
+    logits = _as_floats(logits)
+    t = check_target(where, "logits", logits.shape, target, ignore_index)
+    weight = check_weight(where, weight, logits.shape[1], logits.dtype)
+    check_options(where, reduction, label_smoothing)
+    check_logits(where, logits, from_probabilities)
+
+    z, t, w = _rows(logits, t, weight, ignore_index, reduction)
+    if w is None:
+        return _mean_of_nothing(where, z)
+    total = reduction != "none"
+    if t.ndim == 1 and not label_smoothing and not from_probabilities:
+        w = w if weight is None else w * weight[t]
+        loss = CrossEntropy.apply(z, t=t, w=w, total=total)
     else:
-        rows = np.eye(z.shape[1])[t] if indices else t
-        q = (1 - label_smoothing) * rows + label_smoothing / z.shape[1]
-        q = (q if weight is None else q * weight) * np.reshape(scale, (-1, 1))
+        q = np.eye(z.shape[1])[t] if t.ndim == 1 else t
+        q = (1 - label_smoothing) * q + label_smoothing / z.shape[1]
+        q = (q if weight is None else q * weight) * np.reshape(w, (-1, 1))
         function = ProbabilityCrossEntropy if from_probabilities else SoftCrossEntropy
-        loss = function.apply(logits, q=q.astype(z.dtype), total=total)
-    return loss if total or len(shape) == 1 else reshape(loss, shape)
+        loss = function.apply(z, q=q.astype(z.dtype), total=total)
+    return loss if total else _per_target(loss, logits)
 
 
 def nll_loss(log_probs, target, *, weight=None, ignore_index=None, reduction: str = "mean"):
@@ -226,26 +202,23 @@ def nll_loss(log_probs, target, *, weight=None, ignore_index=None, reduction: st
         ShapeError, DTypeError, DataError, ArgumentError: as for `cross_entropy`.
     """
     where = "nll_loss"
-    log_probs = _floating(log_probs)
-    x = log_probs.data
-    if x.ndim > 1 and to_array(target).shape == x.shape:
-        facts = f"log_probs {x.shape}, target {x.shape}"
+    log_probs = _as_floats(log_probs)
+    shape = log_probs.shape
+    if log_probs.ndim > 1 and as_array(target).shape == shape:
+        facts = f"log_probs {shape}, target {shape}"
         raise ShapeError(
             where, "the target has to be class indices", facts, "use target.argmax(axis=1)"
         )
-    t = check_target(where, "log_probs", x.shape, target, ignore_index)
-    weight = check_weight(where, weight, x.shape[1], x.dtype)
-    check_reduction(where, reduction)
-    shape = t.shape
-    if x.ndim > 2:
-        log_probs, x, t = _class_last(log_probs), _class_last(x), t.reshape(-1)
-    log_probs, t, scale = _row_scale(log_probs, t, weight, ignore_index, reduction)
-    if scale is None:
-        return _mean_of_nothing(where, log_probs)
-    w = scale if weight is None else scale * weight[t]
-    total = reduction != "none"
-    loss = NLLLoss.apply(log_probs, t=t, w=w, total=total)
-    return loss if total or len(shape) == 1 else reshape(loss, shape)
+    t = check_target(where, "log_probs", shape, target, ignore_index)
+    weight = check_weight(where, weight, shape[1], log_probs.dtype)
+    check_options(where, reduction)
+
+    x, t, w = _rows(log_probs, t, weight, ignore_index, reduction)
+    if w is None:
+        return _mean_of_nothing(where, x)
+    w = w if weight is None else w * weight[t]
+    loss = NLLLoss.apply(x, t=t, w=w, total=reduction != "none")
+    return loss if reduction != "none" else _per_target(loss, log_probs)
 
 
 def mse_loss(x, target, *, reduction: str = "mean"):
@@ -257,7 +230,7 @@ def mse_loss(x, target, *, reduction: str = "mean"):
         ShapeError: the shapes differ.
         ArgumentError: `reduction` is not mean, sum or none.
     """
-    check_reduction("mse_loss", reduction)
+    check_options("mse_loss", reduction)
     size = _check_same_shape("mse_loss", "x", x, target)
     if reduction == "mean" and not size:
         return _mean_of_nothing("mse_loss", as_tensor(x))
@@ -284,17 +257,14 @@ def binary_cross_entropy_with_logits(
         ArgumentError: `reduction` is not mean, sum or none.
     """
     where = "binary_cross_entropy_with_logits"
-    check_reduction(where, reduction)
-    logits = _floating(logits)
+    check_options(where, reduction)
+    logits = _as_floats(logits)
     size = _check_same_shape(where, "logits", logits, target)
     t = _numbers(where, "target", target, logits)
     if not ((t >= 0) & (t <= 1)).all():
-        raise DataError(
-            where,
-            "a target is outside 0 … 1",
-            f"target from {t.min()} to {t.max()}",
-            "give 0 or 1 for each element, or a probability",
-        )
+        facts = f"target from {t.min()} to {t.max()}"
+        remedy = "give 0 or 1 for each element, or a probability"
+        raise DataError(where, "a target is outside 0 … 1", facts, remedy)
     if reduction == "mean" and not size:
         return _mean_of_nothing(where, logits)
     w = 1 if weight is None else _numbers(where, "weight", weight, logits)
@@ -303,8 +273,8 @@ def binary_cross_entropy_with_logits(
     return BCEWithLogits.apply(logits, t=t, w=w, k=k, total=reduction != "none")
 
 
-def _floating(x):
-    """Return x as a Tensor of floats: a loss of integers is none."""
+def _as_floats(x):
+    """Return x as a Tensor of floats: a loss of integers would be rounded."""
     x = as_tensor(x)
     return x if x.dtype.kind == "f" else as_tensor(x.data.astype(np.float64))
 
@@ -318,41 +288,43 @@ def _numbers(where, name, a, logits):
     try:
         np.broadcast_to(a, logits.shape)
     except ValueError:
-        wrong, remedy = (
-            f"{name} does not broadcast to the logits",
-            "give one number for each column",
-        )
-        raise ShapeError(where, wrong, facts, remedy) from None
+        wrong = f"{name} does not broadcast to the logits"
+        raise ShapeError(where, wrong, facts, "give one number for each column") from None
     return a.astype(logits.dtype)
 
 
-def _class_last(x):
-    """Bring (N, C, d1 … dk) to rows (M, C), for a Tensor and for an array."""
-    axes = (0, *range(2, x.ndim), 1)
-    rows = x.size // max(x.shape[1], 1)
-    if isinstance(x, np.ndarray):
-        return x.transpose(axes).reshape(rows, x.shape[1])
-    return reshape(transpose(x, axes), (rows, x.shape[1]))
+def _rows(x, t, weight, ignore_index, reduction):
+    """Return x as rows (M, C), the target of each row, and the factor w of each row's loss.
 
-
-def _row_scale(x, t, weight, ignore_index, reduction):
-    """Return the input and the targets without ignored rows, and the factor of each row's loss.
-
-    An ignored row has the factor 0 and zeros in the input, so that nothing of it is left, not even
-    a NaN. For the mean the factor, (N,) or a number, is divided by the sum of the weights of the
-    rows that count; it is None if there are none.
+    An ignored row has the factor 0 and zeros in x, so that nothing of it is left, not even a NaN.
+    For the mean, w, (M,) or a number, is divided by the sum of the weights of the rows that count;
+    it is None if there are none.
     """
-    counts, size = 1.0, len(t)
+    if x.ndim > 2:
+        t = t.reshape(-1) if t.ndim < x.ndim else _class_last(as_tensor(t)).data
+        x = _class_last(x)
+    w, size = 1.0, len(t)
     if ignore_index is not None:
         keep = t != ignore_index
         x, t = select(keep[:, None], x, 0), np.where(keep, t, 0)
-        counts = keep.astype(x.dtype)
-        size = counts.sum()
+        w = keep.astype(x.dtype)
+        size = w.sum()
     if weight is not None and t.ndim == 1:
-        size = (counts * weight[t]).sum()
+        size = (w * weight[t]).sum()
     if reduction == "mean":
-        counts = counts / size if size else None
-    return x, t, counts
+        w = w / size if size else None
+    return x, t, w
+
+
+def _class_last(x):
+    """Bring (N, C, d1 … dk) to rows (M, C)."""
+    rows = x.size // max(x.shape[1], 1)
+    return reshape(transpose(x, (0, *range(2, x.ndim), 1)), (rows, x.shape[1]))
+
+
+def _per_target(loss, x):
+    """Bring the losses of the rows to the shape (N, d1 … dk) of the targets."""
+    return loss if x.ndim == 2 else reshape(loss, x.shape[:1] + x.shape[2:])
 
 
 def _mean_of_nothing(where, x):
@@ -368,22 +340,9 @@ def _mean_of_nothing(where, x):
     return sum(getitem(x, slice(0))) + np.nan
 
 
-def _check_probabilities(where, p):
-    if np.isnan(p).any():
-        return  # what a softmax of NaN gives: NaN in, NaN out
-    if (bad := first_bad_row(p)) is not None:
-        row, why = bad
-        raise DataError(
-            where,
-            f"row {row} holds no probabilities: it {why}",
-            f"probabilities {p.shape}",
-            "leave from_probabilities out for logits",
-        )
-
-
 def _check_same_shape(where, name, x, target) -> int:
     """Return the size of x, the input `name`; ShapeError where the target has another shape."""
-    x, t = to_array(x), to_array(target)
+    x, t = as_array(x), as_array(target)
     if x.shape != t.shape:
         raise ShapeError(
             where,

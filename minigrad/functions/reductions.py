@@ -28,7 +28,6 @@ class Sum(Reduction):
     gxᵢ = gy      every element counts once
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, axis, keepdims):
         self.shape = x.shape
         return self.finish(x.sum(axis=axis, keepdims=True), axis, keepdims)
@@ -43,7 +42,6 @@ class Mean(Reduction):
     gxᵢ = gy / n
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, axis, keepdims):
         self.shape = x.shape
         y = x.sum(axis=axis, keepdims=True)
@@ -92,10 +90,10 @@ class Prod(Reduction):
     gxᵢ = gy Π_{j≠i} xⱼ      not gy y / xᵢ, which fails at xᵢ = 0
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, axis, keepdims):
         self.x = x
-        self.axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis))
+        every = axis is None or x.ndim == 0  # NumPy reduces a 0-d array over axis 0 or −1 too
+        self.axes = tuple(range(x.ndim)) if every else tuple(np.atleast_1d(axis))
         return self.finish(x.prod(axis=axis, keepdims=True), axis, keepdims)
 
     def backward(self, gy):
@@ -114,7 +112,6 @@ class Var(Reduction):
     gxᵢ = gy 2 (xᵢ − m) / (n − ddof)      the path through m adds nothing: Σᵢ (xᵢ − m) = 0
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, axis, ddof, keepdims):
         total = x.sum(axis=axis, keepdims=True)
         n = _count(x, total)
@@ -133,7 +130,6 @@ class Std(Var):
     gxᵢ = gv 2 (xᵢ − m) / (n − ddof),   gv = gy / 2y      0 where y = 0
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, axis, ddof, keepdims):
         self.y = np.sqrt(super().forward(x, axis, ddof, keepdims))
         return self.y
@@ -151,7 +147,6 @@ class Logsumexp(Reduction):
     The softmax is computed without y, whose rounding is that of m: 1 % of it at m = 10⁵ in float32.
     """
 
-    @np.errstate(all="ignore")
     def forward(self, x, axis, keepdims):
         x = x if x.dtype.kind == "f" else x.astype(np.float64)
         m = x.max(axis=axis, keepdims=True, initial=-np.inf)

@@ -5,7 +5,7 @@ Each backward pass moves the gradient of an element back to where the element ca
 
 import numpy as np
 
-from ..engine import Function, constant, tensors_of, to_array
+from ..engine import Function, as_array, as_tensors, constant
 from ..errors import ArgumentError, ShapeError
 
 
@@ -30,14 +30,13 @@ class Transpose(Function):
     """
 
     def forward(self, x, axes):
-        self.axes = axes
-        return x.transpose(axes)
+        y = x.transpose(axes)
+        order = range(x.ndim)[::-1] if axes is None else np.atleast_1d(axes)
+        self.inverse = np.argsort([axis % x.ndim for axis in order])
+        return y
 
     def backward(self, gy):
-        if self.axes is None:
-            return gy.transpose()
-        axes = [axis % gy.ndim for axis in self.axes]
-        return gy.transpose(np.argsort(axes))
+        return gy.transpose(self.inverse)
 
 
 class BroadcastTo(Function):
@@ -110,33 +109,34 @@ def transpose(x, axes=None):
 
 
 def expand_dims(x, axis):
-    """Return x with axes of length 1 inserted, so that they stand at `axis` (int or tuple).
+    """Return x with axes of length 1 inserted at the positions `axis` (int or tuple) of the result.
 
-    A reshape: gx is gy in the shape of x. Raises ShapeError for an axis out of bounds.
+    A reshape: gx is gy in the shape of x.
+
+    Raises:
+        ShapeError: if an axis is out of bounds.
     """
-    try:
-        shape = np.expand_dims(to_array(x), axis).shape
-    except ValueError as error:
-        facts, remedy = f"x {to_array(x).shape}, axis {axis}", "count the axes of the result"
-        raise ShapeError("expand_dims", str(error), facts, remedy) from error
-    return reshape(x, shape)
+    return reshape(x, _shape_of(np.expand_dims, x, axis, "count the axes of the result"))
 
 
 def squeeze(x, axis=None):
-    """Return x without the axes of length 1, or without those in `axis` only.
+    """Return x without the axes of length 1, or only without those in `axis`.
 
-    A reshape: gx is gy in the shape of x. Raises ShapeError where an axis is longer.
+    A reshape: gx is gy in the shape of x.
+
+    Raises:
+        ShapeError: if an axis is longer than 1.
     """
+    return reshape(x, _shape_of(np.squeeze, x, axis, "name axes of length 1 only"))
+
+
+def _shape_of(function, x, axis, remedy: str) -> tuple[int, ...]:
+    x = as_array(x)
     try:
-        shape = to_array(x).squeeze(axis).shape
+        return function(x, axis).shape
     except ValueError as error:
-        raise ShapeError(
-            "squeeze",
-            str(error),
-            f"x {to_array(x).shape}, axis {axis}",
-            "name axes of length 1 only",
-        ) from error
-    return reshape(x, shape)
+        facts = f"x {x.shape}, axis {axis}"
+        raise ShapeError(function.__name__, str(error), facts, remedy) from error
 
 
 def broadcast_to(x, shape):
@@ -176,7 +176,7 @@ def stack(xs, axis: int = 0):
 
     Each one gets the new axis, of length 1, and then they are concatenated.
     """
-    xs = tensors_of(*xs)
+    xs = as_tensors(*xs)
     shapes = {x.shape for x in xs}
     if len(shapes) != 1:
         raise ShapeError(

@@ -1,13 +1,14 @@
-"""What a classifier's targets may be, and the errors for what they may not be.
+"""What a classifier's loss may be given, and the errors for everything else.
 
 A target for logits (N, C) holds either class indices (N,), integers from 0 to C − 1, or rows of
-probabilities (N, C), of which a one-hot row is one.
+probabilities (N, C), such as one-hot rows.
 """
 
 import numpy as np
 
 from ..engine import constant
-from ..errors import ArgumentError, DataError, DTypeError, ShapeError
+from ..errors import ArgumentError, DataError, DTypeError, ShapeError, message, warn_once
+from .activations import Softmax
 
 
 def check_target(where: str, name: str, logits: tuple, target, ignore_index) -> np.ndarray:
@@ -49,11 +50,35 @@ def check_weight(where: str, weight, classes: int, dtype) -> np.ndarray | None:
     return w.astype(dtype)
 
 
-def check_reduction(where: str, reduction: str) -> None:
-    """Raise ArgumentError unless `reduction` is mean, sum or none."""
+def check_options(where: str, reduction: str, label_smoothing: float = 0.0) -> None:
+    """Raise ArgumentError unless `reduction` is mean, sum or none, and smoothing from 0 to 1."""
     if reduction not in ("mean", "sum", "none"):
         wrong, facts = f"reduction={reduction!r} is unknown", "it can be 'mean', 'sum' or 'none'"
         raise ArgumentError(where, wrong, facts, "choose one of them")
+    if not 0 <= label_smoothing <= 1:
+        wrong, facts = "label_smoothing is not a share", f"label_smoothing {label_smoothing}"
+        raise ArgumentError(where, wrong, facts, "give a number from 0 to 1")
+
+
+def check_logits(where: str, logits, from_probabilities: bool) -> None:
+    """Warn if the logits are what Softmax made.
+
+    Raises:
+        DataError: if they are to be probabilities and a row of them is not.
+    """
+    if not from_probabilities:
+        if isinstance(logits.node, Softmax):
+            wrong = "the logits are the output of Softmax, and cross_entropy applies softmax itself"
+            remedy = "remove the Softmax layer, or pass from_probabilities=True"
+            warn_once(message(where, wrong, f"{logits.shape[1]} classes", remedy))
+        return
+    p = logits.data
+    if np.isnan(p).any():
+        return  # what a softmax of NaN gives: NaN in, NaN out
+    if (bad := first_bad_row(p)) is not None:
+        row, why = bad
+        wrong, facts = f"row {row} holds no probabilities: it {why}", f"probabilities {p.shape}"
+        raise DataError(where, wrong, facts, "leave from_probabilities out for logits")
 
 
 @np.errstate(all="ignore")

@@ -44,16 +44,16 @@ def mlp(
     """Return Linear, activation and Dropout for each hidden size, then Linear to the logits.
 
     Args:
-        inputs: the features of a row.
+        inputs: the number of features.
         hidden: the width of each hidden layer; none gives softmax regression.
-        outputs: the classes.
+        outputs: the number of classes.
         activation: a name in ACTIVATIONS.
-        dropout: the probability of dropping a hidden unit; 0 leaves the layer out.
+        dropout: the probability of dropping a hidden unit; 0 leaves the Dropout layers out.
         rng: a `numpy.random.Generator`, an int seed, or None for fresh entropy.
-        dtype: of the parameters.
+        dtype: the parameters' dtype.
 
     Raises:
-        ArgumentError: the activation is unknown, or a size is below 1.
+        ArgumentError: if the activation is unknown, or a size is below 1.
     """
     if activation not in ACTIVATIONS:
         raise ArgumentError(

@@ -1,4 +1,4 @@
-"""The layers of a classifier; what they compute stands in `minigrad.functions`."""
+"""The layers of a classifier; `minigrad.functions` holds the maths."""
 
 import math
 
@@ -21,7 +21,10 @@ class Linear(Module):
         bias: False leaves b out.
         rng: a `numpy.random.Generator`, an int seed, or None for fresh entropy. Give the layers
             of one model the same Generator: two layers with the same int start identical.
-        dtype: of the parameters.
+        dtype: the parameters' dtype.
+
+    Raises:
+        ArgumentError: if a size is below 1.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Linear(Module):
                 f"in_features {in_features}, out_features {out_features}",
                 "give both as 1 or more",
             )
+        self.in_features, self.out_features = int(in_features), int(out_features)
         rng = np.random.default_rng(rng)
         bound = 1 / math.sqrt(in_features)
         shape = (out_features, in_features)
@@ -46,21 +50,32 @@ class Linear(Module):
         """x (…, I) -> y (…, O)"""
         return F.linear(x, self.weight, self.bias)
 
+    def arguments(self) -> dict:
+        """Return the sizes, and whether there is a bias."""
+        sizes = {"in_features": self.in_features, "out_features": self.out_features}
+        return {**sizes, "bias": self.bias is not None}
+
     def extra_repr(self) -> str:
-        """Return the sizes."""
-        outputs, inputs = self.weight.shape
-        return f"{inputs} -> {outputs}" + ("" if self.bias is not None else ", bias=False")
+        """Return the sizes in short."""
+        sizes = f"{self.in_features} -> {self.out_features}"
+        return sizes if self.bias is not None else f"{sizes}, bias=False"
 
 
 class Sequential(Module):
-    """The layers in a row: each one's output is the next one's input. Named "0", "1", …"""
+    """The layers one after the other: the output of each is the input of the next.
+
+    Their names are "0", "1", …
+
+    Raises:
+        ArgumentError: if a layer is not a Module.
+    """
 
     def __init__(self, *layers: Module):
         for i, layer in enumerate(layers):
             if not isinstance(layer, Module):
                 raise ArgumentError(
                     "Sequential",
-                    f"layer {i} is no Module",
+                    f"layer {i} is not a Module",
                     f"it is {layer!r}",
                     "give the layers one by one, as in Sequential(Linear(4, 3), ReLU())",
                 )
@@ -92,7 +107,7 @@ class ReLU(Module):
 
 
 class LeakyReLU(Module):
-    """x for x > 0, `negative_slope` · x elsewhere"""
+    """x for x > 0, `negative_slope` · x otherwise"""
 
     def __init__(self, negative_slope: float = 0.01):
         self.negative_slope = negative_slope
@@ -101,13 +116,13 @@ class LeakyReLU(Module):
         """x (…) -> y (…)"""
         return F.leaky_relu(x, self.negative_slope)
 
-    def extra_repr(self) -> str:
+    def arguments(self) -> dict:
         """Return the slope."""
-        return f"negative_slope={self.negative_slope}"
+        return {"negative_slope": float(self.negative_slope)}
 
 
 class ELU(Module):
-    """x for x > 0, `alpha` (eˣ − 1) elsewhere"""
+    """x for x > 0, `alpha` (eˣ − 1) otherwise"""
 
     def __init__(self, alpha: float = 1.0):
         self.alpha = alpha
@@ -116,9 +131,9 @@ class ELU(Module):
         """x (…) -> y (…)"""
         return F.elu(x, self.alpha)
 
-    def extra_repr(self) -> str:
+    def arguments(self) -> dict:
         """Return alpha."""
-        return f"alpha={self.alpha}"
+        return {"alpha": float(self.alpha)}
 
 
 class GELU(Module):
@@ -131,9 +146,9 @@ class GELU(Module):
         """x (…) -> y (…)"""
         return F.gelu(x, self.approximate)
 
-    def extra_repr(self) -> str:
+    def arguments(self) -> dict:
         """Return the approximation."""
-        return f"approximate={self.approximate!r}"
+        return {"approximate": str(self.approximate)}
 
 
 class SiLU(Module):
@@ -169,18 +184,18 @@ class Tanh(Module):
 
 
 class Softmax(Module):
-    """eˣ / Σ eˣ along `axis`; not before CrossEntropy, which takes logits"""
+    """eˣ / Σ eˣ along `axis`; leave it out before CrossEntropy, which takes logits"""
 
     def __init__(self, axis: int = -1):
         self.axis = axis
 
     def forward(self, x):
-        """x (…) -> y (…), positive and with sum 1 along the axis"""
+        """x (…) -> y (…), positive, with sum 1 along the axis"""
         return F.softmax(x, self.axis)
 
-    def extra_repr(self) -> str:
+    def arguments(self) -> dict:
         """Return the axis."""
-        return f"axis={self.axis}"
+        return {"axis": int(self.axis)}
 
 
 class LogSoftmax(Module):
@@ -193,9 +208,9 @@ class LogSoftmax(Module):
         """x (…) -> y (…)"""
         return F.log_softmax(x, self.axis)
 
-    def extra_repr(self) -> str:
+    def arguments(self) -> dict:
         """Return the axis."""
-        return f"axis={self.axis}"
+        return {"axis": int(self.axis)}
 
 
 class Dropout(Module):
@@ -214,9 +229,9 @@ class Dropout(Module):
         """x (…) -> y (…)"""
         return F.dropout(x, self.p, rng=self.rng, training=self.training)
 
-    def extra_repr(self) -> str:
+    def arguments(self) -> dict:
         """Return the probability."""
-        return f"p={self.p}"
+        return {"p": float(self.p)}
 
 
 class Flatten(Module):

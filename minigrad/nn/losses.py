@@ -1,10 +1,29 @@
 """The losses as modules: the options are given once, then `loss(x, target)` is a scalar Tensor."""
 
+import numpy as np
+
 from .. import functions as F
 from .module import Module
 
 
-class CrossEntropy(Module):
+class _Loss(Module):
+    """What the losses share: the options that `forward` passes on."""
+
+    options: dict
+
+    def mass(self, t: np.ndarray) -> float:
+        """Return what the mean loss of the class indices t (N,) divides by.
+
+        That is the number of rows that count or, with class weights, the sum of their weights.
+        """
+        weight, ignored = self.options.get("weight"), self.options.get("ignore_index")
+        kept = t if ignored is None else t[t != ignored]
+        if weight is None:
+            return len(kept)
+        return float(np.asarray(weight, dtype=float)[kept].sum())
+
+
+class CrossEntropy(_Loss):
     """−ln softmax(logits)[target]; see `functions.cross_entropy` for the options.
 
     The model ends in logits, without a Softmax layer, or passes from_probabilities=True here.
@@ -32,7 +51,7 @@ class CrossEntropy(Module):
         return F.cross_entropy(logits, target, **self.options)
 
 
-class NLLLoss(Module):
+class NLLLoss(_Loss):
     """−log_probs[target]; see `functions.nll_loss` for the options."""
 
     def __init__(self, *, weight=None, ignore_index: int | None = None, reduction: str = "mean"):
@@ -43,7 +62,7 @@ class NLLLoss(Module):
         return F.nll_loss(log_probs, target, **self.options)
 
 
-class MSELoss(Module):
+class MSELoss(_Loss):
     """(x − target)²; see `functions.mse_loss`."""
 
     def __init__(self, *, reduction: str = "mean"):
@@ -54,7 +73,7 @@ class MSELoss(Module):
         return F.mse_loss(x, target, **self.options)
 
 
-class BCEWithLogitsLoss(Module):
+class BCEWithLogitsLoss(_Loss):
     """Two classes, one logit; see `functions.binary_cross_entropy_with_logits` for the options."""
 
     def __init__(self, *, weight=None, pos_weight=None, reduction: str = "mean"):

@@ -1,4 +1,4 @@
-"""Module: parameters and functions together, and the ways to find, save and switch them."""
+"""Module: parameters and functions together, and how to find, save and switch them."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -8,6 +8,7 @@ import numpy as np
 from ..engine import no_grad
 from ..errors import ArgumentError
 from ..tensor import Tensor
+from ..text import table
 
 
 class Parameter(Tensor):
@@ -47,7 +48,7 @@ class Module:
         return y
 
     def children(self) -> list[tuple[str, "Module | Parameter"]]:
-        """Return what the attributes hold, with names, in the order of definition."""
+        """Return the attributes' Modules and Parameters by name, in the order of definition."""
         found: list[tuple[str, Module | Parameter]] = []
         for name, value in vars(self).items():
             _collect(name, value, found)
@@ -69,7 +70,7 @@ class Module:
         return [p for _, p in named]
 
     def zero_grad(self) -> None:
-        """Forget the gradients: backward passes add to them until then."""
+        """Set every gradient to None; until then, each backward pass adds to it."""
         for _, p in self.named_parameters():
             p.grad = None
 
@@ -92,10 +93,10 @@ class Module:
 
         Args:
             state: arrays by dotted name, as `state_dict` returns them.
-            strict: False allows missing and unexpected names, but no wrong shape.
+            strict: False allows missing and unexpected names, but not a wrong shape.
 
         Raises:
-            ArgumentError: names are missing or unexpected, or shapes differ; all are listed.
+            ArgumentError: if names are missing or unexpected, or shapes differ; it lists all.
         """
         named = self.named_parameters()
         state = {name: np.asarray(value) for name, value in state.items()}
@@ -121,9 +122,16 @@ class Module:
             if name in state:
                 p.data[...] = state[name]
 
+    def arguments(self) -> dict:
+        """Return the arguments that this module was made with, by name, as JSON can hold them.
+
+        Without generators and dtypes. A model file keeps a layer as its class's name and these.
+        """
+        return {}
+
     def extra_repr(self) -> str:
-        """Return what stands between the parentheses of this module's own repr."""
-        return ""
+        """Return what is between the parentheses of this module's repr."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.arguments().items())
 
     def __repr__(self) -> str:
         lines = [
@@ -170,7 +178,7 @@ def _unique(pairs: Iterator) -> Iterator:
 
 
 @contextlib.contextmanager
-def watching(watch: Callable[[Module, Tensor], None]) -> Iterator[None]:
+def watching(watch: Callable[[Module, Tensor], object]) -> Iterator[None]:
     """Call `watch(module, y)` after every module's forward inside the `with` block."""
     _watchers.append(watch)
     try:
@@ -181,7 +189,7 @@ def watching(watch: Callable[[Module, Tensor], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def evaluating(model: Module) -> Iterator[None]:
-    """Evaluate inside the `with` block: no graph, eval mode; each module's mode is put back."""
+    """Use eval mode and no graph inside the `with` block; then restore each module's mode."""
     before = [(module, module.training) for _, module in model.named_modules()]
     model.eval()
     try:
@@ -193,10 +201,10 @@ def evaluating(model: Module) -> Iterator[None]:
 
 
 def summary(model: Module, input_shape: tuple[int, ...]) -> str:
-    """Return a table of the layers: name, output shape for one example, parameters.
+    """Return a table of the layers: name, output shape, number of parameters.
 
     Args:
-        model: the model; it is run once on zeros, in eval mode.
+        model: it runs once on one example of zeros, in eval mode.
         input_shape: the shape of one example, without the batch axis N.
     """
     parameters = model.parameters()
@@ -214,5 +222,4 @@ def summary(model: Module, input_shape: tuple[int, ...]) -> str:
             output = "-" if shape is None else str(("N", *shape[1:])).replace("'", "")
             rows.append((label, output, f"{own:,}"))
     rows.append(("total", "", f"{sum(p.size for p in parameters):,}"))
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows)
+    return table(rows, "<<>")

@@ -10,9 +10,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from .panels import PANELS, Panel
+from ..training import Run
+from .panels import PANELS, Panel, epoch_range
 from .plane import Plane
-from .run import Run
 
 # Told apart by every kind of colour vision: Okabe and Ito 2008, Color Universal Design.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f")
@@ -98,13 +98,13 @@ def _side(run):
 
 
 def _heading(run):
-    text = f"{run.name[-48:]}\n{run.state}"
+    text = f"{run.folder[-48:]}\n{run.state}"
     return text if run.test_accuracy is None else f"{text}, test accuracy {run.test_accuracy:.2%}"
 
 
 def _draw_panel(axes: Axes, panel: Panel, run: Run, runs: list[Run]) -> None:
     """Draw the curves of a panel over the epochs; of two, the second one dashed."""
-    epochs = run.history["epoch"]
+    epochs = run.history.column("epoch")
     marker = "o" if len(epochs) <= 40 else None
     looks = {"marker": marker, "markersize": 3}
     for curve, colour, style in zip(panel.curves, LINES, ("-", "--"), strict=False):
@@ -117,8 +117,8 @@ def _draw_panel(axes: Axes, panel: Panel, run: Run, runs: list[Run]) -> None:
     if panel.needs_log(runs):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    every_epoch = np.concatenate([other.history["epoch"] for other in runs])
-    axes.set_xlim(every_epoch.min() - 0.5, every_epoch.max() + 0.5)
+    first, last = epoch_range(runs)
+    axes.set_xlim(first - 0.5, last + 0.5)
     axes.set_ylabel(panel.title)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))

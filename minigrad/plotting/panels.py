@@ -1,10 +1,12 @@
 """Which curves a picture shows, in the terminal as in a file."""
 
+import os
 from typing import NamedTuple
 
 import numpy as np
 
-from .run import Run
+from ..errors import DataError
+from ..training import Run, run_folder
 
 WIDE = 20  # losses further apart than this factor get a logarithmic axis
 
@@ -18,7 +20,7 @@ class Curve(NamedTuple):
 
     def of(self, run: Run) -> np.ndarray:
         """Return the numbers of a run (epochs,), NaN where there are none."""
-        return self.scale * run.history[self.column]
+        return self.scale * run.history.column(self.column)
 
 
 class Panel(NamedTuple):
@@ -56,3 +58,21 @@ PANELS = (
     ),
     Panel("learning rate", (Curve("learning rate", "lr"),)),
 )
+
+
+def epoch_range(runs: list[Run]) -> tuple[int, int]:
+    """Return the first and the last epoch of all runs.
+
+    Raises:
+        DataError: a run has no epochs.
+    """
+    for run in runs:
+        if not run.history:
+            raise DataError(
+                os.path.join(run.folder, run_folder.HISTORY),
+                "there is nothing to plot yet",
+                "no epoch has ended",
+                "wait for the first epoch",
+            )
+    epochs = [epoch.epoch for run in runs for epoch in run.history]
+    return min(epochs), max(epochs)

@@ -7,8 +7,7 @@ import numpy as np
 
 from .. import data
 from ..errors import ArgumentError, DataError
-from ..training import Classifier, load, runs
-from .run import Run
+from ..training import Classifier, Run, load, run_folder
 
 MARGIN = 0.05  # of the rows' range, on each side
 SPREAD = 2.5  # standard deviations on each side of the mean, where the rows are gone
@@ -54,9 +53,9 @@ def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
     """
     if len(run.features) != 2:
         return None, ()
-    path = os.path.join(run.name, runs.BEST)
+    path = os.path.join(run.folder, run_folder.BEST)
     if not os.path.exists(path):
-        return None, (f"{run.name}: no decision regions: there is no {runs.BEST} yet",)
+        return None, (f"{run.folder}: no decision regions: there is no {run_folder.BEST} yet",)
     classifier = load(path)
     if any(column.values is not None for column in classifier.schema.columns):
         return None, ()  # the two values of one column: there is nothing between them
@@ -74,16 +73,13 @@ def _rows(run):
     """Return the rows (N, 2) and labels (N,) that a run was trained and tested on."""
     if run.source == "-":
         raise DataError(
-            "standard input", "it cannot be read again", "it was the data", "train on a file"
+            "standard input",
+            "the data cannot be read again",
+            "it came from a pipe",
+            "train on a file",
         )
     dataset = data.load(run.source, **run.reading)
-    if runs.fingerprint(dataset) != run.sha256:
-        raise DataError(
-            run.source,
-            "it has changed since",
-            f"its SHA-256 was {run.sha256[:12]}…",
-            "bring back the data of then",
-        )
+    run_folder.check_data(run.source, run_folder.fingerprint(dataset), run.sha256)
     parts = [dataset] if dataset.test is None else [dataset, dataset.test]
     return np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts])
 
@@ -92,10 +88,10 @@ def _without_rows(run, classifier, error):
     """Return the plane where the model's scaling says that the rows were, and the remark."""
     scaling = classifier.scaling
     if scaling.kind == "none":
-        return None, (f"{run.name}: no decision regions without rows or scaling: {error}",)
+        return None, (f"{run.folder}: no decision regions without rows or scaling: {error}",)
     low, high = scaling.shift - SPREAD * scaling.scale, scaling.shift + SPREAD * scaling.scale
     if scaling.kind == "minmax":
         low, high = scaling.shift, scaling.shift + scaling.scale
     empty = np.empty((0, 2)), np.empty(0, dtype=np.int64)
-    remark = f"{run.name}: decision regions without the rows: {error}"
+    remark = f"{run.folder}: decision regions without the rows: {error}"
     return Plane(classifier, run.features, low, high, *empty), (remark,)

@@ -6,9 +6,9 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from .panels import PANELS
+from ..training import Run
+from .panels import PANELS, epoch_range
 from .plane import Plane
-from .run import Run
 
 HEIGHT = 12  # lines of a chart
 NARROWEST = 39  # columns of a picture: two stand side by side in 80
@@ -137,7 +137,7 @@ def _beside(blocks, width):
 
 
 def _heading(run, width):
-    lines = [run.name[-width:], run.state]
+    lines = [run.folder[-width:], run.state]
     if run.test_accuracy is not None:
         lines.append(f"test accuracy {run.test_accuracy:.2%}")
     return lines
@@ -145,8 +145,7 @@ def _heading(run, width):
 
 def _charts(run, runs, width, style):
     """Yield the curves of a run, a block of lines for each panel, on axes that fit all runs."""
-    every_epoch = np.concatenate([other.history["epoch"] for other in runs])
-    epochs = Axis.between(every_epoch.min(), every_epoch.max(), 6, whole=True)
+    epochs = Axis.between(*epoch_range(runs), 6, whole=True)
     for panel in PANELS:
         upright = Axis.around(panel.numbers(runs), 5, panel.needs_log(runs))
         canvas = _Canvas(width, HEIGHT, epochs, upright, style)
@@ -156,7 +155,7 @@ def _charts(run, runs, width, style):
         )
         for curve, sign, drawn in drawings:
             values = curve.of(run)
-            drawn(run.history["epoch"], values)
+            drawn(run.history.column("epoch"), values)
             if np.isfinite(values).any() and len(panel.curves) > 1:
                 legend.append(f"{sign} {curve.label}")
         yield ["  ".join([panel.title, *legend]), *canvas.framed("epoch")]

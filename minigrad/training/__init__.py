@@ -1,9 +1,11 @@
 """Training: the loop, what it records, and the numbers that judge a classifier."""
 
 from .classifier import Classifier, load
+from .experiment import Experiment, Result, choose
 from .history import Epoch, History
 from .loop import Evaluation, evaluate, train_epoch
 from .metrics import averages, classification_report, confusion_matrix
+from .run_folder import Run, read_run
 from .schedules import SCHEDULES, lr_factor
 from .trainer import Trainer, fit
 from .weights import balanced_weights, named_weights
@@ -13,10 +15,14 @@ __all__ = [
     "Classifier",
     "Epoch",
     "Evaluation",
+    "Experiment",
     "History",
+    "Result",
+    "Run",
     "Trainer",
     "averages",
     "balanced_weights",
+    "choose",
     "classification_report",
     "confusion_matrix",
     "evaluate",
@@ -24,5 +30,6 @@ __all__ = [
     "load",
     "lr_factor",
     "named_weights",
+    "read_run",
     "train_epoch",
 ]

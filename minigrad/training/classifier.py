@@ -1,19 +1,20 @@
-"""Classifier: a trained network with all that it takes to use it, in one file."""
+"""Classifier: a trained network with everything that is needed to use it, in one file."""
 
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 
 import numpy as np
 
 from .. import functions as F
 from .. import nn
 from ..data import Dataset, Scaling, Schema
-from ..data.scaling import KINDS
+from ..data.prepare import KINDS
 from ..errors import ArgumentError, DataError, ShapeError
 from ..tensor import Tensor
 from . import archive
+from .architecture import build, check_arrays, describe, flat
 from .loop import Evaluation
 from .metrics import confusion_matrix
 
@@ -24,13 +25,16 @@ BLOCK = 1024  # rows that go through the network at once
 class Classifier:
     """A network, what goes into it and comes out of it, and how it was trained.
 
-    model: maps scaled features (N, F) to logits (N, C); one that `nn.mlp` makes.
+    model: an `nn.Sequential` of layers of `minigrad.nn`, which may be Sequentials in turn. It maps
+        scaled features (N, F) to logits (N, C), each row by itself.
     schema: the columns that the F features come from, and the names of the C classes.
     scaling: what is done to the features first.
     training: how the model came about; anything that JSON can hold.
 
-    Raises ArgumentError where the model is none that `nn.mlp` makes, ShapeError where model,
-    schema and scaling do not agree on F and C.
+    Raises:
+        ArgumentError: if the model cannot be kept in a file, ends in Softmax, or has a Softmax or
+            LogSoftmax along the axis of the rows.
+        ShapeError: if model, schema and scaling do not agree on F and C.
     """
 
     model: nn.Sequential
@@ -40,51 +44,50 @@ class Classifier:
 
     def __post_init__(self):
         features, classes = len(self.schema.feature_names), len(self.schema.class_names)
-        inputs, outputs = self.architecture["inputs"], self.architecture["outputs"]
-        if (inputs, outputs) != (features, classes) or self.scaling.shift.shape != (features,):
+        architecture = self.architecture
+        layers = [*flat(architecture["layers"])]
+        for name, kind, arguments in layers:
+            if "axis" in arguments and arguments["axis"] not in (1, -1):
+                raise ArgumentError(
+                    "Classifier",
+                    f"layer {name}, {kind}, makes a row's result depend on the other rows",
+                    f"axis {arguments['axis']} of (N, F)",
+                    "give axis=-1",
+                )
+        if layers and layers[-1][1] == "Softmax":
+            raise ArgumentError(
+                "Classifier",
+                "the network ends in Softmax, and a classifier takes logits",
+                f"layer {layers[-1][0]}",
+                "leave it out: predict_proba applies it",
+            )
+        x = np.zeros((1, features), architecture["dtype"])
+        try:
+            with nn.evaluating(self.model):
+                outputs = self.model(Tensor(x)).shape[1]
+            gives = f"{features} -> {outputs}"
+        except ShapeError as error:
+            outputs, gives = None, error.args[1]
+        if outputs != classes or self.scaling.shift.shape != (features,):
             raise ShapeError(
                 "Classifier",
                 f"the parts do not agree on {features} features and {classes} classes",
-                f"model {inputs} -> {outputs}, scaling {self.scaling.shift.shape}",
+                f"model: {gives}, scaling: {self.scaling.shift.shape}",
                 "give the model, the schema and the scaling of one data set",
             )
 
     @property
     def architecture(self) -> dict:
-        """The arguments for which `nn.mlp` makes such a model, and "type": "mlp"."""
-        layers = self.model.layers if type(self.model) is nn.Sequential else ()
-        linears = [layer for layer in layers if isinstance(layer, nn.Linear)]
-        names = {kind: name for name, kind in nn.ACTIVATIONS.items()}
-        activations = [names[type(layer)] for layer in layers if type(layer) in names]
-        activation = activations[0] if activations else "relu"
-        dropout = next((layer.p for layer in layers if isinstance(layer, nn.Dropout)), 0.0)
-        twin = nn.mlp(1, [1] * len(linears[1:]), 1, activation=activation, dropout=dropout, rng=0)
-        parameters = self.model.parameters()
-        two_each = len(parameters) == 2 * len(linears)  # no layer without a bias, none twice
-        if not two_each or list(map(_kind, layers)) != list(map(_kind, twin.layers)):
-            raise ArgumentError(
-                "Classifier",
-                "only a network such as nn.mlp makes can be kept in a model file",
-                f"this one is a {type(self.model).__name__} of {len(layers)} layers",
-                "keep its parameters alone with np.savez(path, **model.state_dict())",
-            )
-        sizes = [linears[0].weight.shape[1], *(linear.weight.shape[0] for linear in linears)]
-        return {
-            "type": "mlp",
-            "inputs": sizes[0],
-            "hidden": sizes[1:-1],
-            "outputs": sizes[-1],
-            "activation": activation,
-            "dropout": dropout,
-            "dtype": str(parameters[0].dtype),
-        }
+        """The model's "layers" with their arguments, and their "dtype", as the file holds them."""
+        return describe(self.model)
 
     def save(self, path, *, sync: bool = True) -> None:
-        """Write the classifier to one file; `load` gives it back. See `archive.write`.
+        """Write the classifier to one file, which `load` reads. See `archive.write`.
 
         Raises:
-            ArgumentError: the model is none that `nn.mlp` makes, or `training` is not JSON.
-            DataError: the file cannot be written; what stood there is unchanged.
+            ArgumentError: if the model has changed into one that cannot be kept in a file, or
+                `training` is not JSON.
+            DataError: if the file cannot be written; an existing one is unchanged.
         """
         scaling = {
             f"scaling.{name}": np.asarray(values, np.float64)
@@ -115,21 +118,21 @@ class Classifier:
         The result of a row does not depend on the other rows, to the bit.
 
         Args:
-            rows: a Dataset, or its x (N, F), or one row (F,): unscaled features. A missing value
-                is NaN or infinite, and filled where the schema says "mean".
-            numbers: what an error calls the rows; they are counted from 0 without it.
+            rows: a Dataset, its x (N, F), or one row (F,): unscaled features. A missing value is
+                NaN or infinite; if the schema says "mean", it is filled.
+            numbers: how errors number the rows; None counts them from 0.
 
         Raises:
-            ShapeError: the rows have not F features.
-            DataError: a value is missing and the schema does not say "mean", a Dataset's features
-                have other names, or values are so large that a logit is not finite.
+            ShapeError: if the rows do not have F features.
+            DataError: if a value is missing and the schema does not say "mean", a Dataset's
+                features have other names, or values are so large that a logit is not finite.
         """
         x = self._features(rows, numbers)
         log_p = np.empty((len(x), len(self.schema.class_names)))
-        # Values too large end in the error below, without NumPy's warnings.
+        # Values too large raise the error below, without NumPy's warnings.
         with nn.evaluating(self.model), np.errstate(all="ignore"):
             for start in range(0, len(x), BLOCK):
-                z = self._logits(x[start : start + BLOCK])
+                z = _row_by_row(self.model, self.scaling.apply(x[start : start + BLOCK]))
                 log_p[start : start + BLOCK] = F.log_softmax(z.astype(np.float64)).data
         strange = ~np.isfinite(log_p).all(axis=1)
         if strange.any():
@@ -150,7 +153,7 @@ class Classifier:
             data: a Dataset, or blocks with x (n, F) and y (n,), such as `data.read_rows` yields.
 
         Raises:
-            DataError: there are no rows, or as in `predict_log_proba`.
+            DataError: if there are no rows, or as `predict_log_proba` does.
         """
         classes = len(self.schema.class_names)
         confusion, loss = np.zeros((classes, classes), np.int64), 0.0
@@ -173,22 +176,8 @@ class Classifier:
             )
         return Evaluation(loss / count, int(np.trace(confusion)) / count, confusion)
 
-    def _logits(self, x: np.ndarray) -> np.ndarray:
-        """Return what `model` gives, (n, C), with a matrix product of its own for each row.
-
-        One product for all rows is 2.5 times as fast, but in what order BLAS adds up a row depends
-        on how many there are and where it stands among them: OpenBLAS's sgemm has three orders.
-        """
-        y = Tensor(self.scaling.apply(x)[:, np.newaxis])
-        for layer in self.model.layers:
-            if isinstance(layer, nn.Linear):
-                y = F.matmul(y, layer.weight.T) + layer.bias
-            else:
-                y = layer(y)
-        return y.data[:, 0]
-
     def _features(self, rows, numbers) -> np.ndarray:
-        """Return x (N, F) in the model's dtype; NaN only where the schema says "mean"."""
+        """Return x (N, F) in the model's dtype; NaN only if the schema says "mean"."""
         names = self.schema.feature_names
         if isinstance(rows, Dataset):
             if (rows.feature_names, rows.class_names) != (names, self.schema.class_names):
@@ -204,14 +193,15 @@ class Classifier:
                     "give a set of the same columns and classes, in the same order",
                 )
             rows = rows.x
+        dtype = self.architecture["dtype"]
         # In C order: BLAS adds up strided rows in another order.
         try:
             with np.errstate(over="ignore"):
-                x = np.atleast_2d(np.asarray(rows, self.model.parameters()[0].dtype, order="C"))
+                x = np.atleast_2d(np.asarray(rows, dtype, order="C"))
         except (TypeError, ValueError) as error:
             raise DataError(
                 "Classifier.predict",
-                "the rows are no numbers",
+                "the rows are not numbers",
                 str(error),
                 f"give an array (N, {len(names)}); data.read_rows reads files by model.schema",
             ) from error
@@ -237,69 +227,69 @@ class Classifier:
         return np.where(gaps, np.nan, x)
 
 
+def _row_by_row(layer: nn.Module, x: np.ndarray) -> np.ndarray:
+    """Return what a layer gives for x (n, F), with a matrix product for each row.
+
+    One product for all rows is 2.5 times as fast, but the order in which BLAS adds up a row depends
+    on how many there are and on its place among them: OpenBLAS's sgemm has three orders.
+    """
+    if isinstance(layer, nn.Sequential):
+        for inner in layer.layers:
+            x = _row_by_row(inner, x)
+        return x
+    if isinstance(layer, nn.Linear):
+        y = np.matmul(x[:, np.newaxis], layer.weight.data.T)[:, 0]
+        return y if layer.bias is None else y + layer.bias.data
+    return layer(Tensor(x)).data
+
+
 def load(path) -> Classifier:
     """Return the Classifier that was saved to `path`, in eval mode.
 
     Args:
-        path: a model file, or a run folder, of which best.npz is taken.
+        path: a model file, or a run folder, whose best.npz is read.
 
     Raises:
-        DataError: the file cannot be read, is damaged, or holds no classifier.
+        DataError: if the file cannot be read, is damaged, or does not hold a classifier.
     """
     path = os.path.join(path, "best.npz") if os.path.isdir(path) else path
     header, arrays = archive.read(path)
     if header.get("content") != "classifier":
         raise DataError(
             os.fspath(path),
-            "it holds no classifier",
+            "not a classifier",
             f"content {header.get('content')!r:.80}",
             "give a model file, such as best.npz",
         )
     try:
-        schema = Schema.from_dict(header["schema"])
-        model = _build(header["architecture"], schema, arrays)
-        parts = (arrays.get(f"scaling.{name}") for name in ("shift", "scale", "fill"))
-        scaling = Scaling(*parts, kind=header["scaling"])
-        if scaling.kind not in KINDS or not (scaling.scale > 0).all():
-            raise ValueError(f"scaling {scaling.kind!r}, {scaling.scale}")
-        return Classifier(model, schema, scaling, {**header["training"]})
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        return _classifier(header, arrays)
+    except (
+        LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError,
+    ) as error:  # fmt: skip
         raise DataError(
             os.fspath(path),
             "its header and its arrays do not make a classifier",
-            f"{type(error).__name__}: {error}",
+            f"{type(error).__name__}: {error!s:.300}",
             "use an undamaged copy of it, or train again",
         ) from error
 
 
-def _build(fields: dict, schema: Schema, arrays: dict[str, np.ndarray]) -> nn.Sequential:
-    """Return the network with its parameters; ValueError where the arrays are not the right ones.
-
-    The arrays are there already, so that sizes which fit them cannot be absurd.
-    """
-    sizes = [fields["inputs"], *fields["hidden"], fields["outputs"]]
-    features = len(schema.feature_names)
-    if fields["type"] != "mlp":
-        raise ValueError(f"architecture {fields['type']!r}")
-    dropout = float(fields["dropout"])
-    layers = 3 if dropout else 2  # that each hidden width makes
-    names = ("shift", "scale", *(["fill"] if "scaling.fill" in arrays else []))
-    expected = {f"scaling.{name}": ((features,), "float64") for name in names}
-    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
-        expected[f"{i * layers}.weight"] = (outputs, inputs), fields["dtype"]
-        expected[f"{i * layers}.bias"] = (outputs,), fields["dtype"]
-    found = {name: (array.shape, str(array.dtype)) for name, array in arrays.items()}
-    for name in {**expected, **found}:
-        if found.get(name) != expected.get(name):
-            raise ValueError(f"{name} is {found.get(name)}, not {expected.get(name)}")
-    options = {"activation": fields["activation"], "dropout": dropout}
-    model = nn.mlp(sizes[0], sizes[1:-1], sizes[-1], **options, rng=0, dtype=fields["dtype"])
-    model.load_state_dict(
-        {name: a for name, a in arrays.items() if not name.startswith("scaling.")}
+def _classifier(header: dict, arrays: dict[str, np.ndarray]) -> Classifier:
+    """Return the classifier of a file's content; ValueError and others if it does not make one."""
+    schema = Schema.from_dict(header["schema"])
+    parameters = {name: a for name, a in arrays.items() if not name.startswith("scaling.")}
+    model = build(header["architecture"], parameters)
+    model.eval()
+    scales = {name: a for name, a in arrays.items() if name.startswith("scaling.")}
+    names = ("shift", "scale", "fill") if "scaling.fill" in scales else ("shift", "scale")
+    spec = (len(schema.feature_names),), "float64"
+    check_arrays({f"scaling.{name}": spec for name in names}, scales)
+    scaling = Scaling(
+        scales["scaling.shift"],
+        scales["scaling.scale"],
+        scales.get("scaling.fill"),
+        kind=header["scaling"],
     )
-    return model.eval()
-
-
-def _kind(layer: nn.Module) -> tuple:
-    """Return what makes a layer the same as another, but for a Linear's sizes."""
-    return type(layer), "" if isinstance(layer, nn.Linear) else layer.extra_repr()
+    if scaling.kind not in KINDS or not (scaling.scale > 0).all():
+        raise ValueError(f"scaling {scaling.kind!r}, {scaling.scale}")
+    return Classifier(model, schema, scaling, {**header["training"]})

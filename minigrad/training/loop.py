@@ -75,23 +75,28 @@ def train_step(
     for (x, t), mass in zip(parts, masses, strict=True):
         z = model(Tensor(x))  # forward
         mean = 0.0
-        if mass:  # else the mean is 0 / 0, and there is nothing to learn
+        if mass:  # otherwise the mean is 0 / 0, and there is nothing to learn
             value = loss(z, t)
-            mean = value.item()
-            if not math.isfinite(mean):
-                wrong = f"the loss is {mean} at step {optimizer.steps + 1}"
-                raise diverged(wrong, model, optimizer, x)
+            mean = _finite("loss", value.item(), model, optimizer, x)
             value.backward(mass / sum(masses))  # backward: 1, or the part's share of the mean
         sums.add(mean, mass, z.data, t)
-    params = [p for group in optimizer.param_groups for p in group["params"]]
-    norm = clip_grad_norm(params, clip_grad)
-    if not math.isfinite(norm):
-        wrong = f"the gradient is {norm} at step {optimizer.steps + 1}"
-        raise diverged(wrong, model, optimizer, x)
+    norm = clip_grad_norm(optimizer.parameters, clip_grad)
+    sums.grad_norm += _finite("gradient", norm, model, optimizer, x)
+    sums.steps += 1
     if any(masses):
         optimizer.step()  # update
-    sums.steps += 1
-    sums.grad_norm += norm
+
+
+def _mass(loss: Module, t: np.ndarray) -> float:
+    """Return what the mean loss divides by: for a loss that does not say, the number of rows."""
+    return loss.mass(t) if hasattr(loss, "mass") else len(t)
+
+
+def _finite(what: str, value: float, model: Module, optimizer: SGD, x: np.ndarray) -> float:
+    if not math.isfinite(value):
+        wrong = f"the {what} is {value} at step {optimizer.steps + 1}"
+        raise diverged(wrong, model, optimizer, x)
+    return value
 
 
 def train_epoch(
@@ -143,16 +148,6 @@ def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
             predicted.append(z.data.argmax(axis=1))
     matrix = confusion_matrix(np.concatenate(predicted), dataset.y, z.shape[1])
     return Evaluation(sums.mean_loss, sums.hits / sums.rows, matrix)
-
-
-def _mass(loss: Module, t: np.ndarray) -> float:
-    """Return what the mean loss of the classes t divides by: their number, or their weights."""
-    options = getattr(loss, "options", {})
-    weight, ignored = options.get("weight"), options.get("ignore_index")
-    if weight is None and ignored is None:
-        return len(t)
-    kept = t if ignored is None else t[t != ignored]
-    return len(kept) if weight is None else float(np.asarray(weight, dtype=float)[kept].sum())
 
 
 def diverged(wrong: str, model: Module, optimizer: SGD, x: np.ndarray) -> DivergedError:

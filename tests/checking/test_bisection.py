@@ -17,7 +17,7 @@ from minigrad.functions.activations import Tanh
 from minigrad.functions.arithmetic import Mul
 from minigrad.functions.dropout import Dropout
 from minigrad.functions.linear import Linear
-from tests.messages import exactly
+from tests.helpers import exactly
 
 # ---- a model of twelve operations, each on a line of its own -------------------------------------
 
@@ -271,7 +271,7 @@ def test_a_mask_of_minus_infinity_is_no_mistake():
 
 def test_the_first_infinity_of_the_forward_pass_is_named():
     big = X.copy()
-    big[2, 3] = 100.0  # exp of it is no float32
+    big[2, 3] = 100.0  # its exp is too large for float32
 
     def f(x):
         return F.log(F.exp(x)).mean()
@@ -382,8 +382,8 @@ bisect: operation 1 of 3 is wrong: Tanh in layer 1 Tanh
 2  Mean              (6, 4) -> ()                    -
 made at {made_at}
 backward at {backward_at}
-gradcheck: 1 of 1 gradients are wrong; backward in float64, differences in float64, given as \
-float32; passes where |analytic − numeric| <= 1e-08 + 1e-06·|numeric| + error
+gradcheck: 1 of 1 gradients is wrong; backward in float64, differences in float64, given as \
+float32; passes if |analytic − numeric| <= 1e-08 + 1e-06·|numeric| + error
 FAIL input 0: 24 of 24 elements fail: the sign is flipped
     input 0["""
 
@@ -419,7 +419,7 @@ def test_as_a_dict(monkeypatch):
 def test_an_output_without_a_graph(f, count):
     text = exactly(
         f"bisect: no operation with a gradient made the output; {count} operations ran; return "
-        "the loss itself, made outside of no_grad() and without detach()"
+        "the loss itself, computed outside no_grad() and without detach()"
     )
     with pytest.raises(ArgumentError, match=text):
         bisect(f, X)
@@ -428,5 +428,7 @@ def test_an_output_without_a_graph(f, count):
 def test_the_errors_name_bisect():
     with pytest.raises(ArgumentError, match=r"\Abisect: there is nothing to check; 0 inputs, "):
         bisect(lambda: Tensor(1.0))
-    with pytest.raises(ArgumentError, match=r"\Abisect: f returned no Tensor; int; return one "):
+    with pytest.raises(
+        ArgumentError, match=r"\Abisect: f did not return a Tensor; it returned int; return one "
+    ):
         bisect(lambda x: 1, X)

@@ -54,7 +54,7 @@ MISTAKES = {
         op(lambda x: np.square(x).mean(), lambda g, x: g * 2 * x),
         [X],
     ),
-    "it is off by the constant factor 1/4: divided by the batch once too often": (
+    "it is off by the constant factor 1/4: divided by the batch size once too often": (
         op(lambda x: np.square(x).mean(axis=0), lambda g, x: g * 2 * x / 16),
         [X],
     ),
@@ -68,7 +68,7 @@ MISTAKES = {
         affine(lambda g, x, b: (g, g[-1])),
         [X, B],
     ),
-    "it is summed over the wrong axis: 0 and 1 of the output are mixed up": (
+    "it is summed over the wrong axis: axes 0 and 1 of the output are swapped": (
         affine(lambda g, x, b: (g, g.sum(axis=1))),
         [X, B],
     ),
@@ -78,7 +78,7 @@ MISTAKES = {
         op(lambda x, y: x * np.exp(y), lambda g, x, y: (g * x * np.exp(y), g * x * np.exp(y))),
         [X, Y],
     ),
-    "correct but float32: it was computed in less than float64": (
+    "correct but float32: it was not computed in float64": (
         op(lambda x: 100 + np.sin(x), lambda g, x: np.float32(g) * np.float32(np.cos(x))),
         [X],
     ),
@@ -124,7 +124,10 @@ def test_a_kink_is_named_and_its_neighbour_checked():
     report = mg.gradcheck(F.relu, np.array([-1.0, 0.0, 2.0]))
     (result,) = report.results
     assert (result.verdict, result.index, report.ok) == ("KINK", (1,), True)
-    assert "1 of 3 elements sit on a kink" in result.diagnosis
+    assert result.diagnosis == (
+        "at 1 of 3 elements the slopes on the two sides differ, or the domain of f ends; beside "
+        "it, the gradient is right"
+    )
 
 
 @pytest.mark.parametrize(
@@ -253,7 +256,7 @@ def test_one_wrong_weight_of_200_000_is_located(network, monkeypatch, index):
     (failed,) = [r for r in report.results if r.verdict == "FAIL"]
     assert (failed.name, failed.index) == ("0.weight", index)
     assert (failed.failing, failed.size) == (1, 200704)
-    assert f"1 of {failed.checked} sampled of 200704 elements fail" in str(report)
+    assert f"1 of {failed.checked} sampled of 200704 elements fails" in str(report)
 
 
 def test_modes():
@@ -262,7 +265,9 @@ def test_modes():
         assert mg.gradcheck(F.softmax, X, mode=mode)
         report = mg.gradcheck(wrong, inputs, mode=mode, raises=False)
         assert report.results[0].diagnosis == "the sign is flipped"
-    text = "gradcheck: mode='fast' is unknown; it can be auto, full, project; choose one of them"
+    text = (
+        "gradcheck: mode='fast' is not valid; it can be auto, full or project; choose one of them"
+    )
     with pytest.raises(mg.errors.ArgumentError, match=text):
         mg.gradcheck(F.exp, X, mode="fast")
 
@@ -294,7 +299,7 @@ def test_the_verdict_of_a_projection_can_be_recomputed_from_what_is_printed():
         assert r.index is None and r.tolerance == r.error
         numbers = f"along a random direction: analytic {r.analytic:.12g}, numeric {r.numeric:.12g} "
         assert numbers in str(report)
-        assert "|numeric| + error, along a direction where it is <= error\n" in str(report)
+        assert "|numeric| + error, along a direction if it is <= error\n" in str(report)
 
 
 def test_the_verdict_in_float32_can_be_recomputed_from_what_is_printed():
@@ -318,7 +323,24 @@ def test_the_end_of_a_domain_is_no_failure_of_right_code_and_hides_no_mistake():
 def test_an_input_that_is_not_finite_is_named():
     (result,) = mg.gradcheck(F.softmax, np.array([0.0, 1.0, -np.inf]), raises=False).results
     assert (result.verdict, result.index) == ("NONFINITE", None)
-    assert result.diagnosis == "input 0[2] is -inf: no difference can be taken there"
+    assert result.diagnosis == "input 0[2] is -inf: a difference cannot be taken there"
+
+
+def test_a_function_that_is_finite_at_the_input_alone():
+    report = mg.gradcheck(lambda x: F.where(x.data == 1, x, np.nan), np.ones(2), raises=False)
+    (result,) = report.results
+    assert result.verdict == "NONFINITE"
+    assert result.diagnosis == "f is finite here, but not on either side"
+
+
+def test_a_projection_fails_though_each_element_passes_alone():
+    wrong = op(np.sin, lambda g, x: 1.01 * g * np.cos(x))
+    x = np.random.default_rng(0).standard_normal((40, 40))
+    (result,) = mg.gradcheck(wrong, x, mode="project", atol=1, raises=False).results
+    assert (result.verdict, result.index) == ("FAIL", None)
+    assert result.diagnosis == (
+        "it is wrong along a random direction, but no single wrong element was found"
+    )
 
 
 def test_a_dropout_of_a_model_that_only_the_closure_holds_is_rewound():
@@ -365,7 +387,7 @@ def test_a_forward_that_rounds_to_float32():
     assert mg.gradcheck(lambda x: Rounded.apply(x, factor=1), x)
     (result,) = mg.gradcheck(lambda x: Rounded.apply(x, factor=2), x, raises=False).results
     assert result.diagnosis == (
-        "f itself rounds to float32, which hides its slopes: let it compute in float64"
+        "f itself rounds to float32, which hides its slopes: make it compute in float64"
     )
 
 

@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from minigrad import Function, Tensor, errors, gradcheck, nn
 from minigrad import functions as F
 from minigrad.checking import Result
 from minigrad.checking.cases import CASES
+from tests.helpers import Spoiled
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(3)
@@ -33,28 +33,6 @@ class Sine(Function):
 
 def sine(spoil):
     return lambda x: Sine.apply(x, spoil=spoil)
-
-
-class Watched(Function):
-    """y = x; `seen` gets each upstream gradient."""
-
-    def forward(self, x, seen):
-        self.seen = seen
-        return x + 0
-
-    def backward(self, gy):
-        self.seen.append(gy)
-        return gy
-
-
-class Spoiled(Function):
-    """y = x, whose gradient is 1.01 times the right one: behind f, it spoils each of f's."""
-
-    def forward(self, x):
-        return x + 0
-
-    def backward(self, gy):
-        return 1.01 * gy
 
 
 def examples():
@@ -89,7 +67,7 @@ def test_the_report_says_what_it_computed_in():
     model = nn.Linear(3, 2, rng=0)  # float32
     head = str(gradcheck(model, RNG.standard_normal((4, 3)))).partition(";")[2]
     assert head.startswith(
-        " backward in float64, differences in float64, given as float32 and float64; passes where"
+        " backward in float64, differences in float64, given as float32 and float64; passes if"
     )
     assert model.weight.dtype == np.float32
 
@@ -114,7 +92,7 @@ def test_in_pytest_the_report_is_the_message(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60)
     assert "1 failed, 1 passed" in done.stdout
     message = [line.removeprefix("E").strip() for line in done.stdout.splitlines()]
-    head = "minigrad.errors.GradcheckError: gradcheck: 1 of 1 gradients are wrong; backward in "
+    head = "minigrad.errors.GradcheckError: gradcheck: 1 of 1 gradients is wrong; backward in "
     assert any(line.startswith(head) for line in message)
     assert "FAIL input 0: 7 of 7 elements fail: the sign is flipped" in message
 
@@ -158,8 +136,12 @@ def test_a_smooth_function_agrees_to_1e_9_and_gets_no_diagnosis(case, shapes):
         assert (result.verdict, result.diagnosis, result.failing) == ("PASS", "", 0)
     upstream = []
 
+    def keep(gy):
+        upstream.append(gy)
+        return gy
+
     def f(*xs):
-        return Watched.apply(case.f(*xs), seen=upstream)
+        return Spoiled.apply(case.f(*xs), wrong=keep)
 
     report = gradcheck(f, inputs, atol=0, rtol=0, raises=False)
     xs = [Tensor(x, requires_grad=True) for x in inputs]
@@ -176,9 +158,11 @@ def test_float32_passes_right_code_and_fails_what_is_1_percent_wrong(case, shape
     inputs = case.inputs(shapes, np.float32)
     report = gradcheck(case.f, inputs, dtype="float32")
     assert "backward in float32, differences in float64" in str(report)
-    report = gradcheck(
-        lambda *xs: Spoiled.apply(case.f(*xs)), inputs, dtype="float32", raises=False
-    )
+
+    def f(*xs):
+        return Spoiled.apply(case.f(*xs), wrong=lambda gy: 1.01 * gy)
+
+    report = gradcheck(f, inputs, dtype="float32", raises=False)
     assert [r.verdict for r in report.results] == ["FAIL"] * len(report.results)
 
 
@@ -289,15 +273,20 @@ class Total(Function):
         return gx
 
 
-def test_one_wrong_element_of_a_million_is_located_within_seconds():
-    start = time.perf_counter()
-    x = RNG.standard_normal((1000, 1000))
-    (result,) = gradcheck(Total.apply, x, raises=False).results
+def test_one_wrong_element_of_a_million_is_located_in_few_forward_passes():
+    x, calls = RNG.standard_normal((1000, 1000)), 0
+
+    def f(x):
+        nonlocal calls
+        calls += 1
+        return Total.apply(x)
+
+    (result,) = gradcheck(f, x, raises=False).results
     assert (result.verdict, result.index, result.failing) == ("FAIL", (123, 456), 1)
     assert result.analytic - result.numeric == pytest.approx(0.1)
     assert result.checked <= 256
-    assert f"1 of {result.checked} sampled of 1000000 elements fail" in str(result)
-    assert time.perf_counter() - start < 20
+    assert f"1 of {result.checked} sampled of 1000000 elements fails" in str(result)
+    assert calls < 2000
 
 
 def one_weight_wrong(fault):
@@ -306,27 +295,25 @@ def one_weight_wrong(fault):
     x, t = rng.standard_normal((32, 784)), rng.integers(0, 10, 32)
     W, b, V, c = (rng.uniform(-0.05, 0.05, s) for s in ((256, 784), 256, (10, 256), 10))
 
-    class Spoiled(Function):
-        def forward(self, W):
-            return W.copy()
+    def wrong(gy):
+        g = gy.copy()
+        g[100, 300] *= fault
+        return g
 
-        def backward(self, gy):
-            g = gy.copy()
-            g[100, 300] *= fault
-            return g
+    calls = 0
 
     def f(x, W, b, V, c):
-        return F.cross_entropy(F.linear(F.relu(F.linear(x, Spoiled.apply(W), b)), V, c), t)
+        nonlocal calls
+        calls += 1
+        W = Spoiled.apply(W, wrong=wrong)
+        return F.cross_entropy(F.linear(F.relu(F.linear(x, W, b)), V, c), t)
 
-    start = time.perf_counter()
-    report = gradcheck(f, [x, W, b, V, c], raises=False)
-    return report, time.perf_counter() - start
+    return gradcheck(f, [x, W, b, V, c], raises=False), calls
 
 
-def test_a_network_of_200_000_weights_within_two_seconds():
-    """It takes 0.03 s, and 0.7 s to find the weight."""
-    report, seconds = one_weight_wrong(1.0)
-    assert report and seconds < 2
-    report, seconds = one_weight_wrong(1.5)
+def test_a_network_of_200_000_weights_takes_few_forward_passes():
+    report, calls = one_weight_wrong(1.0)
+    assert report and calls < 60
+    report, calls = one_weight_wrong(1.5)
     assert [r.verdict for r in report.results] == ["PASS", "FAIL", "PASS", "PASS", "PASS"]
-    assert report.results[1].index == (100, 300) and seconds < 2
+    assert report.results[1].index == (100, 300) and calls < 2000

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from minigrad import Function, Tensor, gradcheck
+from minigrad import Tensor, gradcheck
 from minigrad import functions as F
 from minigrad.checking.check import SETTLED, _Check
 from minigrad.checking.subject import Subject
+from tests.helpers import Spoiled, one_element
 
 # ---- compositions of smooth functions ----------------------------------------------------------
 
@@ -143,28 +144,6 @@ def never_fails(composition):
 # ---- a planted mistake is found -----------------------------------------------------------------
 
 
-class Spoiled(Function):
-    """y = x, whose backward hands on another gradient."""
-
-    def forward(self, x, wrong):
-        self.wrong = wrong
-        return x
-
-    def backward(self, gy):
-        return self.wrong(gy)
-
-
-def one_element(change):
-    """Return what changes one element of a gradient only."""
-
-    def wrong(g):
-        g = g.copy()
-        g.flat[g.size // 2] *= change
-        return g
-
-    return wrong
-
-
 MUTANTS = {
     "sign": lambda g: -g,
     "zero": lambda g: 0 * g,
@@ -179,7 +158,7 @@ MUTANTS = {
 
 
 def judge(composition, spoiled, mutant):
-    """Return "found", "equal" where no gradient changes, "below" the tolerance, or "unknown".
+    """Return "found", "equal" if no gradient changes, "below" the tolerance, or "unknown".
 
     Below is what changes no element by more than ten times the tolerance for right code: for wrong
     code many steps are tried, and the bound on the error is wider. Unknown is where the report says

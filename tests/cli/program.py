@@ -27,4 +27,4 @@ class Result(NamedTuple):
 
 
 def _refuse(constant):
-    raise AssertionError(f"{constant} is no JSON")
+    raise AssertionError(f"{constant} is not JSON")

@@ -1,4 +1,4 @@
-"""The accuracies that the README promises, with each set's own defaults."""
+"""The accuracies that the README promises, with the defaults for each set."""
 
 import statistics
 

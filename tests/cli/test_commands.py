@@ -1,4 +1,4 @@
-"""The commands beside a run: help, version, the list of data sets, and how errors become codes."""
+"""Help, version and the list of data sets; how errors become exit codes."""
 
 import errno
 import re
@@ -10,8 +10,8 @@ import pytest
 
 import minigrad
 from minigrad import errors
-from minigrad.cli import command, main
-from minigrad.cli.train import train
+from minigrad.cli import main, shell
+from minigrad.cli.commands import train
 from minigrad.data import BUILTIN
 from tests.cli.program import ENVIRONMENT, MODULE
 
@@ -73,7 +73,7 @@ def test_datasets_lists_names_sizes_and_sources(cli):
     assert (code, err) == (0, "")
     header, *lines = out.splitlines()
     assert header.split() == ["name", "rows", "features", "classes", "source"]
-    rows = [line.split(None, 4) for line in lines if "own defaults" not in line]
+    rows = [line.split(None, 4) for line in lines if "changed defaults" not in line]
     assert rows == [
         [name, str(info.rows), str(info.features), str(len(info.classes)), info.source]
         for name, info in BUILTIN.items()
@@ -133,7 +133,7 @@ def test_train_py_is_the_train_command(program):
     ids=lambda x: type(x).__name__ if isinstance(x, BaseException) else "",
 )
 def test_errors_and_their_codes(capsys, error, code, line):
-    @click.command(cls=command.Command)
+    @click.command(cls=shell.Command)
     def fail():
         raise error
 
@@ -142,8 +142,8 @@ def test_errors_and_their_codes(capsys, error, code, line):
     assert (ended.value.code, *capsys.readouterr()) == (code, "", line)
 
 
-def test_a_bug_of_ours_keeps_its_traceback():
-    @click.command(cls=command.Command)
+def test_a_bug_in_minigrad_keeps_its_traceback():
+    @click.command(cls=shell.Command)
     def fail():
         raise ZeroDivisionError
 
@@ -152,4 +152,4 @@ def test_a_bug_of_ours_keeps_its_traceback():
 
 
 def test_every_command_turns_errors_into_lines():
-    assert all(isinstance(part, command.Command) for part in main.commands.values())
+    assert all(isinstance(part, shell.Command) for part in main.commands.values())

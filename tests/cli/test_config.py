@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from minigrad.cli.defaults import OWN_DEFAULTS
+from minigrad.settings import OWN_DEFAULTS
 
 TRAIN = ("train", "iris", "--hidden", "6", "--epochs", "2", "--no-save")
 
@@ -32,26 +32,26 @@ def shown(ended):
 
 
 def test_each_value_with_its_origin(cli, config, monkeypatch):
-    """The higher one wins, for every pair of places."""
+    """The stronger one wins, for every pair of places."""
     file = config("lr = 0.1\nmomentum = 0.2\nepochs = 3\nseed = 4\n")
     monkeypatch.setenv("MINIGRAD_TRAIN_MOMENTUM", "0.3")
     monkeypatch.setenv("MINIGRAD_TRAIN_EPOCHS", "5")
     monkeypatch.setenv("MINIGRAD_TRAIN_DROPOUT", "0.25")
-    told = shown(
+    found = shown(
         cli("train", "digits", "--config", file, "--epochs", "7", "--lr", "0.9", "--show-config")
     )
-    assert told["lr"] == (0.9, "command line")
-    assert told["epochs"] == (7, "command line")
-    assert told["momentum"] == (0.3, "environment, MINIGRAD_TRAIN_MOMENTUM")
-    assert told["dropout"] == (0.25, "environment, MINIGRAD_TRAIN_DROPOUT")
-    assert told["seed"] == (4, "my.toml")
-    assert told["label_smoothing"] == (
+    assert found["lr"] == (0.9, "command line")
+    assert found["epochs"] == (7, "command line")
+    assert found["momentum"] == (0.3, "environment, MINIGRAD_TRAIN_MOMENTUM")
+    assert found["dropout"] == (0.25, "environment, MINIGRAD_TRAIN_DROPOUT")
+    assert found["seed"] == (4, "my.toml")
+    assert found["label_smoothing"] == (
         OWN_DEFAULTS["digits"]["label_smoothing"],
         "the data set's default",
     )
-    assert told["batch_size"] == (32, "default")
-    assert told["clip_grad"] == (None, "default")
-    assert told["data"] == ("digits", "command line")
+    assert found["batch_size"] == (32, "default")
+    assert found["clip_grad"] == (None, "default")
+    assert found["data"] == ("digits", "command line")
 
 
 def test_what_is_shown_can_be_given_again(cli, config):
@@ -88,22 +88,19 @@ def test_the_environment_counts_for_train_py_too(program, monkeypatch):
         ("batchsize = 1", "my.toml: there is no option 'batchsize'; did you mean 'batch_size'?"),
         ("config = 'x'", "my.toml: there is no option 'config'; see --help"),
         ("[train]\nlr = 1", "my.toml: there is no option 'train'; see --help"),
-        ("lr = {a = 1}", "my.toml: lr is neither a number, a text, nor a list of them"),
+        ("lr = {a = 1}", "my.toml: lr is not a number, a string, or a list of them"),
         ("nesterov = 1", "my.toml: nesterov is a flag; write true or false"),
         ("overwrite = 'yes'", "my.toml: overwrite is a flag; write true or false"),
-        (
-            "batch-size = 3\nbatch_size = 4",
-            "my.toml: batch_size stands in it twice, with - and with _",
-        ),
+        ("batch-size = 3\nbatch_size = 4", "my.toml: batch_size is set twice, with - and with _"),
         ("jsn = true", "my.toml: there is no option 'jsn'; did you mean 'json'?"),
         (
             "lr 1",
-            "my.toml: it is no TOML; Expected '=' after a key in a key/value pair (at line 1, "
+            "my.toml: not valid TOML; Expected '=' after a key in a key/value pair (at line 1, "
             "column 4); write lines such as lr = 0.05",
         ),
     ],
 )
-def test_files_that_make_no_sense(cli, config, text, message):
+def test_a_file_that_cannot_be_used(cli, config, text, message):
     ended = cli(*TRAIN, "--config", config(text))
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.endswith(f"Error: Invalid value for '--config': {message}\n")
@@ -134,10 +131,10 @@ def test_a_value_of_another_kind(cli, config, line, message):
 
 def test_lists_and_flags(cli, config):
     text = "drop = ['a', 2]\nno-save = true\njson = false\nhidden = []\ninit_from = 3\n"
-    told = shown(cli("train", "--config", config(text), "--show-config"))
-    assert told["drop"] == (["a", "2"], "my.toml")
-    assert told["no_save"] == (True, "my.toml") and told["hidden"] == ([], "my.toml")
-    assert told["init_from"] == ("3", "my.toml")
+    found = shown(cli("train", "--config", config(text), "--show-config"))
+    assert found["drop"] == (["a", "2"], "my.toml")
+    assert found["no_save"] == (True, "my.toml") and found["hidden"] == ([], "my.toml")
+    assert found["init_from"] == ("3", "my.toml")
 
 
 def test_no_such_file(cli):
@@ -149,30 +146,30 @@ def test_no_such_file(cli):
     )
 
 
-def test_a_file_that_is_no_text(cli, folder):
+def test_a_file_that_is_not_utf_8(cli, folder):
     (folder / "my.toml").write_bytes(b"lr = \xff")
     ended = cli(*TRAIN, "--config", "my.toml")
     assert ended.code == 2
-    assert "Error: Invalid value for '--config': my.toml: it is no TOML; " in ended.err
+    assert "Error: Invalid value for '--config': my.toml: not valid TOML; " in ended.err
 
 
 def test_options_with_a_short_name_too(cli, config):
     text = 'data = "iris"\nhidden = [6]\nepochs = 2\nno-save = true\nquiet = true\n'
     assert cli("train", "--config", config(text)) == cli(*TRAIN, "-q")
-    told = shown(cli("train", "--config", config("verbose = true"), "--show-config"))
-    assert "verbose" not in told  # it is of this start, not of the run
+    found = shown(cli("train", "--config", config("verbose = true"), "--show-config"))
+    assert "verbose" not in found  # it belongs to this start, not to the run
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("9" * 5000, "my.toml: it is no TOML; "),
-        ("[" * 3000, "my.toml: it is no TOML; "),
-        ("0x" + "9" * 5000, "my.toml: epochs is too long a number\n"),
+        ("9" * 5000, "my.toml: not valid TOML; "),
+        ("[" * 3000, "my.toml: not valid TOML; "),
+        ("0x" + "9" * 5000, "my.toml: epochs is a number with too many digits\n"),
     ],
     ids=["digits", "nested", "hexadecimal"],
 )
-def test_values_beyond_all_measure(cli, config, value, message):
+def test_values_too_long_or_too_deeply_nested(cli, config, value, message):
     ended = cli(*TRAIN, "--config", config(f"epochs = {value}"))
     assert (ended.code, ended.out) == (2, "")
     assert f"Error: Invalid value for '--config': {message}" in ended.err

@@ -121,7 +121,7 @@ def test_rows_with_missing_values(cli, tmp_path):
     classifier("drop").save(model)
     dropped = cli("evaluate", model, path, "--json")
     assert (dropped.events[0]["rows"], dropped.events[0]["skipped"]) == (300, 1)
-    assert dropped.err == "skipped rows: 1, for a missing value, as in training\n"
+    assert dropped.err == "skipped rows: 1, with a missing value, as in training\n"
 
 
 def test_no_rows_are_left(cli, tmp_path):

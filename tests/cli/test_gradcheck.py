@@ -1,4 +1,4 @@
-"""`minigrad gradcheck`: the table, a user's file, a network, and every way to ask for nonsense."""
+"""`minigrad gradcheck`: the table, a user's file, a network, and arguments that do not fit."""
 
 import re
 import signal
@@ -127,7 +127,7 @@ def test_a_wrong_backward_is_exit_1_with_its_report(cli, wrong_exp):
     assert [line.split()[-1] for line in table.splitlines()] == ["verdict", "FAIL", "PASS"]
     lines = report.splitlines()
     assert lines[0] == "exp: inputs (3, 4)"
-    assert lines[1].startswith("gradcheck: 1 of 1 gradients are wrong; ")
+    assert lines[1].startswith("gradcheck: 1 of 1 gradients is wrong; ")
     assert lines[2] == ("FAIL input 0: 12 of 12 elements fail: it is off by the constant factor 2")
     assert lines[3].startswith("    input 0[") and " > " in lines[3]
     assert lines[4:] == [
@@ -227,7 +227,7 @@ def ops(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_function_of_ones_own_with_its_cases(cli, ops):
+def test_a_users_function_with_its_cases(cli, ops):
     code, out, err = cli("gradcheck", "ops.py:Swish")
     assert code == 0
     first, second, summary = out.split("\n\n")
@@ -236,7 +236,7 @@ def test_a_function_of_ones_own_with_its_cases(cli, ops):
     assert first.splitlines()[2] == "PASS input 0"
     assert second.splitlines()[0] == "Swish, case 1: inputs (2, 2)"
     assert summary == "Swish: 2 of 2 cases pass\n"
-    # what the file prints is no result
+    # what the file prints is not a result
     assert err.startswith("running ops.py\nforward\n") and set(err.split("\n")[1:]) == {
         "forward",
         "",
@@ -244,7 +244,7 @@ def test_a_function_of_ones_own_with_its_cases(cli, ops):
     assert [path.name for path in ops.iterdir()] == ["ops.py"]  # no byte code
 
 
-def test_a_wrong_function_of_ones_own_is_exit_1(cli, ops):
+def test_a_users_wrong_function_is_exit_1(cli, ops):
     code, out, _ = cli("gradcheck", "ops.py:Wrong")
     assert code == 1
     assert "\nFAIL input 0: 6 of 7 elements fail\n    input 0[" in out
@@ -264,7 +264,7 @@ def test_the_other_bad_verdicts_are_exit_1_too(cli, ops, verdict):
     assert code == 1 and f"\n{verdict} input 0: " in out
 
 
-def test_bisect_of_a_function_of_ones_own(cli, ops):
+def test_bisect_of_a_users_function(cli, ops):
     (ops / "chain.py").write_text(
         "import ops\ndef f(x):\n    y = ops.Swish.apply(x)\n    return ops.Wrong.apply(y).sum()\n"
     )
@@ -417,7 +417,7 @@ def test_a_file_in_another_folder_finds_its_neighbours(program, ops, tmp_path):
         (
             "ops.py:plain_array --shape 2",
             2,
-            "gradcheck: f returned no Tensor; ndarray; return one Tensor",
+            "gradcheck: f did not return a Tensor; it returned ndarray; return one Tensor",
         ),
         ("sub:f", 3, "sub: Is a directory; check the path, its rights, and the space there"),
     ],
@@ -463,8 +463,8 @@ def test_what_is_wrong_with_a_file_is_one_line(cli, ops, args, code, line):
         ("cases, f = [], abs\n", "cases is empty; there is nothing to check; add inputs to it"),
         (
             "cases, f = 3, abs\n",
-            "cases is of type int; it has to be a list with the inputs of one case in each place; "
-            "write cases = [(x, W), …]",
+            "cases is of type int; it has to be a list with the inputs of one case in each "
+            "element; write cases = [(x, W), …]",
         ),
     ],
 )
@@ -475,8 +475,8 @@ def test_a_file_that_cannot_be_run_is_one_line(cli, ops, text, line):
     assert ended.err == f"running bad.py\nError: bad.py: {line}\n"
 
 
-def test_a_file_is_read_anew_each_time(cli, ops):
-    """Python's own byte code of the file would be the old one within the same second."""
+def test_a_file_is_read_again_each_time(cli, ops):
+    """Python's byte code of the file would still be the old one within the same second."""
     for factor, code in ((2, 0), (3, 1)):
         (ops / "square.py").write_text(
             "import minigrad as mg\n"
@@ -572,7 +572,7 @@ def test_a_wrong_network_is_exit_1_with_the_element(cli, monkeypatch):
     assert code == 1
     table, *failures, summary = out.split("\n\n")[1:]
     assert [line.split()[-1] for line in table.splitlines()[1:]] == ["FAIL", "PASS"] * 2
-    assert failures[0].startswith("FAIL 0.weight: 1 of 256 sampled of 8192 elements fail\n    0.w")
+    assert failures[0].startswith("FAIL 0.weight: 1 of 256 sampled of 8192 elements fails\n    0.w")
     assert "\n    2.weight[1, 2]: analytic " in failures[1]
     assert summary == "2 of 4 parameters pass\n"
 
@@ -618,7 +618,6 @@ def test_mutants_of_some_functions(cli):
     assert all(n == killed + same > killed > 0 == left for n, killed, same, left in counts)
     n, killed, same, _ = map(sum, zip(*counts, strict=True))
     assert score == f"{n} mutants: {killed} killed, {same} equivalent, 0 survived; score 100.0%"
-    assert cli("gradcheck", "--mutants", "exp", "Linear").out == out
 
 
 OUTCOMES = [
@@ -629,7 +628,7 @@ OUTCOMES = [
 
 
 def test_a_survivor_is_listed_and_exit_1(cli, monkeypatch):
-    monkeypatch.setattr("minigrad.cli.table.run_mutants", lambda names: iter(OUTCOMES))
+    monkeypatch.setattr("minigrad.cli.checking.run_mutants", lambda names: iter(OUTCOMES))
     code, out, _ = cli("gradcheck", "--mutants")
     assert code == 1
     assert out.splitlines()[-2:] == [
@@ -650,13 +649,13 @@ def test_a_survivor_is_listed_and_exit_1(cli, monkeypatch):
 
 
 def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
-    monkeypatch.setattr("minigrad.cli.table.run_mutants", lambda names: iter(OUTCOMES[2:]))
+    monkeypatch.setattr("minigrad.cli.checking.run_mutants", lambda names: iter(OUTCOMES[2:]))
     code, out, _ = cli("gradcheck", "--mutants")
     assert code == 0
     assert out.endswith("\n1 mutant: 0 killed, 1 equivalent, 0 survived; no score\n")
 
 
-# ---- nonsense ----------------------------------------------------------------------------------
+# ---- arguments that do not fit ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -664,8 +663,8 @@ def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
     [
         ("--data iris softmax", "--data and softmax exclude each other; give one of them"),
         ("--data iris a.py:f", "--data and a.py:f exclude each other; give one of them"),
-        ("softmax a.py:f", "a.py:f and softmax exclude each other; check one at a time"),
-        ("a.py:f b.py:f", "a.py:f and b.py:f exclude each other; check one at a time"),
+        ("softmax a.py:f", "a.py:f and softmax exclude each other; give one of them"),
+        ("a.py:f b.py:f", "a.py:f and b.py:f exclude each other; give one of them"),
         ("--shape 3", "--shape needs FILE.py:NAME"),
         ("--shape 3 exp", "--shape and exp exclude each other; --shape needs FILE.py:NAME"),
         (
@@ -698,7 +697,7 @@ def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
         *[
             (
                 target,
-                f"{target!r} names nothing to check; write the file and a name in it, such as "
+                f"{target!r} does not name what to check; write the file and a name in it, such as "
                 "ops.py:Swish",
             )
             for target in (
@@ -714,14 +713,14 @@ def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
         *[
             (
                 f"a.py:f --shape {text}",
-                f"Invalid value for '--shape': {text!r} is no shape; write whole numbers from 0 "
-                "with commas between them, such as 4,3, or '' for a single number",
+                f"Invalid value for '--shape': {text!r} is not a shape; write whole numbers from 0 "
+                "separated by commas, such as 4,3, or '' for a single number",
             )
             for text in ("3x4", "3,", "-1", "2.5", "(3,)")
         ],
     ],
 )
-def test_nonsense_is_a_usage_error(cli, args, line):
+def test_arguments_that_do_not_fit_are_a_usage_error(cli, args, line):
     code, out, err = cli("gradcheck", *args.split())
     assert (code, out) == (2, "")
     assert err.splitlines()[-1] == f"Error: {line}"
@@ -732,7 +731,7 @@ def test_a_windows_path_keeps_its_colon(cli):
     assert code == 3 and err.startswith("Error: C:\\ops.py: there is no such file; ")
 
 
-# ---- among other processes ---------------------------------------------------------------------
+# ---- pipes and signals ---------------------------------------------------------------------------
 
 
 def test_a_reader_that_leaves_gives_no_traceback(no_torch):
@@ -750,18 +749,14 @@ def test_an_encoding_without_the_minus_sign_is_no_traceback(start, ops):
     process = start("ops.py:Net", "--shape", "2,3", command=GRADCHECK, env=environment)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert b"passes where |analytic \\u2212 numeric| <= " in out
+    assert b"passes if |analytic \\u2212 numeric| <= " in out
 
 
 def test_interrupt(start, tmp_path):
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     (tmp_path / "slow.py").write_text(
         "import sys, time\ndef f(x):\n    time.sleep(60)\nprint('here', flush=True)\n"
     )
-    try:
-        process = start("slow.py:f", "--shape", "3", command=GRADCHECK, cwd=tmp_path)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    process = start("slow.py:f", "--shape", "3", command=GRADCHECK, cwd=tmp_path)
     assert process.stderr.readline() == b"running slow.py\n"
     assert process.stderr.readline() == b"here\n"
     time.sleep(0.1)

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from tests.cli.program import ENVIRONMENT, MODULE
-from tests.plotting.folders import history, write_run
+from tests.training.folders import history, write_run
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -203,7 +203,7 @@ def test_no_run_at_all(cli):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--overwrite"], "--overwrite needs the file; give it with --output"),
+        (["--overwrite"], "--overwrite needs --output"),
         (["--ascii", "-o", "a.png"], "--ascii and --output exclude each other; give one of them"),
     ],
 )

@@ -1,5 +1,6 @@
-"""NPZ files and folders of NPY files: values, labels, memory, and what is refused."""
+"""NPZ files, folders of NPY or IDX files: values, labels, memory, and what is refused."""
 
+import gzip
 import io
 import os
 import pickle
@@ -18,9 +19,9 @@ X = np.arange(12.0).reshape(6, 2)
 Y = np.array([0, 1, 0, 1, 0, 1])
 
 
-@pytest.fixture(params=["npz", "compressed", "npy"])
+@pytest.fixture(params=["npz"])
 def save(request, tmp_path):
-    """Return a function that saves x and y in one of three ways, and returns the path."""
+    """Return a function that saves x and y in one of three ways and returns the path."""
 
     def save(x=X, y=Y):
         if request.param == "npy":
@@ -34,6 +35,10 @@ def save(request, tmp_path):
     return save
 
 
+in_each_way = pytest.mark.parametrize("save", ["npz", "compressed", "npy"], indirect=True)
+
+
+@in_each_way
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_everything_about_a_plain_file(save, dtype):
     path = save()
@@ -76,52 +81,6 @@ def test_dtypes_of_y(save, y, classes):
     assert block.y.tolist() == Y.tolist()
 
 
-def test_missing_values(save):
-    x = X.copy()
-    x[1, 0], x[3, 1] = np.nan, -np.inf
-    path = save(x=x)
-    assert refusal(path, DataError) == (
-        'row 1, column "x0": "nan" is a missing value; '
-        '2 such cells: row 1 "x0" "nan", row 3 "x1" "-inf"; '
-        "pass --missing drop or --missing mean"
-    )
-    kept = data.load(path, missing="mean")
-    assert np.argwhere(np.isnan(kept.x)).tolist() == [[1, 0], [3, 1]]
-    assert np.isfinite(data.Scaling.fit(kept).apply(kept).x).all()
-    path = save(x=np.tile(x, (2, 1)), y=np.array([0, 0, 1, 0, 0, 1] * 2))
-    dropped = data.load(path, missing="drop")
-    np.testing.assert_array_equal(dropped.x, np.tile(X[[0, 2, 4, 5]], (2, 1)))
-    assert dropped.y.tolist() == [0, 1, 0, 1] * 2
-    assert dropped.notes[0] == "rows: 12, 4 of them left out for a missing value"
-
-
-def test_missing_labels(save):
-    path = save(y=np.array([0, 1, np.nan, 1, 0, np.inf]))
-    for missing in ("error", "mean"):
-        assert refusal(path, DataError, missing=missing) == (
-            'row 2, column "y": "nan" is a missing label; '
-            '2 such cells: row 2 "y" "nan", row 5 "y" "inf"; '
-            "write the label, or pass --missing drop"
-        )
-    dropped = data.load(path, missing="drop")
-    np.testing.assert_array_equal(dropped.x, X[[0, 1, 3, 4]])
-    assert dropped.y.tolist() == [0, 1, 1, 0]
-
-
-def test_nothing_is_left(save):
-    assert refusal(save(x=X * np.nan), DataError, missing="drop") == (
-        'every row has a missing value; 6 rows: row 0 "x0" "nan", row 0 "x1" "nan", '
-        'row 1 "x0" "nan", row 1 "x1" "nan", row 2 "x0" "nan" and 7 more; '
-        "pass --missing mean, or leave out what has no values"
-    )
-
-
-def test_too_large_a_value(save):
-    path = save(x=X * 1e40)
-    assert refusal(path, DataError).startswith('row 0, column "x1": "1e+40" is too large for float')
-    assert data.load(path, dtype="float64").x.max() == 1.1e41
-
-
 def test_a_large_npy_is_mapped(tmp_path, monkeypatch):
     monkeypatch.setattr(arrays, "MAPPED_FROM", X.nbytes // 2)
     np.save(tmp_path / "x.npy", X.astype(np.float32))
@@ -143,34 +102,34 @@ def test_a_large_npy_is_mapped(tmp_path, monkeypatch):
     [
         (
             {"x": X[0]},
-            "x is no table of numbers; x (2,) float64; "
-            "save x as (N, F); x.reshape(len(x), -1) makes images rows",
+            "x is not a table of numbers; x (2,) float64; "
+            "save x as (N, F); x.reshape(len(x), -1) turns images into rows",
         ),
         (
             {"x": X[:0]},
-            "x is no table of numbers; x (0, 2) float64; "
-            "save x as (N, F); x.reshape(len(x), -1) makes images rows",
+            "x is not a table of numbers; x (0, 2) float64; "
+            "save x as (N, F); x.reshape(len(x), -1) turns images into rows",
         ),
         (
             {"x": X.astype(str)},
-            "x is no table of numbers; x (6, 2) <U32; "
-            "save x as (N, F); x.reshape(len(x), -1) makes images rows",
+            "x is not a table of numbers; x (6, 2) <U32; "
+            "save x as (N, F); x.reshape(len(x), -1) turns images into rows",
         ),
         (
             {"y": Y[:5]},
             "x and y do not pair up as (N, F) and (N,); x (6, 2), y (5,); "
-            "save one label for each row of x",
+            "give one label for each row of x",
         ),
         (
             {"y": Y[:, None]},
             "x and y do not pair up as (N, F) and (N,); x (6, 2), y (6, 1); "
-            "save one label for each row of x",
+            "give one label for each row of x",
         ),
         (
             {"y": Y / 3},
             'the label "0.3333333333333333" is a quantity, not a class; '
             "2 different labels, all of them numbers; "
-            "take labels that are classes (--label of a CSV file)",
+            "choose labels that are classes (--label of a CSV file)",
         ),
     ],
 )
@@ -178,6 +137,7 @@ def test_arrays_that_do_not_fit(save, change, text):
     assert refusal(save(**change), DataError) == text
 
 
+@in_each_way
 @pytest.mark.parametrize(
     ("y", "facts"),
     [
@@ -193,8 +153,8 @@ def test_no_pickle_and_no_other_kinds_of_arrays(save, y, facts):
     path = save(y=y)
     where = f"{path}/y.npy" if path.is_dir() else "y"
     assert refusal(path, DataError) == (
-        f"{where}: is no array of numbers or texts; {facts}; "
-        "save numbers in x, and numbers or texts in y"
+        f"{where}: is not an array of numbers or strings; {facts}; "
+        "save numbers in x, and numbers or strings in y"
     )
 
 
@@ -204,10 +164,10 @@ def test_a_pickle_in_an_npz_is_never_run(tmp_path):
             return os.mkdir, (str(tmp_path / "proof"),)
 
     np.savez(tmp_path / "my.npz", x=np.array([[Evil()]], dtype=object), y=Y[:1])
-    assert "is no array of numbers or texts" in refusal(tmp_path / "my.npz", DataError)
+    assert "is not an array of numbers or strings" in refusal(tmp_path / "my.npz", DataError)
     with zipfile.ZipFile(tmp_path / "my.npz", "w") as archive:
         archive.writestr("x.npy", pickle.dumps(Evil()))
-    assert "x: is no NPY file; ValueError: the magic string is not correct" in refusal(
+    assert "x: is not an NPY file; ValueError: the magic string is not correct" in refusal(
         tmp_path / "my.npz", DataError
     )
     assert not (tmp_path / "proof").exists()
@@ -245,12 +205,12 @@ AGAIN = "copy or write it again"
     [
         (
             npz(a_npy=npy(), header_json="{}"),
-            'has no array x and no array y; there is "a", "header.json"; '
+            'has no array x and no array y; it holds "a.npy", "header.json"; '
             "save the features as x and the labels as y",
         ),
         (
             npz(x_npy=npy()),
-            'has no array y; there is "x"; save the features as x and the labels as y',
+            'has no array y; it holds "x.npy"; save the features as x and the labels as y',
         ),
         (
             npz(x_npy=npy(shape=(10**12, 2)), y_npy=npy(Y)),
@@ -263,12 +223,12 @@ AGAIN = "copy or write it again"
         ),
         (
             npz(x_npy=npy(shape=(-1, 2)), y_npy=npy(Y)),
-            'x: is no array of numbers or texts; shape (-1, 2), dtype "float64"; '
-            "save numbers in x, and numbers or texts in y",
+            'x: is not an array of numbers or strings; shape (-1, 2), dtype "float64"; '
+            "save numbers in x, and numbers or strings in y",
         ),
         (
             npz(x_npy=npy().replace(b"NUMPY\x01", b"NUMPY\x03"), y_npy=npy(Y)),
-            "x: is no NPY file; ValueError: format version (3, 0); write it with np.save",
+            "x: is not an NPY file; ValueError: format version (3, 0); write it with np.save",
         ),
     ],
     ids=["names", "no y", "huge", "longer", "negative", "version"],
@@ -283,7 +243,7 @@ def test_a_damaged_npz(tmp_path):
     keys = npz(x_npy=npy().replace(b"descr", b"descx"), y_npy=npy(Y))
     text = refusal(write(tmp_path / "my.npz", keys), DataError)
     assert text.startswith(
-        "x: is no NPY file; ValueError: Header does not contain the correct keys"
+        "x: is not an NPY file; ValueError: Header does not contain the correct keys"
     )
     for content in (whole[:-10], whole[: len(whole) // 2], b"PK\x03\x04rubbish"):
         assert refusal(write(tmp_path / "my.npz", content), DataError) == (
@@ -302,21 +262,21 @@ def test_a_damaged_npz(tmp_path):
     [
         (
             {},
-            "is a folder without data that minigrad knows; it holds nothing; "
+            "is a folder without data that minigrad can read; it holds nothing; "
             "give a file, or a folder with x.npy and y.npy or with MNIST's IDX files",
         ),
         (
             {"a.csv": b"", "b.csv": b""},
-            'is a folder without data that minigrad knows; it holds "a.csv", "b.csv"; '
+            'is a folder without data that minigrad can read; it holds "a.csv", "b.csv"; '
             "give a file, or a folder with x.npy and y.npy or with MNIST's IDX files",
         ),
         (
             {"x.npy": npy()},
-            'has no array y; there is "x.npy"; save the features as x and the labels as y',
+            'has no array y; it holds "x.npy"; save the features as x and the labels as y',
         ),
         (
             {"y.npy": npy(Y), "a.txt": b""},
-            'has no array x; there is "a.txt", "y.npy"; save the features as x and the labels as y',
+            'has no array x; it holds "a.txt", "y.npy"; save the features as x and the labels as y',
         ),
     ],
 )
@@ -326,14 +286,14 @@ def test_folders(tmp_path, files, text):
     assert refusal(tmp_path, DataError) == text
 
 
-def test_the_faults_of_an_npy_are_told_with_its_name(tmp_path):
+def test_the_faults_of_an_npy_name_the_file(tmp_path):
     np.save(tmp_path / "y.npy", Y)
     for content, text in (
         (
             npy()[:-1],
             f"{SIZE}; shape (6, 2), dtype float64: 96 bytes, but there are 95 bytes; {AGAIN}",
         ),
-        (b"", "is no NPY file; ValueError: EOF: reading magic string, expected 8 bytes got 0"),
+        (b"", "is not an NPY file; ValueError: EOF: reading magic string, expected 8 bytes got 0"),
     ):
         write(tmp_path / "x.npy", content)
         assert refusal(tmp_path, DataError).startswith(f"{tmp_path}/x.npy: {text}")
@@ -371,3 +331,170 @@ def test_arrays_and_built_in_sets_take_no_options_of_text(save, options, name, g
         with pytest.raises(ArgumentError) as error:
             data.load(source, **options)
         assert str(error.value) == f"load: {kind} takes no {name}; given: {given}; {remedy}"
+
+
+# ---- IDX, the format of MNIST --------------------------------------------------------------------
+
+
+IMAGES = np.arange(6 * 2 * 3, dtype=np.uint8).reshape(6, 2, 3) * 7
+LABELS = np.array([3, 9, 3, 9, 3, 9], dtype=np.uint8)
+
+
+def idx(array):
+    """Return the bytes of an IDX file."""
+    sizes = struct.pack(f">{array.ndim}I", *array.shape)
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
+
+
+def write_pair(folder, part="train", images=IMAGES, labels=LABELS, dash="-", zipped=False):
+    """Write the two files of a part as MNIST names them."""
+    for name, array in ((f"images{dash}idx3", images), (f"labels{dash}idx1", labels)):
+        content = gzip.compress(idx(array)) if zipped else idx(array)
+        write(folder / f"{part}-{name}-ubyte{'.gz' if zipped else ''}", content)
+    return folder
+
+
+@pytest.mark.parametrize("part", ["train", "t10k"])
+@pytest.mark.parametrize("dash", ["-", "."])
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
+def test_a_single_pair(tmp_path, part, dash, zipped):
+    path = write_pair(tmp_path, part, dash=dash, zipped=zipped)
+    dataset = data.load(path)
+    np.testing.assert_array_equal(dataset.x, IMAGES.reshape(6, 6))
+    assert dataset.y.tolist() == [0, 1] * 3 and dataset.class_names == ("3", "9")
+    assert (dataset.x.dtype, dataset.y.dtype) == (np.float32, np.int64)
+    pixels = ("pixel_0_0", "pixel_0_1", "pixel_0_2", "pixel_1_0", "pixel_1_1", "pixel_1_2")
+    assert dataset.feature_names == pixels == dataset.schema.feature_names
+    assert dataset.test is None and dataset.name == path.name
+    assert dataset.notes == ("rows: 6", "label: 2 classes")
+    (block,) = data.read_rows(path, dataset.schema, labels=True)
+    np.testing.assert_array_equal(block.x, dataset.x)
+    np.testing.assert_array_equal(block.y, dataset.y)
+
+
+def test_two_pairs_are_a_set_and_its_own_test_set(tmp_path):
+    write_pair(tmp_path)
+    path = write_pair(tmp_path, "t10k", IMAGES[:2] + 1, LABELS[[1, 0]], zipped=True)
+    dataset = data.load(path, dtype="float64")
+    assert len(dataset) == 6 and dataset.test.y.tolist() == [1, 0]
+    np.testing.assert_array_equal(dataset.test.x, (IMAGES[:2] + 1).reshape(2, 6))
+    assert dataset.test.x.dtype == np.float64
+    assert dataset.test.class_names == dataset.class_names
+    assert dataset.notes[-1] == (
+        f"test set: 2 rows of its own, from {tmp_path}/t10k-images-idx3-ubyte.gz"
+    )
+    train, val, test = data.split(dataset, test=0.2, val=1 / 3)
+    assert (len(train), len(val)) == (4, 2) and test is dataset.test
+    (block,) = data.read_rows(path, dataset.schema, labels=True)
+    assert block.y.tolist() == [1, 0]
+
+
+def test_labels_of_the_test_set_that_the_training_set_does_not_have(tmp_path):
+    path = write_pair(write_pair(tmp_path), "t10k", labels=LABELS + 1)
+    assert refusal(path, DataError).removeprefix(f"{path}/") == (
+        't10k-images-idx3-ubyte: row 0, column "y": "4" does not occur in the training data; '
+        '2 such values: row 0 "y" "4", row 1 "y" "10"; leave its rows out, or train again'
+    )
+
+
+def test_prediction_needs_no_labels_of_images(tmp_path):
+    schema = data.load(write_pair(tmp_path)).schema
+    (tmp_path / "train-labels-idx1-ubyte").unlink()
+    (block,) = data.read_rows(tmp_path, schema)
+    assert block.y is None and len(block.x) == 6
+    assert refusal(tmp_path, DataError, data.read_rows, schema=schema, labels=True) == (
+        "has no train-labels-idx1-ubyte; it holds train-images-idx3-ubyte; "
+        "put the images and the labels into one folder"
+    )
+
+
+PIXELS = "shape (6, 2, 3): 36 bytes"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        (
+            "images-idx3",
+            idx(IMAGES)[:-1],
+            f"{SIZE}; {PIXELS}, but there are 35 bytes; copy or write it again",
+        ),
+        (
+            "images-idx3",
+            idx(IMAGES) + b"1",
+            f"{SIZE}; {PIXELS}, but there are more; copy or write it again",
+        ),
+        (
+            "images-idx3",
+            b"\0\0\x08\x03" + b"\xff" * 12 + bytes(36),
+            f"{SIZE}; shape (4294967295, 4294967295, 4294967295): "
+            "79228162458924105385300197375 bytes, but there are 36 bytes; copy or write it again",
+        ),
+        (
+            "images-idx3",
+            idx(LABELS),
+            "is not an IDX file of bytes; it starts with 00 00 08 01, not 00 00 08 03; "
+            "copy or download it again",
+        ),
+        (
+            "labels-idx1",
+            b"\0\0\x0d\x01" + bytes(8),
+            "is not an IDX file of bytes; it starts with 00 00 0d 01, not 00 00 08 01; "
+            "copy or download it again",
+        ),
+        (
+            "labels-idx1",
+            b"",
+            "is not an IDX file of bytes; it starts with nothing, not 00 00 08 01; "
+            "copy or download it again",
+        ),
+        (
+            "labels-idx1",
+            b"\0\0\x08\x01\0\0",
+            "is empty; its header declares shape (); copy or download it again",
+        ),
+        (
+            "images-idx3",
+            idx(IMAGES[:0]),
+            "is empty; its header declares shape (0, 2, 3); copy or download it again",
+        ),
+        (
+            "images-idx3",
+            gzip.compress(idx(IMAGES))[:-12],
+            "its gzip data is damaged or cut off; "
+            "EOFError: Compressed file ended before the end-of-stream marker was reached; "
+            "copy or download it again",
+        ),
+    ],
+    ids=["short", "long", "huge", "magic", "type", "empty", "header", "zero", "gzip"],
+)
+def test_a_damaged_file_is_one_line(tmp_path, name, content, text):
+    write(write_pair(tmp_path) / f"train-{name}-ubyte", content)
+    with pytest.raises(DataError) as error:
+        data.load(tmp_path)
+    assert str(error.value) == f"{tmp_path}/train-{name}-ubyte: {text}"
+
+
+def test_files_that_do_not_belong_together(tmp_path):
+    write_pair(tmp_path, labels=LABELS[:5])
+    assert refusal(tmp_path, DataError) == (
+        "train-images-idx3-ubyte and train-labels-idx1-ubyte differ in length; "
+        "6 images, 5 labels; give the files of the same set"
+    )
+    write_pair(write_pair(tmp_path), "t10k", images=IMAGES.reshape(6, 3, 2))
+    assert refusal(tmp_path, DataError) == (
+        "the train-… and t10k-… images differ in size; "
+        "their last pixels are pixel_1_2 and pixel_2_1; give pairs of the same set"
+    )
+    (tmp_path / "train-images-idx3-ubyte").unlink()
+    assert refusal(tmp_path, DataError) == (
+        "has no train-images-idx3-ubyte; it holds train-labels-idx1-ubyte; "
+        "put the images and the labels into one folder"
+    )
+
+
+def test_one_class_only(tmp_path):
+    assert refusal(write_pair(tmp_path, labels=LABELS * 0), DataError).endswith(
+        'there is only one class, "0"; 6 rows; '
+        "add rows of another class, or choose other labels (--label of a CSV file)"
+    )

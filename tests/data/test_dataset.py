@@ -1,11 +1,13 @@
-"""Dataset: what it accepts, what it refuses, and its rows."""
+"""Dataset: what it accepts, what it refuses, and its rows. Schema: names, JSON, what is refused."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
-from minigrad.data import Dataset
+from minigrad import data
+from minigrad.data import Column, Dataset, Schema
 from minigrad.errors import DataError, DTypeError
 
 X = np.arange(10, dtype=np.float32).reshape(5, 2)
@@ -58,19 +60,19 @@ def test_take_selects_rows_and_keeps_the_rest(rows):
             {"y": Y[:4]},
             DataError,
             "Dataset: x and y do not pair up as (N, F) and (N,); x (5, 2), y (4,); "
-            "give one row of x for each label",
+            "give one label for each row of x",
         ),
         (
             {"x": X[:, 0]},
             DataError,
             "Dataset: x and y do not pair up as (N, F) and (N,); x (5,), y (5,); "
-            "give one row of x for each label",
+            "give one label for each row of x",
         ),
         (
             {"y": Y[:, None]},
             DataError,
             "Dataset: x and y do not pair up as (N, F) and (N,); x (5, 2), y (5, 1); "
-            "give one row of x for each label",
+            "give one label for each row of x",
         ),
         (
             {"x": X.astype(np.int32)},
@@ -108,3 +110,71 @@ def test_refuses_what_does_not_fit(change, kind, text):
     with pytest.raises(kind) as error:
         make(**change)
     assert str(error.value) == text
+
+
+# ---- Schema --------------------------------------------------------------------------------------
+
+
+SCHEMA = Schema(
+    columns=(Column("width"), Column("colour", ("blue", "red")), Column("height")),
+    label="kind",
+    class_names=("a", "b"),
+    missing="mean",
+    by_name=False,
+    delimiter=";",
+)
+
+
+def test_a_one_hot_column_gives_a_feature_for_each_value():
+    assert SCHEMA.feature_names == ("width", "colour=blue", "colour=red", "height")
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, Schema((), "", ())])
+def test_to_dict_and_back_through_json(schema):
+    assert Schema.from_dict(json.loads(json.dumps(schema.to_dict()))) == schema
+
+
+FIELDS = SCHEMA.to_dict()
+WITHOUT_LABEL = {key: value for key, value in FIELDS.items() if key != "label"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "facts"),
+    [
+        ({**FIELDS, "missing": "zero"}, "missing 'zero', by_name False"),
+        ({**FIELDS, "by_name": 1}, "missing 'mean', by_name 1"),
+        ({**FIELDS, "delimiter": 3}, "delimiter 3"),
+        ({**FIELDS, "label": None}, "a name is not a string"),
+        ({**FIELDS, "class_names": None}, "a name is not a string"),
+        ({**FIELDS, "class_names": "ab"}, "ValueError: 'ab' is not a list of strings"),
+        ({**FIELDS, "columns": [{"name": 1, "values": None}]}, "a name is not a string"),
+        (
+            {**FIELDS, "columns": [{"name": "a", "values": [1]}]},
+            "ValueError: [1] is not a list of strings",
+        ),
+        ({**FIELDS, "columns": [{"name": "a"}]}, "KeyError: 'values'"),
+        ({**FIELDS, "label": "width"}, "two columns have the same name"),
+        ({**FIELDS, "columns": FIELDS["columns"] * 2}, "two columns have the same name"),
+        ({**FIELDS, "columns": None}, "TypeError: 'NoneType' object is not iterable"),
+        ([], "TypeError: list indices must be integers or slices, not str"),
+        ({**FIELDS, "more": 1}, "TypeError: Schema.__init__() got an unexpected keyword argument"),
+        (WITHOUT_LABEL, "TypeError: Schema.__init__() missing 1 required positional argument"),
+    ],
+)
+def test_from_dict_refuses(fields, facts):
+    with pytest.raises(DataError) as error:
+        Schema.from_dict(fields)
+    text = str(error.value)
+    assert text.startswith(
+        f"Schema.from_dict: these are not the fields of a schema; {facts}"
+    ) and text.endswith("; give what to_dict returned")
+
+
+@pytest.mark.parametrize("name", data.BUILTIN)
+def test_a_built_in_set_has_a_schema(name):
+    dataset = data.load(name)
+    schema = dataset.schema
+    assert schema.feature_names == dataset.feature_names
+    assert schema.class_names == dataset.class_names
+    assert schema.by_name == (schema.delimiter == ",") == (name[0] in "diw" or "_" in name)
+    assert data.load("iris").schema.label == "species"

@@ -1,4 +1,4 @@
-"""Damaged files of every kind: each is refused in one line, or read as what it says."""
+"""Damaged files of every kind: each is refused in one line, or read as a sound data set."""
 
 import gzip
 import io
@@ -24,7 +24,7 @@ BYTES = [
     b"\x1f\x8b",
     b"\x93NUM",
 ]
-# The first of each is the default, and comes more often than all others.
+# The first of each is the default, and comes more often than all the others.
 OPTIONS = {
     "delimiter": [None, ",", ";", "tab"],
     "header": ["auto", "yes", "no"],
@@ -111,7 +111,7 @@ def sound(dataset, options):
 
 
 def attempt(rng, folder):
-    """Load one damaged file, and read it by the schema that it gives; return what became of it."""
+    """Load one damaged file, and read it by the schema that it gives; return the outcome."""
     kind = choice(rng, ["table", "table", "npz", "npy", "idx"])
     options = {key: choice(rng, [v[0], v[0], choice(rng, v)]) for key, v in OPTIONS.items()}
     if kind != "table":

@@ -1,4 +1,4 @@
-"""read_rows: columns by name or by place, blocks, and what is refused."""
+"""read_rows: columns by name or by position, blocks, and what is refused."""
 
 import gzip
 import subprocess
@@ -29,7 +29,7 @@ def flowers(tmp_path):
 
 @pytest.fixture
 def read(tmp_path):
-    """Return a function that writes a text and reads its rows."""
+    """Return a function that writes text and reads its rows."""
 
     def read(content, schema, **options):
         return data.read_rows(write(tmp_path / "new.csv", content), schema, **options)
@@ -39,7 +39,7 @@ def read(tmp_path):
 
 @pytest.fixture
 def refused(tmp_path):
-    """Return a function that gives the message with which the rows of a text are refused."""
+    """Return a function that gives the message with which the rows of some text are refused."""
 
     def refused(content, schema, **options):
         path = write(tmp_path / "new.csv", content)
@@ -80,11 +80,11 @@ def test_other_ways_to_write_a_whole_label(tmp_path, read):
     assert joined(read("kind,a\n3.0,1\n 2,1\n03,1\n", schema, labels=True))[1] == [1, 0, 1]
 
 
-def test_a_class_called_none_is_no_class_for_everything(tmp_path, read):
+def test_a_class_called_none_does_not_take_other_labels(tmp_path, read):
     schema = data.load(write(tmp_path / "a.csv", "a,kind\n" + "1,None\n1,mild\n" * 2)).schema
     assert schema.class_names == ("None", "mild")
     assert joined(read("a,kind\n1,None\n", schema, labels=True))[1] == [0]
-    with pytest.raises(DataError, match="did not stand in the training data"):
+    with pytest.raises(DataError, match="does not occur in the training data"):
         list(read("a,kind\n1,grave\n", schema, labels=True))
 
 
@@ -106,7 +106,7 @@ NAMELESS = "1,5,x\n2,6,y\n1,7,x\n2,8,y\n"
         ({"label": 0, "drop": [2]}, "2,7\n", True, ([[7]], [1])),
     ],
 )
-def test_without_names_columns_are_found_by_place(tmp_path, read, options, text, labels, expected):
+def test_unnamed_columns_are_found_by_position(tmp_path, read, options, text, labels, expected):
     options = options or {"label": -1}
     drop = options.get("drop", ())
     one_hot = [] if drop or options["label"] == -1 else [2]
@@ -186,7 +186,7 @@ def test_a_built_in_set_by_its_name(name):
 def test_one_row_and_one_column(tmp_path, read):
     schema = data.load(write(tmp_path / "a.csv", "a;kind\n1;x\n2;y\n1;x\n2;y\n")).schema
     assert joined(read("a\n7\n", schema))[0] == [[7]]
-    with pytest.raises(DataError, match="is empty; there is no row in it"):
+    with pytest.raises(DataError, match="is empty; it has no rows"):
         read("", schema)
     assert list(read("a\n", schema)) == []
 
@@ -203,9 +203,9 @@ def test_of_two_delimiters_the_one_of_the_training_file(tmp_path, read):
 def test_unknown_values_and_labels_are_listed_once_each(flowers, refused):
     text = "size,colour,kind\n1,pink,a\n2,red,c\n" + "3,pink,c\n" * 9000 + "4,grey,b\n"
     assert refused(text, flowers, labels=True) == (
-        'row 2, column "colour": "pink" did not stand in the training data; '
+        'row 2, column "colour": "pink" does not occur in the training data; '
         '3 such values: row 2 "colour" "pink", row 3 "kind" "c", row 9004 "colour" "grey"; '
-        "leave its rows out, or train anew"
+        "leave its rows out, or train again"
     )
 
 
@@ -221,7 +221,7 @@ def test_a_row_with_a_fault_comes_after_the_blocks_above_it(flowers, read):
         list(rows)
     rows = iter(read("size,colour\none,red\n" + "1,red\n" * 20000, flowers))
     with pytest.raises(DataError, match="row 2, "):
-        next(rows)  # nothing of what stands below the fault
+        next(rows)  # nothing of what is below the fault
     assert 'row 20002, column "size": "one" is not a number; 1 such cell' in str(error.value)
 
 
@@ -304,8 +304,8 @@ def test_arrays_for_another_schema(tmp_path, flowers):
     np.savez(tmp_path / "a.npz", x=np.zeros((2, 2)), y=np.array(["upper", "q"]))
     path = tmp_path / "a.npz"
     assert refusal(path, DataError, data.read_rows, schema=moons, labels=True) == (
-        'row 1, column "y": "q" did not stand in the training data; '
-        '1 such value: row 1 "y" "q"; leave its rows out, or train anew'
+        'row 1, column "y": "q" does not occur in the training data; '
+        '1 such value: row 1 "y" "q"; leave its rows out, or train again'
     )
     (block,) = data.read_rows(path, moons)
     assert block.y is None
@@ -331,7 +331,7 @@ def count(training, text, **options):
     return map(int, run.stdout.split())
 
 
-def test_standard_input_is_not_a_file_that_is_called_so(tmp_path):
+def test_a_dash_is_standard_input_even_if_a_file_has_that_name(tmp_path):
     training = write(tmp_path / "a.csv", "a,b,kind\n" + "1,2,x\n3,4,y\n" * 2)
     (tmp_path / "-").write_text("")
     rows, _ = count(training, b"a,b,kind\n1,2,x\n", cwd=tmp_path)

@@ -13,6 +13,7 @@ from minigrad import functions as F
 from minigrad.checking.cases import CASES
 from minigrad.functions.arithmetic import Div
 from minigrad.functions.losses import MSELoss
+from tests.helpers import functions_below
 
 DTYPES = [np.float32, np.float64]
 NUMPY_1 = np.__version__.startswith("1.")  # makes float64 of a 0-d float32 and a Python number
@@ -156,16 +157,6 @@ def test_a_retained_graph_gives_the_same_again(example):
 # ---- nothing is forgotten ----------------------------------------------------------------------
 
 
-def subclasses(base):
-    """Return the Functions of minigrad.functions that compute something."""
-    below = [c for sub in base.__subclasses__() for c in (sub, *subclasses(sub))]
-    return {
-        c
-        for c in below
-        if c.__module__.startswith("minigrad.functions.") and c.forward is not Function.forward
-    }
-
-
 @pytest.fixture(scope="module")
 def applied():
     """Run the whole table, and return how many inputs each Function was applied to, at most."""
@@ -186,7 +177,7 @@ def applied():
 
 
 def test_every_function_class_has_a_row(applied):
-    assert subclasses(Function) == set(applied)
+    assert functions_below() == set(applied)
 
 
 def test_every_public_name_has_a_row():
@@ -208,11 +199,11 @@ def test_every_public_function_is_exported():
         if inspect.isfunction(f) and f.__module__ == path and not name.startswith("_")
     }
     helpers = {"logistic", "shifted", "first_bad_row"}
-    helpers |= {"check_target", "check_weight", "check_reduction"}
+    helpers |= {n for n in public if n.startswith("check_")}
     assert public - helpers == set(F.__all__)
 
 
-@pytest.mark.parametrize("function", sorted(subclasses(Function), key=lambda c: c.__name__))
+@pytest.mark.parametrize("function", sorted(functions_below(), key=lambda c: c.__name__))
 def test_docstring_has_one_line_for_each_gradient(function, applied):
     names = [*inspect.signature(function.forward).parameters][1 : applied[function] + 1]
     for name in ["x"] if names[0] == "xs" else names:

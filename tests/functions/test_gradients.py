@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
+from minigrad import Tensor, gradcheck, nn
 from minigrad import functions as F
-from minigrad import gradcheck, nn
 from minigrad.checking.cases import CASES
 
 # gradcheck evaluates inside no_grad(), where dropout supposes that somebody predicts
@@ -68,3 +68,31 @@ def test_gradients_of_parameters(module, shape):
     report = gradcheck(module, np.random.default_rng(0).standard_normal(shape))
     names = [name for name, _ in module.named_parameters()]
     assert [result.name for result in report.results] == ["input 0", *names]
+
+
+AXES = {
+    (3,): [None, 0, -1, (0,), (-1,), [0], np.array([0]), np.int64(0)],
+    (): [None, (), []],
+    (2, 3): [None, (1, 0), (-1, 0), [1, -2], (0, 1), np.array([1, 0])],
+    (2, 3, 4): [None, (1, 2, 0), (-1, 0, -2), [2, 0, 1]],
+}
+
+
+@pytest.mark.parametrize("shape", AXES, ids=str)
+def test_transpose_takes_the_axes_that_numpy_takes(shape):
+    x = np.random.default_rng(0).standard_normal(shape)
+    for axes in AXES[shape]:
+        np.testing.assert_array_equal(F.transpose(x, axes).data, np.transpose(x, axes))
+        assert gradcheck(lambda x, axes=axes: F.transpose(x, axes), [x])
+
+
+@pytest.mark.parametrize(
+    "f", [F.sum, F.mean, F.max, F.min, F.prod, F.var, F.std, F.logsumexp, F.softmax, F.log_softmax]
+)
+def test_a_number_is_reduced_over_axis_0_as_in_numpy(f):
+    for axis in (0, -1):
+        x = Tensor(np.array(2.0), requires_grad=True)
+        y = f(x, axis)
+        y.backward(np.array(3.0))
+        assert y.shape == x.grad.shape == ()
+        assert x.grad == (3 if f in (F.sum, F.mean, F.max, F.min, F.prod, F.logsumexp) else 0)

@@ -29,8 +29,36 @@ def zeros(*shape):
         (lambda: F.linear(zeros(), zeros(4, 3)), ShapeError,
          "linear: x has no axis of features; x (), W (4, 3); give x (…, I)"),
         (lambda: F.linear(X, zeros(4, 3), zeros(3)), ShapeError,
-         "linear: b has not one number for each of 4 outputs; x (2, 3), W (4, 3), b (3,); "
+         "linear: b needs one number for each of the 4 outputs; x (2, 3), W (4, 3), b (3,); "
          "give b as (4,)"),
+        # matmul
+        (lambda: F.matmul(X, zeros(4, 3)), ShapeError,
+         "matmul: a has 3 columns but b has 4 rows; a (2, 3), b (4, 3); transpose b"),
+        (lambda: F.matmul(zeros(4, 2), zeros(4, 3)), ShapeError,
+         "matmul: a has 2 columns but b has 4 rows; a (4, 2), b (4, 3); transpose a"),
+        (lambda: F.matmul(X, X), ShapeError,
+         "matmul: a has 3 columns but b has 2 rows; a (2, 3), b (2, 3); transpose b or a"),
+        (lambda: X @ Tensor(zeros(2, 4)), ShapeError,
+         "matmul: a has 3 columns but b has 2 rows; a (2, 3), b (2, 4); transpose a"),
+        (lambda: F.matmul(X, zeros(4, 5)), ShapeError,
+         "matmul: a has 3 columns but b has 4 rows; a (2, 3), b (4, 5); "
+         "make these two sizes equal"),
+        (lambda: F.matmul(X, zeros(2)), ShapeError,
+         "matmul: a has 3 columns but b has 2 elements; a (2, 3), b (2,); transpose a"),
+        (lambda: F.matmul(zeros(3), X), ShapeError,
+         "matmul: a has 3 elements but b has 2 rows; a (3,), b (2, 3); transpose b"),
+        (lambda: F.matmul(zeros(3), zeros(4)), ShapeError,
+         "matmul: a has 3 elements but b has 4 elements; a (3,), b (4,); "
+         "make these two sizes equal"),
+        (lambda: F.matmul(zeros(7, 2, 3), zeros(7, 4, 3)), ShapeError,
+         "matmul: a has 3 columns but b has 4 rows; a (7, 2, 3), b (7, 4, 3); transpose b"),
+        (lambda: F.matmul(zeros(7, 2, 3), zeros(6, 3, 2)), ShapeError,
+         "matmul: the axes before the last two do not broadcast; a (7, 2, 3), b (6, 3, 2); "
+         "make each pair of them equal, or one of them 1"),
+        (lambda: F.matmul(X, 2.0), ShapeError,
+         "matmul: a number is not a matrix; a (2, 3), b (); write a * b"),
+        (lambda: F.matmul(2.0, X), ShapeError,
+         "matmul: a number is not a matrix; a (), b (2, 3); write a * b"),
         # losses
         (lambda: F.mse_loss(zeros(4, 1), zeros(4)), ShapeError,
          "mse_loss: x and target differ in shape, and a loss never broadcasts; "

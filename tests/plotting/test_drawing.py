@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from minigrad.plotting import ASCII, BRAILLE, Plane, draw, read_run, style_for
+from minigrad.plotting import ASCII, BRAILLE, Plane, draw, style_for
 from minigrad.plotting.terminal import Axis
-from tests.plotting.folders import history, write_run
+from minigrad.training import read_run
+from tests.training.folders import history, write_run
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_the_drawing_of_a_loss(run, style, expected):
 def test_the_heading(run):
     one = run()
     assert draw([one], [None], 60, ASCII).splitlines()[:4] == [
-        one.name[-60:],
+        one.folder[-60:],
         "finished, 30 epochs, best 12",
         "test accuracy 90.00%",
         "",

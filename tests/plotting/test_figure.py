@@ -7,9 +7,10 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib", reason="the extra plot is not installed")
 
-from minigrad.plotting import figure, read_run  # noqa: E402
-from tests.plotting.folders import history, write_run  # noqa: E402
+from minigrad.plotting import figure  # noqa: E402
+from minigrad.training import read_run  # noqa: E402
 from tests.plotting.test_drawing import plane  # noqa: E402
+from tests.training.folders import history, write_run  # noqa: E402
 
 
 @pytest.fixture
@@ -49,12 +50,12 @@ def test_the_curves_are_those_of_the_history(run):
     panels = dict(axes_of(figure._figure([one], [None])))
     loss, accuracy = curves(panels["loss (nats)"]), curves(panels["accuracy (%)"])
     assert [*loss] == ["training", "validation", "best epoch, 12"]
-    np.testing.assert_array_equal(loss["training"], one.history["train_loss"])
-    np.testing.assert_array_equal(loss["validation"], one.history["val_loss"])
-    np.testing.assert_array_equal(accuracy["training"], 100 * one.history["train_accuracy"])
-    np.testing.assert_array_equal(accuracy["validation"], 100 * one.history["val_accuracy"])
+    np.testing.assert_array_equal(loss["training"], one.history.column("train_loss"))
+    np.testing.assert_array_equal(loss["validation"], one.history.column("val_loss"))
+    np.testing.assert_array_equal(accuracy["training"], 100 * one.history.column("train_accuracy"))
+    np.testing.assert_array_equal(accuracy["validation"], 100 * one.history.column("val_accuracy"))
     rate = curves(panels["learning rate"])["learning rate"]
-    np.testing.assert_array_equal(rate, one.history["lr"])
+    np.testing.assert_array_equal(rate, one.history.column("lr"))
     assert {panel.get_xlabel() for panel in panels.values()} > {"epoch"}
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from minigrad import data, nn
 from minigrad.errors import DataError
-from minigrad.plotting import ASCII, draw, read_plane, read_run
-from minigrad.training import Classifier, runs
-from tests.plotting.folders import write_run
+from minigrad.plotting import ASCII, draw, read_plane
+from minigrad.training import Classifier, read_run, run_folder
+from tests.training.folders import write_run
 
 POINTS = "across,up,class\n0,0,low\n1,1,low\n4,0,high\n5,1,high\n5,3,high\n"
 
@@ -32,7 +32,7 @@ def two_feature_run(folder, source, scale="standard", **reading):
     names = {"classes": dataset.class_names, "features": dataset.feature_names}
     write_run(folder, **names)
     facts = json.loads((folder / "run.json").read_text())
-    facts["data"] |= {"source": source, "sha256": runs.fingerprint(dataset)}
+    facts["data"] |= {"source": source, "sha256": run_folder.fingerprint(dataset)}
     facts["options"] |= reading
     (folder / "run.json").write_text(json.dumps(facts))
     Classifier(model, dataset.schema, scaling).save(folder / "best.npz")
@@ -106,7 +106,7 @@ def test_data_that_is_gone(tmp_path, file):
     file.unlink()
     plane, (remark,) = read_plane(run)
     assert plane.points.shape == (0, 2) and plane.labels.shape == (0,)
-    assert remark.startswith(f"{run.name}: decision regions without the rows: load: no built-in ")
+    assert remark.startswith(f"{run.folder}: decision regions without the rows: load: no built-in ")
     shift, scale = plane.classifier.scaling.shift, plane.classifier.scaling.scale
     np.testing.assert_allclose(shift, [3, 1])
     np.testing.assert_allclose([plane.low, plane.high], [shift - 2.5 * scale, shift + 2.5 * scale])
@@ -115,11 +115,13 @@ def test_data_that_is_gone(tmp_path, file):
 def test_data_that_has_changed(tmp_path, file):
     run = read_run(two_feature_run(tmp_path / "run", str(file), scale="minmax"))
     file.write_text(POINTS.replace("5,3", "5,4"))
+    now = run_folder.fingerprint(data.load(str(file)))
     plane, remarks = read_plane(run)
     assert len(plane.points) == 0
     assert remarks == (
-        f"{run.name}: decision regions without the rows: {file}: it has changed since; its "
-        f"SHA-256 was {run.sha256[:12]}…; bring back the data of then",
+        f"{run.folder}: decision regions without the rows: {file}: the data has changed "
+        f"since the run began; its SHA-256 is {now[:12]}…, then {run.sha256[:12]}…; restore it, or "
+        "start again with minigrad train --init-from",
     )
     np.testing.assert_allclose([plane.low, plane.high], [[0, 0], [5, 3]])
 
@@ -130,15 +132,15 @@ def test_without_rows_or_scaling_nobody_knows_where_they_were(tmp_path, file):
     file.unlink()
     plane, (remark,) = read_plane(run)
     assert plane is None
-    assert remark.startswith(f"{run.name}: no decision regions without rows or scaling: load: ")
+    assert remark.startswith(f"{run.folder}: no decision regions without rows or scaling: load: ")
 
 
 def test_data_from_standard_input(tmp_path, file):
     run = read_run(two_feature_run(tmp_path / "run", str(file)))._replace(source="-")
     _, remarks = read_plane(run)
     assert remarks == (
-        f"{run.name}: decision regions without the rows: standard input: it cannot be read again; "
-        "it was the data; train on a file",
+        f"{run.folder}: decision regions without the rows: standard input: the data cannot be "
+        "read again; it came from a pipe; train on a file",
     )
 
 
@@ -147,7 +149,7 @@ def test_no_model_yet(tmp_path, file):
     (tmp_path / "run" / "best.npz").unlink()
     assert read_plane(run) == (
         None,
-        (f"{run.name}: no decision regions: there is no best.npz yet",),
+        (f"{run.folder}: no decision regions: there is no best.npz yet",),
     )
 
 

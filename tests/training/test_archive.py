@@ -1,11 +1,10 @@
-"""The file format: what is written comes back, damage is found, nothing is half written."""
+"""The file format: what is written comes back, damage is found."""
 
-import errno
+import io
 import itertools
 import json
 import os
 import re
-import stat
 import subprocess
 import sys
 import zipfile
@@ -21,6 +20,7 @@ from tests.cli.program import ENVIRONMENT
 
 HEADER = {"epoch": 3, "name": "é", "state": 2**127, "none": None, "deep": {"a": [1.5, True]}}
 OURS = "give a file that minigrad wrote, such as best.npz"
+NOT_OURS = "not a file of minigrad: no header.json at byte 0"
 COPY = "use an undamaged copy of it, or train again"
 
 
@@ -42,7 +42,7 @@ def arrays():
 
 
 def bits(arrays):
-    """Return all that there is to an array, but for its place in memory."""
+    """Return all that there is to an array, except its place in memory."""
     return {
         name: (a.shape, a.dtype.kind, a.astype(a.dtype.newbyteorder("<")).tobytes())
         for name, a in arrays.items()
@@ -70,13 +70,11 @@ def refusal(path):
 def test_what_is_written_comes_back_to_the_bit(path):
     header, read = archive.read(path)
     listed = header.pop("arrays")
-    assert header == {**HEADER, "format": "minigrad", "version": 1}
-    assert [*read] == [entry["name"] for entry in listed] == [*arrays()]
+    assert header == {**HEADER, "format": "minigrad", "version": 2}
+    assert [*read] == [*listed] == [*arrays()]
     assert bits(read) == bits(arrays())
-    for entry in listed:
-        assert [*entry] == ["name", "shape", "dtype", "crc32"]
-        assert entry["shape"] == list(read[entry["name"]].shape)
-        assert entry["dtype"] == read[entry["name"]].dtype.newbyteorder("<").str
+    members = members_of(path)
+    assert listed == {name: zlib.crc32(members[f"{name}.npy"]) for name in read}
     for array in read.values():
         assert array.flags.writeable and array.flags.owndata and array.dtype.isnative
 
@@ -97,13 +95,20 @@ def test_numpy_reads_the_file(path):
         assert bits({name: file[name] for name in arrays()}) == bits(arrays())
 
 
+def test_equal_numbers_are_stored_as_equal_bytes(path):
+    members = members_of(path)
+    assert members["by columns.npy"] == members["big-endian.npy"]
+    assert b"'descr': '<f8', 'fortran_order': False, 'shape': (8, 4)" in members["by columns.npy"]
+
+
 def test_any_zip_program_reads_the_file(path):
     with zipfile.ZipFile(path) as file:
         assert file.testzip() is None
         first, *rest = file.infolist()
         assert first.filename == "header.json"
         assert [member.filename for member in rest] == [f"{name}.npy" for name in arrays()]
-        assert {member.date_time for member in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        about = {(m.date_time, m.create_system, m.external_attr) for m in file.infolist()}
+        assert about == {((1980, 1, 1, 0, 0, 0), 3, 0o644 << 16)}
 
 
 @pytest.mark.parametrize(
@@ -133,127 +138,11 @@ def test_only_json_can_be_a_header(tmp_path, value, facts):
         f"archive.write: the header cannot be written as JSON; {facts}"
     )
     assert str(error.value).endswith(
-        "; give texts, whole and finite numbers, booleans, None, lists and dicts"
+        "; give strings, integers, finite floats, booleans, None, lists and dicts"
     )
 
 
-# ---- written whole or not at all
-
-
-def write_old(path):
-    archive.atomic_write(path, b"old")
-    return path
-
-
-def test_atomic_write_takes_bytes_or_a_function(tmp_path):
-    path = tmp_path / "file"
-    archive.atomic_write(path, b"one")
-    assert path.read_bytes() == b"one"
-    archive.atomic_write(path, lambda file: file.write(b"two"))
-    assert path.read_bytes() == b"two"
-    assert os.listdir(tmp_path) == ["file"]
-
-
-def test_the_new_file_has_the_mode_of_any_new_file(tmp_path):
-    (tmp_path / "plain").touch()
-    archive.atomic_write(tmp_path / "file", b"")
-    modes = {stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in ("plain", "file")}
-    assert len(modes) == 1
-
-
-def test_a_link_stays_a_link(tmp_path):
-    (tmp_path / "link").symlink_to("file")
-    archive.atomic_write(tmp_path / "link", b"new")
-    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_bytes() == b"new"
-
-
-def test_sync_flushes_file_and_folder_before_and_after_the_renaming(tmp_path, monkeypatch):
-    steps, fsync, replace = [], os.fsync, os.replace
-
-    def watched_fsync(descriptor):
-        steps.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
-        fsync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", watched_fsync)
-    monkeypatch.setattr(os, "replace", lambda *args: steps.append("rename") or replace(*args))
-    archive.atomic_write(tmp_path / "file", b"")
-    assert steps == ["file", "rename", "folder"]
-    archive.atomic_write(tmp_path / "file", b"", sync=False)
-    assert steps == ["file", "rename", "folder", "rename"]
-
-
-@pytest.mark.parametrize("call", ["open", "fsync", "replace"])
-@pytest.mark.parametrize(
-    ("number", "facts", "remedy"),
-    [
-        (errno.ENOSPC, "No space left on device", "free some space, or choose another disk"),
-        (
-            errno.EACCES,
-            "Permission denied",
-            "choose a folder that exists and that you can write to",
-        ),
-    ],
-)
-def test_a_failure_keeps_the_old_file(tmp_path, monkeypatch, call, number, facts, remedy):
-    path = write_old(tmp_path / "file")
-
-    def fail(*args):
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr("builtins.open" if call == "open" else f"os.{call}", fail)
-    with pytest.raises(DataError) as error:
-        archive.atomic_write(path, b"new")
-    monkeypatch.undo()
-    assert str(error.value) == f"{path}: it cannot be written; {facts}; {remedy}"
-    assert os.listdir(tmp_path) == ["file"] and path.read_bytes() == b"old"
-
-
-def test_a_disk_that_fills_up_keeps_the_old_file(tmp_path):
-    """Truly: the process may write no more than 4,096 bytes into a file."""
-    path = write_old(tmp_path / "file")
-    code = (
-        "import resource, sys; from minigrad.training import archive\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-        "try: archive.atomic_write(sys.argv[1], bytes(10_000))\n"
-        "except archive.DataError as error: print(error)"
-    )
-    run = [sys.executable, "-c", code, path]
-    out = subprocess.run(run, env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout
-    remedy = "free some space, or choose another disk"
-    assert out == f"{path}: it cannot be written; File too large; {remedy}\n"
-    assert os.listdir(tmp_path) == ["file"] and path.read_bytes() == b"old"
-
-
-def test_a_vanished_folder(tmp_path):
-    path = tmp_path / "gone" / "file"
-    with pytest.raises(DataError) as error:
-        archive.atomic_write(path, b"new")
-    remedy = "choose a folder that exists and that you can write to"
-    assert str(error.value) == f"{path}: it cannot be written; No such file or directory; {remedy}"
-
-
-def test_what_is_no_file_is_not_replaced(tmp_path):
-    with pytest.raises(DataError) as error:
-        archive.atomic_write(tmp_path, b"new")
-    assert str(error.value) == (
-        f"{tmp_path}: it cannot be written; it exists and is no file; choose another name"
-    )
-
-
-@pytest.mark.parametrize("interruption", [KeyboardInterrupt, DataError("a", "b", "c", "d")])
-def test_an_interruption_leaves_nothing_behind(tmp_path, interruption):
-    path = write_old(tmp_path / "file")
-
-    def content(file):
-        file.write(b"new")
-        raise interruption
-
-    with pytest.raises(type(interruption) if isinstance(interruption, DataError) else interruption):
-        archive.atomic_write(path, content)
-    assert os.listdir(tmp_path) == ["file"] and path.read_bytes() == b"old"
-
-
-# ---- what is no file of ours
+# ---- what is not a file of ours
 
 
 def test_no_such_file(tmp_path):
@@ -264,25 +153,25 @@ def test_no_such_file(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"PK", bytes(100)], ids=repr)
-def test_no_npz_file(tmp_path, content):
+def test_not_an_npz_file(tmp_path, content):
     (tmp_path / "a").write_bytes(content)
     facts = f"{len(content)} bytes, the first {content[:4]!r}"
-    assert refusal(tmp_path / "a") == f"it is no .npz file; {facts}; {OURS}"
+    assert refusal(tmp_path / "a") == f"not an .npz file; {facts}; {OURS}"
 
 
 def test_a_device_is_not_read():
     facts = "0 bytes, the first b''"
-    assert refusal(Path("/dev/zero")) == f"it is no .npz file; {facts}; {OURS}"
+    assert refusal(Path("/dev/zero")) == f"not an .npz file; {facts}; {OURS}"
 
 
 def test_an_npz_of_somebody_else(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros(3))
-    wrong = "it is no file of minigrad: header.json is missing; it starts with 'x.npy'"
-    assert refusal(tmp_path / "a.npz") == f"{wrong}; {OURS}"
+    facts = "it starts with 'x.npy' at byte 0"
+    assert refusal(tmp_path / "a.npz") == f"{NOT_OURS}; {facts}; {OURS}"
     with zipfile.ZipFile(tmp_path / "b.npz", "w"):
         pass
     assert refusal(tmp_path / "b.npz") == (
-        f"it is no .npz file; 22 bytes, the first b'PK\\x05\\x06'; {OURS}"
+        f"not an .npz file; 22 bytes, the first b'PK\\x05\\x06'; {OURS}"
     )
 
 
@@ -308,10 +197,21 @@ def with_header(path, **changes):
     rebuild(path, members)
 
 
-def with_entry(path, name, /, **changes):
-    """Change what the header says of one array."""
-    listed = json.loads(members_of(path)["header.json"])["arrays"]
-    with_header(path, arrays=[{**e, **changes} if e["name"] == name else e for e in listed])
+def with_array(path, name, content):
+    """Replace an array's member, with a header that says so: no damage, but a hostile writer."""
+    members = members_of(path)
+    header = json.loads(members["header.json"])
+    header["arrays"][name] = zlib.crc32(content)
+    members |= {"header.json": json.dumps(header), f"{name}.npy": content}
+    rebuild(path, members)
+
+
+def npy(content, **changes):
+    """Return the bytes of an .npy file whose header says what is given."""
+    head = io.BytesIO()
+    said = {"descr": "<f8", "fortran_order": False, "shape": (8,), **changes}
+    np.lib.format.write_array_header_1_0(head, said)
+    return head.getvalue() + content
 
 
 def test_a_file_cut_off(path):
@@ -320,20 +220,21 @@ def test_a_file_cut_off(path):
         path.write_bytes(content[:size])
         text = refusal(path)
         if size > 3:
-            wrong = "it is cut off, or something stands behind its end"
+            wrong = "it is cut off, or something follows its end"
             assert text == f"{wrong}; {size} bytes; {COPY}"
 
 
 def test_rubbish_around_the_file(path):
     content = path.read_bytes()
     path.write_bytes(content + b"rubbish")
-    wrong = "it is cut off, or something stands behind its end"
+    wrong = "it is cut off, or something follows its end"
     assert refusal(path) == f"{wrong}; {len(content) + 7} bytes; {COPY}"
     path.write_bytes(b"PK\3\4" + content)
-    assert refusal(path) == f"something stands before its start; 4 bytes; {COPY}"
+    facts = "it starts with 'header.json' at byte 4"
+    assert refusal(path) == f"{NOT_OURS}; {facts}; {OURS}"
     path.write_bytes(b"rubbish" + content)
     facts = f"{len(content) + 7} bytes, the first b'rubb'"
-    assert refusal(path) == f"it is no .npz file; {facts}; {OURS}"
+    assert refusal(path) == f"not an .npz file; {facts}; {OURS}"
 
 
 def test_a_number_changed(path):
@@ -344,155 +245,118 @@ def test_a_number_changed(path):
     assert refusal(path) == f"it is damaged; {facts}; {COPY}"
 
 
+LISTED = "its arrays are not those that header.json lists"
+
+
 def test_swapped_arrays(path):
     """Two of the same shape and dtype, under each other's name."""
+    archive.write(path, {}, {"a": np.zeros(3), "b": np.ones(3)})
     members = members_of(path)
-    one, two = members["by columns.npy"], members["big-endian.npy"]
-    rebuild(path, {**members, "by columns.npy": two, "big-endian.npy": two})
-    assert one == two  # the same numbers: nothing is wrong
-    members["0.bias.npy"] = members["scalar.npy"]
-    rebuild(path, members)
-    assert "array '0.bias' is" in refusal(path)
-    a, b = np.zeros(3), np.ones(3)
-    archive.write(path, {}, {"a": a, "b": b})
-    members = members_of(path)
-    rebuild(path, {**members, "a.npy": members["b.npy"], "b.npy": members["a.npy"]})
-    facts = "CRC-32 {:08x}, in the header {:08x}".format(
-        *(zlib.crc32(members[name]) for name in ("b.npy", "a.npy"))
-    )
-    assert refusal(path) == f"array 'a' is not the one that was written; {facts}; {COPY}"
+    one, two = members["a.npy"], members["b.npy"]
+    rebuild(path, {**members, "a.npy": two, "b.npy": one})
+    facts = f"('a.npy', {zlib.crc32(one)}) is listed, ('a.npy', {zlib.crc32(two)}) is there"
+    assert refusal(path) == f"{LISTED}; {facts}; {COPY}"
 
 
 def test_a_compressed_file(path):
     rebuild(path, members_of(path), zipfile.ZIP_DEFLATED)
-    text = refusal(path)
-    assert re.fullmatch(
-        rf"'header.json' is compressed or encrypted; \d+ bytes for \d+; {COPY}", text
-    )
+    size = path.stat().st_size
+    total = sum(map(len, members_of(path).values()))
+    facts = f"members of {total} bytes in a file of {size}"
+    assert refusal(path) == f"its members are compressed, or larger than the file; {facts}; {COPY}"
 
 
-def test_members_of_the_same_name(path):
+def test_a_member_that_only_claims_to_be_compressed(path):
+    content = bytearray(path.read_bytes())
+    total = sum(map(len, members_of(path).values()))
+    content[content.rindex(b"PK\1\2") + 10] = zipfile.ZIP_DEFLATED
+    path.write_bytes(content)
+    facts = f"members of {total} bytes in a file of {len(content)}"
+    assert refusal(path) == f"its members are compressed, or larger than the file; {facts}; {COPY}"
+
+
+def test_members_missing_unknown_moved_or_of_the_same_name(path):
     members = members_of(path)
-    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as file:
-        file.writestr("order.npy", members["mask.npy"])
-    assert refusal(path) == f"it holds members of the same name; 'order.npy'; {COPY}"
-
-
-def test_members_missing_and_unknown(path):
-    members = members_of(path)
+    mask, order = (str((name, zlib.crc32(members[name]))) for name in ("mask.npy", "order.npy"))
+    first = str(("0.weight.npy", zlib.crc32(members["0.weight.npy"])))
     content = members.pop("mask.npy")
     rebuild(path, members)
-    wrong = "its members are not those that header.json lists"
-    assert refusal(path) == f"{wrong}; missing ['mask.npy'], unknown []; {COPY}"
-    rebuild(path, {**members, "extra.npy": content, "mask.npy": content})
-    assert refusal(path) == f"{wrong}; missing [], unknown ['extra.npy']; {COPY}"
+    assert refusal(path) == f"{LISTED}; {mask} is listed, None is there; {COPY}"
+    rebuild(path, {**members, "mask.npy": content, "extra.npy": content})
+    extra = mask.replace("mask", "extra")
+    assert refusal(path) == f"{LISTED}; None is listed, {extra} is there; {COPY}"
     rebuild(path, {"header.json": members["header.json"], "mask.npy": content, **members})
-    assert refusal(path) == f"{wrong}; missing [], unknown []; {COPY}"
+    assert refusal(path) == f"{LISTED}; {first} is listed, {mask} is there; {COPY}"
+    rebuild(path, {**members, "mask.npy": content})
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as file:
+        file.writestr("order.npy", members["order.npy"])
+    assert refusal(path) == f"{LISTED}; None is listed, {order} is there; {COPY}"
 
 
 def test_members_that_claim_more_than_the_file_holds(path):
     """Both of a member's sizes in the directory say a gigabyte."""
     content = bytearray(path.read_bytes())
+    total = sum(map(len, members_of(path).values())) - len(members_of(path)["mask.npy"]) + 2**30
     at = content.rindex(b"PK\1\2")
     content[at + 20 : at + 28] = (2**30).to_bytes(4, "little") * 2
     path.write_bytes(content)
-    facts = f"'mask.npy' {2**30} of {len(content)} bytes"
-    assert refusal(path) == f"its members are larger than the file; {facts}; {COPY}"
+    facts = f"members of {total} bytes in a file of {len(content)}"
+    assert refusal(path) == f"its members are compressed, or larger than the file; {facts}; {COPY}"
 
 
-@pytest.mark.parametrize("version", [2, 0, None, "1", 1.0, True, [1]], ids=repr)
-def test_an_unknown_version(path, version):
+@pytest.mark.parametrize("version", [1, 3, 0, None, "2", 2.0, True, [2]], ids=repr)
+def test_another_version(path, version):
     with_header(path, version=version)
     assert refusal(path) == (
-        f"version {version!r} of the format is unknown; this minigrad reads version 1; "
-        "use the minigrad that wrote it, or a newer one"
+        f"its format is 'minigrad', version {version!r}; this minigrad reads 'minigrad', "
+        "version 2; use the minigrad that wrote it, or train again"
     )
 
 
 def test_another_format(path):
     with_header(path, format="other")
-    wrong = "it is no file of minigrad: header.json says so"
-    assert refusal(path) == f"{wrong}; format 'other'; {OURS}"
-    rebuild(path, {**members_of(path), "header.json": "[1]"})
-    assert refusal(path) == f"{wrong}; format [1]; {OURS}"
+    assert refusal(path) == (
+        "its format is 'other', version 2; this minigrad reads 'minigrad', "
+        "version 2; use the minigrad that wrote it, or train again"
+    )
 
 
-@pytest.mark.parametrize("text", ["", "{", "nonsense", "[" * 100_000, "\xff\xfe"], ids=len)
-def test_a_header_that_is_no_json(path, text):
+@pytest.mark.parametrize(
+    "text", ["", "{", "nonsense", "[1]", "[" * 100_000, "\xff\xfe"], ids=lambda text: text[:9]
+)
+def test_a_header_that_is_not_a_json_object(path, text):
     rebuild(path, {**members_of(path), "header.json": text.encode("latin-1")})
     assert re.fullmatch(rf"it is damaged; \w+: .+; {COPY}", refusal(path))
 
 
-@pytest.mark.parametrize(
-    "listed", [None, {}, [1], [{}], [{"name": "x", "shape": [1], "dtype": "<f8"}]], ids=repr
-)
-def test_a_header_that_lists_no_arrays(path, listed):
+@pytest.mark.parametrize("listed", [None, [], [1], "0.bias", {"0.bias": "1"}], ids=repr)
+def test_a_header_that_does_not_list_the_arrays(path, listed):
     with_header(path, arrays=listed)
-    wrong = "header.json does not list the arrays as it should"
-    assert refusal(path) == f"{wrong}; {repr(listed)[:80]}; {COPY}"
+    assert refusal(path).startswith((f"{LISTED}; ", "it is damaged; AttributeError: "))
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"dtype": "|O"},
-        {"dtype": "<U1000000000"},
-        {"dtype": ">f8"},
-        {"dtype": ["<f8"]},
-        {"shape": [-8]},
-        {"shape": [8.0]},
-        {"shape": [True] * 8},
-        {"shape": [2**63]},
-        {"shape": [1] * 33},
-        {"shape": "8"},
-        {"name": 0},
-        {"crc32": "0"},
-    ],
-    ids=repr,
-)
-def test_a_header_with_a_hostile_entry(path, changes):
-    with_entry(path, "0.bias", **changes)
-    assert refusal(path).startswith("header.json does not list the arrays as it should; ")
+HOSTILE = {
+    "nothing": b"",
+    "nonsense": b"nonsense",
+    "a shorter header": npy(bytes(64)).replace(b"\x76", b"\x66", 1),
+    "objects": npy(bytes(64), descr="|O"),
+    "long strings": npy(bytes(64), descr="<U100000000"),
+    "a negative length": npy(bytes(64), shape=(-8,)),
+    "half a length": npy(bytes(64), shape=(7.5,)),
+    "too few numbers": npy(bytes(64), shape=(9,)),
+    "too many numbers": npy(bytes(64), shape=(7,)),
+    "a terabyte": npy(bytes(64), shape=(2**37,)),
+    "more than a computer can have": npy(bytes(64), shape=(2**62, 2**62)),
+    "an empty array that cannot be": npy(b"", shape=(0, 2**62, 2**62)),
+    "99 axes": npy(bytes(8), shape=(1,) * 99),
+}
 
 
-@pytest.mark.parametrize("shape", [[9], [2**40], [2**62, 2**62], [2] * 32], ids=repr)
-def test_a_shape_larger_than_its_member(path, shape):
-    with_entry(path, "0.bias", shape=shape)
-    facts = f"shape {tuple(shape)}, dtype float64, 192 bytes"
-    if shape == [9]:
-        assert refusal(path).startswith("array '0.bias' is not what the header lists; ")
-    else:
-        assert refusal(path) == f"array '0.bias' is larger than its member; {facts}; {COPY}"
-
-
-def test_a_shape_of_nothing_that_no_array_can_have(path):
-    with_entry(path, "empty", shape=[0, 2**62, 2**62])
-    assert refusal(path).startswith("array 'empty' is not what the header lists; ")
-
-
-@pytest.mark.parametrize(
-    "changes", [{"shape": [4, 2]}, {"shape": [7]}, {"dtype": "<i8"}, {"dtype": "<f4"}], ids=repr
-)
-def test_a_shape_or_dtype_that_is_not_the_arrays_own(path, changes):
-    with_entry(path, "0.bias", **changes)
-    text = refusal(path)
-    entry = {"shape": [8], "dtype": "<f8", **changes}
-    assert text.startswith(
-        "array '0.bias' is not what the header lists; "
-        f"shape {tuple(entry['shape'])}, dtype {np.dtype(entry['dtype'])} in header.json, "
-        "b\"{'descr': "
-    )
-    assert text.endswith(f" before it; {COPY}")
-
-
-def test_an_array_with_another_length_before_its_numbers(path):
-    """np.load would start to read in another place than we do."""
-    members = members_of(path)
-    content = bytearray(members["order.npy"])
-    content[8] -= 8
-    rebuild(path, {**members, "order.npy": bytes(content)})
-    with_entry(path, "order", crc32=zlib.crc32(content))
-    assert refusal(path).startswith("array 'order' is not what the header lists; ")
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_an_array_by_a_hostile_writer(path, content):
+    """Its CRC-32 is right, in the zip and in the header."""
+    with_array(path, "0.bias", content)
+    assert refusal(path).startswith(("'0.bias': ", "it is damaged; ValueError: "))
 
 
 def damages(content, rng):
@@ -581,10 +445,10 @@ def test_no_large_allocation(path):
             content = bytearray(good)
             content[at : at + 8] = size.to_bytes(4, "little") * 2
             (folder / f"size-{number}-{kind}.npz").write_bytes(content)
-    for number, shape in enumerate([[2**27], [2**31, 2**31], [0, 2**40]]):
+    for number, shape in enumerate([(2**27,), (2**31, 2**31), (0, 2**40)]):
         hostile = folder / f"shape-{number}.npz"
         hostile.write_bytes(good)
-        with_entry(hostile, "0.bias", shape=shape)
+        with_array(hostile, "0.bias", npy(bytes(64), shape=shape))
     code = (
         "import pathlib, resource, sys; from minigrad.training import archive\n"
         "pages = int(pathlib.Path('/proc/self/statm').read_text().split()[0])\n"

@@ -1,14 +1,14 @@
 """train_epoch, fit and evaluate: the numbers, the modes, the seed, and what they refuse."""
 
-import re
-
 import numpy as np
 import pytest
 
 from minigrad import data, nn, optim, training
+from minigrad import functions as F
 from minigrad.engine import is_recording
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.training import loop
+from tests.helpers import assert_same_arrays, exactly
 
 
 def make(n, features=3, classes=3, seed=0, dtype=np.float64):
@@ -29,12 +29,6 @@ def fit(model, train, val=None, *, lr=0.1, momentum=0.0, epochs=2, batch_size=4,
     optimizer = optim.SGD(model.parameters(), lr=lr, momentum=momentum)
     options = {"loss": nn.CrossEntropy(), "optimizer": optimizer, "epochs": epochs}
     return training.fit(model, train, val, batch_size=batch_size, rng=rng, **options, **more)
-
-
-def assert_equal(state, other):
-    assert {name: a.tobytes() for name, a in state.items()} == {
-        name: a.tobytes() for name, a in other.items()
-    }
 
 
 def judge(W, b, x, t):
@@ -97,6 +91,40 @@ def test_train_epoch_refuses_a_used_up_iterator():
     )
 
 
+def test_the_mass_of_a_loss_is_what_its_mean_divides_by():
+    t, weight = np.array([0, 2, 1, 2, 2]), np.array([0.5, 2.0, 0.25])
+    z = np.random.default_rng(0).standard_normal((5, 3))
+    for loss, mass in (
+        ({}, 5),
+        ({"ignore_index": 2}, 2),
+        ({"weight": weight}, 0.5 + 2 + 3 * 0.25),
+        ({"weight": weight.tolist(), "ignore_index": 0}, 2 + 3 * 0.25),
+        ({"weight": weight, "ignore_index": 7}, 0.5 + 2 + 3 * 0.25),
+    ):
+        for module in (nn.CrossEntropy, nn.NLLLoss):
+            assert module(**loss).mass(t) == mass
+            total = module(reduction="sum", **loss)(z, t).item()
+            assert module(**loss)(z, t).item() == pytest.approx(total / mass, rel=1e-14)
+    assert nn.CrossEntropy(ignore_index=2).mass(np.array([2, 2])) == 0
+
+
+def test_a_loss_of_ones_own_counts_the_rows():
+    class Loss(nn.Module):
+        """Cross-entropy, without a word about its mean."""
+
+        def forward(self, z, t):
+            return F.cross_entropy(z, t)
+
+    dataset, judged = make(10), []
+    for loss in (nn.CrossEntropy(), Loss(), F.cross_entropy):
+        model = linear()
+        optimizer = optim.SGD(model.parameters(), lr=0.5)
+        batches = data.batches(dataset.x, dataset.y, 4, rng=1)
+        learned = training.train_epoch(model, loss, optimizer, batches)
+        judged.append((learned, training.evaluate(model, dataset, loss=loss).loss))
+    assert judged[0] == judged[1] == judged[2]
+
+
 # ---- fit
 
 
@@ -115,7 +143,7 @@ def test_fit_is_train_epoch_and_evaluate_again_and_again():
         states.append(same.state_dict())
     assert [epoch[:6] for epoch in history] == want
     best = min(history, key=lambda epoch: epoch.val_loss)
-    assert_equal(model.state_dict(), states[best.epoch - 1])
+    assert_same_arrays(model.state_dict(), states[best.epoch - 1])
 
 
 @pytest.mark.parametrize("val", [None, make(0)], ids=["none", "no rows"])
@@ -291,5 +319,5 @@ def test_evaluate_refuses_an_empty_set():
         "evaluate: the set has no rows; <Dataset made: 0 rows, 3 features, 3 classes>; "
         "give at least one row"
     )
-    with pytest.raises(ArgumentError, match=rf"\A{re.escape(text)}\Z"):
+    with pytest.raises(ArgumentError, match=exactly(text)):
         training.evaluate(linear(), make(0), loss=nn.CrossEntropy())

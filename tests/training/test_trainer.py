@@ -2,13 +2,13 @@
 
 import json
 import math
-import re
 
 import numpy as np
 import pytest
 
 from minigrad import Tensor, data, nn, optim, training
 from minigrad.errors import ArgumentError, DivergedError, MinigradWarning
+from tests.helpers import exactly
 
 TRAIN, VAL = (data.blobs(n, noise=0.8, rng=s, dtype=np.float64) for n, s in ((50, 0), (20, 1)))
 
@@ -31,7 +31,7 @@ def weights(run):
 
 
 def refuses(text, **options):
-    with pytest.raises(ArgumentError, match=rf"\A{re.escape(text)}\Z"):
+    with pytest.raises(ArgumentError, match=exactly(text)):
         trainer(**options)
 
 

@@ -1,11 +1,11 @@
-"""Weights of the classes: what is refused."""
+"""Weights of the classes."""
 
 import numpy as np
 import pytest
 
 from minigrad import data, training
 from minigrad.errors import ArgumentError
-from tests.messages import exactly
+from tests.helpers import exactly
 
 
 def test_a_class_without_rows_has_no_balanced_weight():
@@ -14,3 +14,31 @@ def test_a_class_without_rows_has_no_balanced_weight():
     text += "give it rows, or give the weights yourself"
     with pytest.raises(ArgumentError, match=exactly(text)):
         training.balanced_weights(train)
+
+
+SPECIES = ("setosa", "versicolor", "virginica")
+
+
+def test_a_class_that_is_not_named_weighs_1():
+    assert training.named_weights("setosa=0,virginica=2.5", SPECIES).tolist() == [0, 1, 2.5]
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["rose=2", "setosa", "setosa=x", "setosa=-1", "setosa=nan", "setosa=1e300", "virginica=2", ""],
+)
+def test_weights_that_make_no_sense(part):
+    text = (
+        f"--class-weight: {part!r} is not NAME=W with a class, named once, and a number from 0 to "
+        "1e+06; the classes are setosa, versicolor, virginica; write it as in yes=2,no=0.5, or "
+        "balanced"
+    )
+    with pytest.raises(ArgumentError, match=exactly(text)):
+        training.named_weights(f"virginica=1,{part}", SPECIES)
+
+
+def test_weights_of_nothing():
+    zero = "setosa=0,versicolor=0,virginica=0"
+    text = f"--class-weight: no class has any weight; {zero}; give one of them a number above 0"
+    with pytest.raises(ArgumentError, match=exactly(text)):
+        training.named_weights(zero, SPECIES)

@@ -1,0 +1,383 @@
+"""What `minigrad gradcheck` checks: minigrad's own functions, a user's file, a network."""
+
+import contextlib
+import itertools
+import linecache
+import os
+import sys
+import time
+import traceback
+import types
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from .. import Function, Tensor, nn
+from .. import data as sets
+from ..checking import bisect, gradcheck
+from ..checking.mutants import Outcome, run_mutants
+from ..checking.report import GOOD, Report
+from ..checking.table import Row, check_row, find, relative_error
+from ..errors import ArgumentError, DataError
+from ..text import did_you_mean, table
+from ..training import Experiment
+from .options import as_text
+from .shell import event, on_terminal, remark
+
+# ---- gradcheck [NAME…]: minigrad's own functions and modules, and mutants of them ----------------
+
+
+def check_table(names: Sequence[str], as_json: bool) -> bool:
+    """Check functions and modules of minigrad, by default all of them; return whether all pass."""
+    names = find(names)
+    torch = _torch()
+    started = time.perf_counter()
+    title = "function".ljust(max(map(len, names)))
+    header = [title, "cases", "elements", "error/tolerance"]
+    header += ["PyTorch", "verdict"] if torch else ["verdict"]
+    align = "<" + ">" * (len(header) - 2) + "<"
+    if not as_json:
+        click.echo(table([header], align))
+    rows = []
+    with _bar(len(names)) as bar:
+        for name in names:
+            row = check_row(name, torch)
+            rows.append(row)
+            with tqdm.external_write_mode():
+                if as_json:
+                    event("row", **row.to_dict())
+                else:
+                    click.echo(_below(header, _cells(row, torch), align))
+            bar.update()
+    cases, elements = sum(row.cases for row in rows), sum(row.elements for row in rows)
+    bad = [row.name for row in rows if not row.ok]
+    if as_json:
+        event("result", ok=not bad, rows=len(rows), cases=cases, elements=elements, failed=bad)
+    else:
+        for row in rows:
+            _failures(row)
+        found = f"{len(bad)} FAIL: {', '.join(bad)}" if bad else "all pass"
+        counts = (_count(len(rows), "row"), _count(cases, "case"), _count(elements, "element"))
+        click.echo(f"\n{', '.join(counts)}: {found}")
+    remark(f"checked in {time.perf_counter() - started:.1f} s")
+    return not bad
+
+
+def _cells(row: Row, torch) -> list[str]:
+    cells = [row.name, str(row.cases), str(row.elements), f"{row.error:.1e}"]
+    if torch:
+        cells.append("-" if row.deviation is None else f"{row.deviation:.1e}")
+    return [*cells, row.verdict]
+
+
+def _failures(row: Row) -> None:
+    """Print the first failure in full, and how many more there are."""
+    if row.failures:
+        click.echo(f"\n{row.failures[0]}")
+        if more := len(row.failures) - 1:
+            click.echo(f"… and {more} more of the {row.cases} cases of {row.name}")
+
+
+def _torch():
+    """Return the module of PyTorch; None if it is not installed or does not work."""
+    try:
+        import torch
+
+        torch.set_num_threads(1)  # for inputs this small, more threads only wait for each other
+        torch.tensor(np.zeros(1)).numpy()  # a PyTorch built for another NumPy fails only here
+    except Exception as error:  # a broken installation raises all sorts
+        reason = " ".join(str(error).split())
+        missing = isinstance(error, ModuleNotFoundError)
+        why = "is not installed" if missing else f"does not work ({reason})"
+        remark(f"PyTorch {why}: nothing is compared with it")
+        return None
+    return torch
+
+
+FATES = ("killed", "equivalent", "survived")
+
+
+def check_mutants(names: Sequence[str], as_json: bool) -> bool:
+    """Check that the table rejects wrong backward passes; return whether no mutant survives."""
+    names, outcomes = find(names), []
+    header = (f"{'class':<22}", "mutants", *FATES)
+    if not as_json:
+        click.echo(table([header]))
+    with warnings.catch_warnings(), _bar(None) as bar:
+        warnings.simplefilter("ignore")  # a mutant may divide by zero
+        for function, group in itertools.groupby(run_mutants(names), lambda o: o.function):
+            of_class = []
+            for outcome in group:
+                of_class.append(outcome)
+                bar.update()
+            outcomes += of_class
+            with tqdm.external_write_mode():
+                if as_json:
+                    for outcome in of_class:
+                        event("mutant", **outcome._asdict())
+                else:
+                    counts = (len(of_class), *_fates(of_class))
+                    click.echo(_below(header, (function, *map(str, counts))))
+    fates = _fates(outcomes)
+    killed, _, survived = fates
+    if as_json:
+        counts = dict(zip(FATES, fates, strict=True))
+        event("result", ok=not survived, mutants=len(outcomes), **counts)
+        return not survived
+    counts = ", ".join(f"{n:,} {fate}" for n, fate in zip(fates, FATES, strict=True))
+    score = f"score {killed / (killed + survived):.1%}" if killed + survived else "no score"
+    click.echo(f"\n{_count(len(outcomes), 'mutant')}: {counts}; {score}")
+    for outcome in outcomes:
+        if outcome.status == "survived":
+            click.echo(f"survived: {outcome.function}, {outcome.kind}")
+    return not survived
+
+
+def _fates(outcomes: list[Outcome]) -> list[int]:
+    counts = Counter(outcome.status for outcome in outcomes)
+    return [counts[fate] for fate in FATES]
+
+
+def _bar(total: int | None) -> tqdm:
+    """Return a progress bar, or without a total a counter; nothing shows outside a terminal."""
+    invisible = total == 1 or not on_terminal()
+    return tqdm(total=total, dynamic_ncols=True, leave=False, disable=invisible)
+
+
+def _below(header: Sequence[str], row: Sequence[str], align: str = "<>") -> str:
+    """Return a line of a table whose header is printed already and wide enough for every row."""
+    return table([header, row], align).splitlines()[1]
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+# ---- gradcheck FILE.py:NAME: run a user's file, and check what it defines ------------------------
+
+MODULE = "_minigrad_user_code"  # in sys.modules; no import statement can name it by accident
+
+
+def check_user_code(
+    path: str, name: str, shapes: list[tuple], seed: int, by_node: bool, as_json: bool
+) -> bool:
+    """Check what `name` is in a user's file on its own cases, or on random inputs of the shapes.
+
+    With `by_node`, check each operation in it alone. Return whether all cases pass.
+    """
+    f, cases = _load(path, name)
+    if shapes:
+        cases = [_normal(shapes, seed)]
+    if cases is None:
+        raise ArgumentError(
+            "gradcheck",
+            f"there are no inputs to check {name} with",
+            f"{path} defines no cases, and no --shape was given",
+            f"write cases = [(x, …), …] or {name}.cases = …, or pass --shape 4,3 for each input",
+        )
+    good = []
+    for i, inputs in enumerate(cases):
+        given = _describe(inputs)
+        remedy = "correct it, or give inputs that it takes"
+        with _in_file(path, f"case {i}, {given}", remedy):
+            report = bisect(f, inputs) if by_node else gradcheck(f, inputs, seed=seed, raises=False)
+        good.append(report.ok)
+        if as_json:
+            event("bisection" if by_node else "report", name=name, case=i, **report.to_dict())
+        else:
+            click.echo(f"{name}, case {i}: {given}\n{report}\n")
+    if as_json:
+        event("result", ok=all(good), cases=len(good), failed=good.count(False))
+    else:
+        click.echo(f"{name}: {good.count(True)} of {len(good)} cases pass")
+    return all(good)
+
+
+def _load(path: str, name: str) -> tuple[Callable, list[list] | None]:
+    """Run the file; return the function that the dotted name means, and the inputs of each case.
+
+    The inputs are None if the file has none.
+
+    Raises:
+        DataError: if there is no such file or name, if the file raises, or if the name does not
+            mean something that can be checked.
+    """
+    module = _run(path)
+    found, known = module, "it"
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise _no_such_name(path, known, part, found)
+        found, known = getattr(found, part), part
+    f = _callable(path, name, found)
+    cases = getattr(found, "cases", getattr(module, "cases", None))
+    if callable(cases):
+        with _in_file(path, "calling cases"):
+            cases = cases()
+            if isinstance(cases, types.GeneratorType):
+                cases = list(cases)
+    return f, None if cases is None else _inputs(path, cases)
+
+
+@contextlib.contextmanager
+def _in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None]:
+    """Turn what a user's code raises into a DataError with the line that raised it.
+
+    What the code prints goes to stderr: stdout holds results.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ArgumentError) and error.args[0] in ("gradcheck", "bisect"):
+            raise  # about the inputs or the output; its own message says more
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+        line = lines[-1] if lines else None
+        text = str(error)
+        if isinstance(error, SyntaxError) and error.filename == path:
+            line, text = error.lineno, error.msg
+        what = " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
+        linecache.checkcache(path)
+        code = linecache.getline(path, line).strip() if line else ""
+        raise DataError(
+            path,
+            f"line {line} raised {what}" if line else what,
+            f"{doing}, at {code!r}" if code else doing,
+            remedy,
+        ) from error
+
+
+def _run(path: str) -> types.ModuleType:
+    """Run the file as a module, and leave no byte code beside it."""
+    if not os.path.exists(path):
+        raise DataError(
+            path,
+            "there is no such file",
+            f"the current folder is {os.getcwd()}",
+            "give the path of a Python file and a name in it, such as ops.py:Swish",
+        )
+    with open(path, "rb") as file:
+        source = file.read()
+    remark(f"running {path}")
+    module = types.ModuleType(MODULE)
+    module.__file__ = path
+    sys.modules[MODULE] = module
+    sys.path.insert(0, os.path.dirname(os.path.abspath(path)))  # as `python ops.py` does
+    with _in_file(path, "running the file"):
+        exec(compile(source, path, "exec"), vars(module))
+    return module
+
+
+def _no_such_name(path: str, owner: str, name: str, found) -> DataError:
+    held = getattr(found, "__dict__", {})
+    names = [n for n, value in held.items() if callable(value) and not n.startswith("_")]
+    return DataError(
+        path,
+        f"{owner} defines no {name!r}",
+        f"there are {', '.join(names)}" if names else "there is nothing to call",
+        did_you_mean(name, names, "give a name of the file"),
+    )
+
+
+def _callable(path: str, name: str, found) -> Callable:
+    """Return a Function class, a module or a function as a function of Tensors."""
+    if isinstance(found, type) and issubclass(found, Function):
+        return found.apply
+    if isinstance(found, type) and issubclass(found, nn.Module):
+        with _in_file(path, f"calling {name}()", f"name an instance, such as model = {name}(…)"):
+            return found()
+    if callable(found) and not isinstance(found, type):
+        return found
+    raise DataError(
+        path,
+        f"{name} cannot be checked",
+        "it is a class" if isinstance(found, type) else f"it is of type {type(found).__name__}",
+        "name a Function, a Module, or a function that returns one Tensor",
+    )
+
+
+def _inputs(path: str, cases) -> list[list]:
+    """Return the inputs of each case as a list; a case that is an array has no other input."""
+    if not isinstance(cases, (list, tuple)):
+        raise DataError(
+            path,
+            f"cases is of type {type(cases).__name__}",
+            "it has to be a list with the inputs of one case in each element",
+            "write cases = [(x, W), …]",
+        )
+    if not cases:
+        raise DataError(path, "cases is empty", "there is nothing to check", "add inputs to it")
+    return [list(case) if isinstance(case, (list, tuple)) else [case] for case in cases]
+
+
+def _normal(shapes, seed: int) -> list[np.ndarray]:
+    """Return standard normal float64 arrays of these shapes."""
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(shape) for shape in shapes]
+
+
+def _describe(inputs: list) -> str:
+    """Return "inputs (4, 3), (3,)"."""
+    shapes = [x.shape if isinstance(x, Tensor) else np.shape(x) for x in inputs]
+    return f"inputs {', '.join(map(str, shapes))}" if shapes else "no inputs"
+
+
+# ---- gradcheck --data DATA: a network and its loss on a real batch -------------------------------
+
+
+def check_network(
+    data: str, given: dict, shown: tuple[str, ...], by_node: bool, as_json: bool
+) -> bool:
+    """Check a network and its loss on the first batch that `minigrad train` would use.
+
+    It checks one parameter at a time or, with `by_node`, each operation of that step alone. The
+    options named in `shown` are printed. Return whether all pass.
+    """
+    experiment = Experiment(data, **given)
+    trainer, train = experiment.trainer, experiment.train
+    model, loss = trainer.model, trainer.loss
+    options = {name: experiment.options[name] for name in shown}
+    x, t = next(sets.batches(train.x, train.y, options["batch_size"], rng=trainer.rng))
+
+    def step():
+        return loss(model(x), t)
+
+    if as_json:
+        event("network", data=train.name, options=options, batch=list(x.shape))
+    else:
+        chosen = ", ".join(f"{k.replace('_', ' ')} {as_text(v)}" for k, v in options.items())
+        click.echo(f"{train.name}: a batch of {len(x)} of {len(train)} training rows\n{chosen}\n")
+    if by_node:
+        found = bisect(step, module=model)
+        if as_json:
+            event("bisection", **found.to_dict())
+            event("result", ok=found.ok)
+        else:
+            click.echo(found)
+        return found.ok
+    report = gradcheck(step, module=model, raises=False)
+    passed = [result.verdict in GOOD for result in report.results]
+    if as_json:
+        event("report", **report.to_dict())
+        event("result", ok=report.ok, parameters=len(passed), failed=passed.count(False))
+        return report.ok
+    click.echo(_parameters(report, model))
+    for result in report.results:
+        if result.verdict not in GOOD:
+            click.echo(f"\n{result}")
+    click.echo(f"\n{passed.count(True)} of {len(passed)} parameters pass")
+    return report.ok
+
+
+def _parameters(report: Report, model: nn.Module) -> str:
+    """Return a table with a line for each parameter."""
+    shapes = {name: p.shape for name, p in model.named_parameters()}
+    rows = [("parameter", "shape", "elements", "checked", "error/tolerance", "verdict")]
+    for r in report.results:
+        how = "each" if r.checked == r.size else f"{r.checked:,}" if r.checked else "projected"
+        error = f"{relative_error(r):.1e}"
+        rows.append((r.name, str(shapes[r.name]), f"{r.size:,}", how, error, r.verdict))
+    return table(rows, "<<>>><")

@@ -1,0 +1,345 @@
+"""The commands: what each takes and what --help says.
+
+`minigrad --help` imports this file, so the bodies, which need NumPy's random numbers, are imported
+when a command runs.
+"""
+
+import click
+from click.core import ParameterSource
+
+from ..settings import OWN_DEFAULTS
+from ..text import table
+from . import options as shared
+from .options import config, option, origins, show, show_config
+from .shell import HELP, Command
+
+
+@click.command(cls=Command, context_settings={**HELP, "auto_envvar_prefix": "MINIGRAD_TRAIN"})
+@click.argument("data", default="digits")
+@option("hidden", metavar="N,N…")
+@option("activation")
+@option("dropout")
+@option("epochs")
+@option("batch_size")
+@option("lr")
+@option("momentum")
+@option("nesterov")
+@option("weight_decay")
+@option("label_smoothing")
+@option("schedule")
+@option("warmup", metavar="EPOCHS")
+@option("clip_grad", metavar="NORM")
+@option("accumulate", metavar="K")
+@option("class_weight", metavar="balanced|NAME=W,…")
+@option("patience", metavar="EPOCHS")
+@option("init_from", metavar="MODEL")
+@option("seed")
+@option("dtype")
+@option("test_fraction")
+@option("val_fraction")
+@option("label", metavar="NAME|INDEX")
+@option("delimiter")
+@option("header")
+@option("one_hot", metavar="COL")
+@option("drop", metavar="COL")
+@option("missing")
+@option("scale")
+@option("out", type=click.Path(file_okay=False), metavar="DIR")
+@option("overwrite")
+@option("no_save")
+@option("checkpoint_every", metavar="STEPS")
+@config
+@show_config
+@shared.as_json
+@shared.quiet
+@shared.verbose
+@click.pass_context
+def train(ctx, data, as_json, quiet, verbose, show_config, **options):
+    """Train a classifier on DATA and test it on rows that it has not seen.
+
+    DATA is a built-in data set (digits by default; `minigrad datasets` lists them); a CSV or TSV
+    file, gzipped or not, or - for stdin; a folder of IDX files, the format of MNIST; an .npz file
+    with x and y; or a folder with x.npy and y.npy.
+
+    The model has a Linear, an activation and dropout for each hidden width, and a last Linear that
+    gives one logit per class. It minimises the cross-entropy by stochastic gradient descent:
+
+    \b
+        g = gradient + weight_decay * p
+        v = momentum * v + g              (v = g in the first step)
+        p = p - lr * v                    (nesterov: p - lr * (g + momentum * v))
+
+    It ends with the weights of the epoch with the lowest validation loss, and writes a folder:
+    best.npz, the model; last.npz, from which `minigrad resume` continues; history.csv; run.json.
+
+    An option that is not given is read from the environment (MINIGRAD_TRAIN_LR for --lr), then
+    from the --config file.
+
+    Results go to stdout, progress to stderr. Exit codes: 0 done, 2 usage, 3 data or model file,
+    4 the loss diverged, 130 interrupted.
+    """
+    shared.check_exclusive({"-q": quiet, "-v": verbose})
+    given, where = shared.given(ctx), origins(ctx)
+    if show_config:
+        from ..training import choose
+
+        values, _, all_origins = choose(data, given, where)
+        show({"data": data, **values}, {"data": where.get("data", "default"), **all_origins})
+        return
+    from .training import run
+
+    run(data, given, where, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+@click.command(cls=Command, context_settings=HELP)
+@click.argument("run", type=click.Path())
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    metavar="N",
+    show_default="as many as at first",
+    help="Number of epochs in all, including those already done.",
+)
+@shared.as_json
+@shared.quiet
+@shared.verbose
+def resume(run, epochs, as_json, quiet, verbose):
+    """Continue the run in the folder RUN from its last checkpoint.
+
+    It ends with the same bytes as a run that was never stopped: weights, momentum, schedule,
+    position in the epoch, generator, best weights and history are all restored. It needs the same
+    data, and the same versions of minigrad and NumPy.
+    """
+    shared.check_exclusive({"-q": quiet, "-v": verbose})
+    from .training import resume as go_on
+
+    go_on(run, epochs, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+@click.command(cls=Command, context_settings=HELP)
+def datasets():
+    """List the built-in data sets with their sizes and sources.
+
+    If a data set changes defaults of `minigrad train`, they are listed below it.
+    """
+    from ..data import BUILTIN
+
+    rows = [("name", "rows", "features", "classes", "source")]
+    for name, info in BUILTIN.items():
+        sizes = (info.rows, info.features, len(info.classes))
+        rows.append((name, *map(str, sizes), info.source))
+    margin = " " * (max(len(name) for name, *_ in rows) + 2)
+    for (name, *_), line in zip(rows, table(rows, "<>>><").splitlines(), strict=True):
+        click.echo(line)
+        if changed := OWN_DEFAULTS.get(name):
+            flags = (f"--{k.replace('_', '-')} {shared.as_text(v)}" for k, v in changed.items())
+            click.echo(f"{margin}changed defaults: {' '.join(flags)}")
+
+
+NETWORK = ("hidden", "activation", "dropout", "batch_size", "label_smoothing", "seed", "dtype")
+OWN, FILE, DATA = "minigrad's own functions", "FILE.py:NAME", "--data"
+NEEDS = {
+    "shapes": [FILE],
+    **{name: [DATA] for name in NETWORK},
+    "seed": [FILE, DATA],
+    "bisect": [FILE, DATA],
+    "mutants": [OWN],
+}
+
+
+def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
+    """Turn "4,3" into (4, 3), and "" into ()."""
+    shapes = [shared.whole_numbers(text, 0) for text in texts]
+    if None in shapes:
+        raise click.BadParameter(
+            f"{texts[shapes.index(None)]!r} is not a shape; write whole numbers from 0 separated "
+            "by commas, such as 4,3, or '' for a single number"
+        )
+    return shapes
+
+
+@click.command(cls=Command, context_settings=HELP)
+@click.argument("names", nargs=-1, metavar="[NAME…|FILE.py:NAME]")
+@click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    callback=_shapes,
+    metavar="N,N…",
+    help="Shape of a random input of FILE.py:NAME, once per input; '' for a single number.",
+)
+@click.option("--data", metavar="DATA", help="Check a network on a batch of this data set.")
+@option("hidden", metavar="N,N…")
+@option("activation")
+@option("dropout")
+@option("batch_size")
+@option("label_smoothing")
+@option("seed")
+@option("dtype")
+@click.option("--bisect", is_flag=True, help="Name the first wrong operation.")
+@click.option("--mutants", is_flag=True, help="Check that typical mistakes are found.")
+@shared.as_json
+@click.pass_context
+def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
+    """Compare backward passes with finite differences, in float64.
+
+    \b
+    minigrad gradcheck                         all functions and modules of minigrad
+    minigrad gradcheck softmax cross_entropy   these
+    minigrad gradcheck ops.py:Swish            a Function, Module or function of your own
+    minigrad gradcheck --data digits           the network that `train` would train
+
+    For FILE.py:NAME, gradcheck runs the file and takes the inputs from NAME.cases or cases: a list,
+    or a function that returns one, with the inputs of one case in each element. --shape gives
+    random inputs instead.
+
+    With --data, gradcheck checks the network and its loss on the first batch that `train` would
+    use, one parameter at a time. --bisect checks each operation of that step alone, on the arrays
+    that flow through it, and names the first wrong one with its layer and its line.
+
+    --mutants plants typical wrong backward passes in minigrad's own functions. The check has to
+    reject all of them except those that give the same gradients; the score is the share that it
+    rejects.
+
+    An element passes if |analytic - numeric| <= 1e-8 + 1e-6 |numeric| + error, where error is the
+    estimated error of the numeric side. If PyTorch is installed, values and gradients of minigrad's
+    own functions are compared with PyTorch's, too.
+
+    Exit codes: 0 all pass, 1 a check failed, 2 usage, 3 data or a file that cannot be run, 130
+    interrupted.
+    """
+    files = [name for name in names if ":" in name or name.endswith(".py")]
+    _refuse_nonsense(ctx, names, files)
+    if data is not None:
+        from .checking import check_network
+
+        ok = check_network(data, shared.given(ctx), (*NETWORK, "scale"), bisect, as_json)
+    elif files:
+        from .checking import check_user_code
+
+        ok = check_user_code(*_split(files[0]), shapes, options["seed"], bisect, as_json)
+    else:
+        from .checking import check_mutants, check_table
+
+        ok = (check_mutants if mutants else check_table)(names, as_json)
+    if not ok:
+        ctx.exit(1)
+
+
+def _split(target: str) -> tuple[str, str]:
+    r"""Return ("ops.py", "Swish") for "ops.py:Swish"; "C:\ops.py" has no name in it."""
+    path, _, name = target.rpartition(":")
+    named = path and all(part.isidentifier() for part in name.split("."))
+    if not named or target.endswith(".py"):
+        raise click.UsageError(
+            f"{target!r} does not name what to check; write the file and a name in it, such as "
+            "ops.py:Swish"
+        )
+    return path, name
+
+
+def _refuse_nonsense(ctx, names: tuple[str, ...], files: list[str]) -> None:
+    """Refuse arguments that do not go together, and name two that exclude each other."""
+    data = ctx.params["data"]
+    if files:
+        shared.check_exclusive(dict.fromkeys([files[0], *names], True))
+    shared.check_exclusive({"--data": data is not None, **dict.fromkeys(names[:1], True)})
+    kind = DATA if data is not None else FILE if files else OWN
+    for parameter in ctx.command.params:
+        needs = NEEDS.get(parameter.name)
+        typed = ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+        if needs and typed and kind not in needs:
+            flag, other = parameter.opts[0], DATA if kind == DATA else " ".join(names[:1])
+            why = f"{flag} and {other} exclude each other; " if other else ""
+            raise click.UsageError(f"{why}{flag} needs {' or '.join(needs)}")
+
+
+@click.command(cls=Command, context_settings=HELP)
+@click.argument("model", type=click.Path())
+@click.argument("data")
+@click.option("--proba", is_flag=True, help="Print the probability of every class, too.")
+@click.option(
+    "--output", type=click.Path(), metavar="FILE", help="Write to FILE instead of stdout."
+)
+@click.option("--overwrite", is_flag=True, help="Let --output replace a file.")
+@option("delimiter")
+@option("header")
+@shared.as_json
+@shared.quiet
+def predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet):
+    """Print the class of each row of DATA, one per line.
+
+    MODEL is a model file, or a run folder whose best.npz is read. DATA is what `train` takes; - is
+    stdin. Columns are found by their names; the names of columns that the model does not use are
+    printed on stderr. Missing values are treated as in training.
+
+    With --proba the output is CSV with the header class,<name>,<name>… and the classes in the
+    order of the model. With --json it is one object per row, and a last one that counts them.
+    """
+    shared.check_overwrite(overwrite, "--output", output)
+    from . import using
+
+    using.predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet)
+
+
+@click.command(cls=Command, context_settings=HELP)
+@click.argument("model", type=click.Path())
+@click.argument("data")
+@option("delimiter")
+@option("header")
+@shared.as_json
+@shared.quiet
+def evaluate(model, data, delimiter, header, as_json, quiet):
+    """Test MODEL on the labelled rows of DATA.
+
+    MODEL and DATA are as for `predict`; DATA also needs the column of the label.
+
+    The log loss is the mean of -log(probability of the true class). Precision, recall and f1 of no
+    rows are 0. The macro average is the mean over the classes; the micro average counts all rows
+    together.
+    """
+    from . import using
+
+    using.evaluate(model, data, delimiter, header, as_json, quiet)
+
+
+@click.command(cls=Command, context_settings=HELP)
+@click.argument("path", type=click.Path(), metavar="MODEL|RUN")
+@shared.as_json
+def inspect(path, as_json):
+    """Print everything that MODEL, a file that minigrad wrote, or the folder RUN holds.
+
+    For a model: its format, classes, columns, scaling, layers, arrays, and how it was trained. For
+    a run: the same for its best.npz, then run.json and the last line of history.csv. Files are
+    checked as they are read: a damaged file is an error.
+    """
+    from .using import inspect_path
+
+    inspect_path(path, as_json)
+
+
+@click.command(cls=Command, context_settings=HELP)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Draw with matplotlib into this .png or .svg, instead of the terminal.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
+@click.option("--ascii", "only_ascii", is_flag=True, help="Draw in the terminal without Unicode.")
+def plot(runs, output, overwrite, only_ascii):
+    """Draw the training and validation curves of each RUN, a folder that `minigrad train` wrote.
+
+    Several runs are drawn side by side on the same axes. If the data has two features, the decision
+    regions are drawn too, with the rows as points. The picture in FILE also shows the confusion
+    matrix of the test rows; it needs matplotlib: pip install 'minigrad[plot]'.
+
+    In the terminal, a picture is as wide as COLUMNS says or as the terminal is, and plain ASCII if
+    stdout is not UTF-8. Exit codes: 0 done, 2 usage, 3 the run's files.
+    """
+    shared.check_overwrite(overwrite, "--output", output)
+    shared.check_exclusive({"--ascii": only_ascii, "--output": output})
+    from .using import draw
+
+    draw(runs, output, overwrite, only_ascii)

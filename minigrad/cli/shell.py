@@ -1,0 +1,114 @@
+"""What every command does at its edges: errors become exit codes, results go to stdout.
+
+An error is one line on stderr; remarks go to stderr too; JSON is one object per line.
+"""
+
+import contextlib
+import errno
+import io
+import json
+import math
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+
+import click
+
+from .. import errors
+
+# 0 done, 1 a check failed, 2 usage, 3 data or model file, 4 diverged, 130 interrupted
+EXIT_CODES = {
+    errors.GradcheckError: 1,
+    errors.ArgumentError: 2,
+    errors.DataError: 3,
+    errors.DivergedError: 4,
+}
+INTERRUPTED = 130
+HELP = {"help_option_names": ["-h", "--help"]}
+
+
+class Command(click.Command):
+    """A command whose failures are one line after `Error:`, without a traceback."""
+
+    def invoke(self, ctx):
+        """Run the command; turn errors that a user can do something about into Click's."""
+        if isinstance(sys.stdout, io.TextIOWrapper):  # as on stderr: \u2212 if there is no "−"
+            sys.stdout.reconfigure(errors="backslashreplace")
+        try:
+            with warnings.catch_warnings(), _sigterm_as_interrupt():
+                quiet = ctx.params.get("quiet")
+                warnings.simplefilter("ignore" if quiet else "always", errors.MinigradWarning)
+                warnings.showwarning = _show
+                return super().invoke(ctx)
+        except errors.MinigradError as error:
+            raise _failure(str(error), EXIT_CODES.get(type(error), 1)) from error
+        except MemoryError as error:
+            text = f"out of memory: {error}; make the network, the batches or the inputs smaller"
+            raise _failure(text, EXIT_CODES[errors.ArgumentError]) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of our output has left
+                for stream in (sys.stdout, sys.stderr):  # or Python complains when it ends
+                    if stream is not None:
+                        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                ctx.exit(INTERRUPTED)
+            where = "the output" if error.filename is None else error.filename
+            text = f"{where}: {error.strerror}; check the path, its rights, and the space there"
+            raise _failure(text, EXIT_CODES[errors.DataError]) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that it clears away its temporary files."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _show(text, category, filename, lineno, file=None, line=None) -> None:
+    """Print a warning as one line instead of Python's three."""
+    click.echo(f"Warning: {text}", err=True)
+
+
+def _failure(text: str, exit_code: int) -> click.ClickException:
+    failure = click.ClickException(text)
+    failure.exit_code = exit_code
+    return failure
+
+
+# ---- streams -------------------------------------------------------------------------------------
+
+
+def remark(text: str) -> None:
+    """Print a line on stderr."""
+    click.echo(text, err=True)
+
+
+def on_terminal() -> bool:
+    """Return whether stderr is a terminal, which can show a progress bar."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def event(event: str, **fields) -> None:
+    """Print one JSON object on a line of stdout."""
+    click.echo(json_line(event, **fields), nl=False)
+
+
+def json_line(event: str, **fields) -> str:
+    """Return one JSON object with a newline at its end."""
+    return json.dumps({"event": event, **_finite(fields)}) + "\n"
+
+
+def _finite(value):
+    """Return `value` with None, JSON's null, for every NaN and infinity: JSON has neither."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

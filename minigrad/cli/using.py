@@ -1,0 +1,283 @@
+"""What `minigrad predict`, `evaluate`, `inspect` and `plot` do with a model, or with a run."""
+
+import csv
+import io
+import itertools
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+
+import click
+import numpy as np
+
+from .. import data as sets
+from .. import nn, plotting, training
+from ..data.files import atomic_write
+from ..errors import ArgumentError, DataError
+from ..text import printable, shown, table
+from ..training import Classifier, archive, run_folder
+from .results import result_fields, result_tables
+from .shell import event, json_line, remark
+
+
+class Rows:
+    """The blocks of a file, to iterate over once; remarks about them go to stderr.
+
+    Attributes:
+        used: how many rows were yielded.
+        skipped: how many rows were left out because a value is missing.
+        ignored: the columns that the model does not use.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        source: str,
+        delimiter: str | None,
+        header: str,
+        quiet: bool,
+        labels: bool = False,
+    ):
+        self._blocks = sets.read_rows(
+            source,
+            classifier.schema,
+            labels=labels,
+            dtype=np.dtype(classifier.architecture["dtype"]),
+            delimiter=delimiter,
+            header=header,
+        )
+        self.used = self.skipped = 0
+        self.ignored, self.quiet = self._blocks.extra, quiet
+
+    def __iter__(self) -> Iterator[sets.Block]:
+        if self.ignored and not self.quiet:
+            remark(f"ignored columns: {', '.join(map(shown, self.ignored))}")
+        for block in self._blocks:
+            self.used += len(block.x)
+            self.skipped += block.skipped
+            yield block
+        if self.skipped and not self.quiet:
+            remark(f"skipped rows: {self.skipped}, with a missing value, as in training")
+
+
+# ---- predict -----------------------------------------------------------------------------------
+
+
+def predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet) -> None:
+    """Print the class of each row of `data`, or write it to the file `output`."""
+    check_output(output, overwrite)
+    classifier = training.load(model)
+    rows = Rows(classifier, data, delimiter, header, quiet)
+    write((json_lines if as_json else csv_lines)(classifier, rows, proba), output)
+
+
+def csv_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
+    """Yield the lines of each block as one string: class names, quoted if CSV requires it."""
+    names = [_csv([name]) for name in classifier.schema.class_names]
+    if proba:
+        yield _csv(["class", *classifier.schema.class_names]) + "\n"
+    for block in rows:
+        log_p = classifier.predict_log_proba(block.x, block.numbers)
+        lines = [names[i] for i in log_p.argmax(axis=1)]
+        if proba:
+            numbers = (",".join([f"{p:.6g}" for p in row]) for row in np.exp(log_p).tolist())
+            lines = [f"{name},{row}" for name, row in zip(lines, numbers, strict=True)]
+        yield "".join([f"{line}\n" for line in lines])
+
+
+def json_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
+    """Yield the objects of each block as one string, and a last object that counts the rows."""
+    names = classifier.schema.class_names
+    for block in rows:
+        log_p = classifier.predict_log_proba(block.x, block.numbers)
+        found = [{"class": names[i]} for i in log_p.argmax(axis=1)]
+        if proba:
+            for row, p in zip(found, np.exp(log_p).tolist(), strict=True):
+                row["probabilities"] = dict(zip(names, p, strict=True))
+        yield "".join([json_line("prediction", **row) for row in found])
+    yield json_line("result", rows=rows.used, skipped=rows.skipped, ignored=rows.ignored)
+
+
+def check_output(path: str | None, overwrite: bool) -> None:
+    """Refuse a file that exists unless it may be overwritten."""
+    if path and os.path.exists(path) and not overwrite:
+        size = f"{os.path.getsize(path)} bytes"
+        raise DataError(path, "it exists", size, "choose another name, or pass --overwrite")
+
+
+def write(strings: Iterator[str], path: str | None) -> None:
+    """Write strings to stdout as they come, or to a file once all of them have come."""
+    chunks = (string.encode() for string in strings)
+    if path:
+        atomic_write(path, lambda file: file.writelines(chunks))
+        return
+    for chunk in chunks:
+        click.echo(chunk, nl=False)
+
+
+def _csv(fields: list[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(fields)
+    return line.getvalue()
+
+
+# ---- evaluate ----------------------------------------------------------------------------------
+
+
+def evaluate(model, data, delimiter, header, as_json, quiet) -> None:
+    """Print how good a model is on the labelled rows of `data`."""
+    classifier = training.load(model)
+    rows = Rows(classifier, data, delimiter, header, quiet, labels=True)
+    found, names = classifier.evaluate(rows), classifier.schema.class_names
+    if as_json:
+        counts = {"rows": rows.used, "skipped": rows.skipped, "ignored": rows.ignored}
+        numbers = {"accuracy": found.accuracy, "log_loss": found.loss}
+        event("result", **numbers, **counts, **result_fields(names, found.confusion))
+        return
+    hits = np.trace(found.confusion)
+    click.echo(
+        f"accuracy {found.accuracy:.2%} ({hits} of {rows.used} rows), log loss {found.loss:.4f}"
+    )
+    if not quiet:
+        click.echo("\n" + result_tables(names, found.confusion))
+
+
+# ---- inspect -------------------------------------------------------------------------------------
+
+MISSING = {
+    "error": "refused",
+    "drop": "their rows are left out",
+    "mean": "filled with the mean of the training rows",
+}
+
+
+def inspect_path(path: str, as_json: bool) -> None:
+    """Print what a file that minigrad wrote holds, or a run folder."""
+    if not os.path.isdir(path):
+        _inspect_file(path, as_json)
+        return
+    run = training.read_run(path)
+    best = os.path.join(path, run_folder.BEST)
+    if os.path.exists(best):  # from the end of the first epoch on
+        _inspect_file(best, as_json, of_a_run=True)
+    _inspect_run(run, as_json)
+
+
+def _inspect_file(path: str, as_json: bool, of_a_run: bool = False) -> None:
+    header, arrays = archive.read(path)
+    size, content = os.path.getsize(path), header.get("content")
+    classifier = training.load(path) if content == "classifier" else None
+    if as_json:
+        scaling = {name: array.tolist() for name, array in arrays.items() if "scaling." in name}
+        event("file", path=path, bytes=size, header=header, **scaling)
+        return
+    click.echo(f"{path}: {content}, format version {header['version']}, {size:,} bytes\n")
+    if classifier:
+        click.echo(_classifier(classifier) + "\n")
+    rows = [(name, str(array.shape), str(array.dtype)) for name, array in arrays.items()]
+    click.echo(table([("array", "shape", "dtype"), *rows]) + "\n")
+    printed = {"format", "version", "arrays", "content"}
+    if classifier:
+        printed |= {"architecture", "schema", "scaling"}
+    if of_a_run:  # run.json comes next and repeats it
+        printed |= {"training"}
+    if more := {key: header[key] for key in header if key not in printed}:
+        click.echo("\n".join(_tree(more)))
+
+
+def _classifier(classifier: Classifier) -> str:
+    """Return the classes, columns, scaling and layers of a classifier."""
+    schema, scaling = classifier.schema, classifier.scaling
+    by = "by name" if schema.by_name else "by place"
+    lines = [
+        f"classes: {', '.join(map(printable, schema.class_names))}",
+        f"label: {printable(schema.label or 'no column')}",
+        f"columns: {len(schema.columns)}, found {by}; delimiter {schema.delimiter!r}",
+        f"missing values: {MISSING[schema.missing]}",
+        f"scaling: {scaling.kind}, (x - shift) / scale",
+        "",
+    ]
+    columns = {"shift": scaling.shift, "scale": scaling.scale, "fill": scaling.fill}
+    columns = {name: values for name, values in columns.items() if values is not None}
+    rows = [("feature", *columns)]
+    for i, name in enumerate(schema.feature_names):
+        rows.append((printable(name), *(f"{values[i]:.6g}" for values in columns.values())))
+    layers = nn.summary(classifier.model.train(), (len(schema.feature_names),))
+    return "\n".join([*lines, table(rows), "", layers])
+
+
+def _inspect_run(run: training.Run, as_json: bool) -> None:
+    """Print run.json and the last line of history.csv."""
+    last = run.history[-1]._asdict() if run.history else {}
+    if as_json:
+        counts = {"epochs": len(run.history), "last_epoch": last}
+        event("run", path=run.folder, run=run.facts, **counts)
+        return
+    facts = {name: value for name, value in run.facts.items() if name != "origins"}
+    facts["options"] = {
+        name: f"{_text(value)} ({run.origins.get(name, 'unknown')})"
+        for name, value in run.options.items()
+    }
+    tree = {run_folder.RUN: facts, f"last line of {run_folder.HISTORY}": last}
+    click.echo("\n".join(_tree(tree)))
+
+
+def _tree(value: dict, indent: str = "") -> Iterator[str]:
+    """Yield a line for each entry, and the entries of a dict indented below its name."""
+    for key, part in value.items():
+        if isinstance(part, dict) and part:
+            yield f"{indent}{key}"
+            yield from _tree(part, indent + "  ")
+        else:
+            yield f"{indent}{key}: {_text(part)}"
+
+
+def _text(value) -> str:
+    if isinstance(value, list):
+        return printable(", ".join(map(str, value))) or "none"
+    return "none" if value in (None, {}) else printable(str(value))
+
+
+# ---- plot ----------------------------------------------------------------------------------------
+
+
+def draw(runs, output, overwrite, only_ascii) -> None:
+    """Draw the runs into the terminal, or into a file."""
+    save = None if output is None else _writer(output, overwrite)
+    found = [training.read_run(folder) for folder in runs]
+    planes, remarks = zip(*map(plotting.read_plane, found), strict=True)
+    for text in itertools.chain.from_iterable(remarks):
+        remark(text)
+    if save is not None:
+        save(found, planes)
+        click.echo(f"wrote {click.format_filename(output)}")
+        return
+    encoding = "ascii" if only_ascii else getattr(sys.stdout, "encoding", "ascii")
+    style = plotting.style_for(encoding)
+    click.echo(plotting.draw(found, planes, shutil.get_terminal_size().columns, style))
+
+
+def _writer(path, overwrite):
+    """Return what writes the picture. Refuse a file that cannot be written before any reading."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in (".png", ".svg"):
+        raise ArgumentError(
+            "--output",
+            "only .png and .svg pictures can be drawn",
+            f"FILE {path}",
+            "end its name in one of them",
+        )
+    check_output(path, overwrite)
+    try:
+        from ..plotting import figure
+    except ImportError as error:
+        raise ArgumentError(
+            "--output",
+            "a picture needs matplotlib",
+            str(error),
+            "pip install 'minigrad[plot]', or leave --output out to draw in the terminal",
+        ) from error
+    return lambda runs, planes: atomic_write(
+        path, lambda file: figure.save(file, suffix[1:], runs, planes)
+    )

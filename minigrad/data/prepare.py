@@ -1,0 +1,208 @@
+"""From a data set to the training loop: the split, scaling, mini-batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
+
+import numpy as np
+
+from ..errors import ArgumentError, DataError, ShapeError
+from .dataset import Dataset
+
+Data = TypeVar("Data", Dataset, np.ndarray)
+KINDS = ("standard", "minmax", "none")
+
+
+def split(
+    dataset: Dataset, *, test: float = 0.2, val: float = 0.2, rng=0
+) -> tuple[Dataset, Dataset, Dataset]:
+    """Return the parts (train, val, test), every class divided as the whole is.
+
+    test and val are fractions of the whole set; 0 gives an empty part. Each class's rows in each
+    part, and each part's rows in all, are less than 1 from the exact share. Every class has a row
+    in every part whose fraction is above 0. The rows of a part are shuffled; the same seed gives
+    the same parts. If the set has its own test set, that is the test part, as it is, and all of
+    the rows are divided into train and val.
+
+    Raises ArgumentError for a fraction outside [0, 1) or if nothing is left to train on, DataError
+    if a class has too few rows.
+    """
+    for name, fraction in (("test", test), ("val", val)):
+        if not 0 <= fraction < 1:
+            wrong, facts = f"{name} is not a fraction of the rows", f"{name} {fraction}"
+            raise ArgumentError("split", wrong, facts, f"give {name} in [0, 1), such as 0.2")
+    if test + val >= 1:
+        facts, remedy = f"test {test}, val {val}", "give fractions whose sum is below 1"
+        raise ArgumentError("split", "nothing is left to train on", facts, remedy)
+    if dataset.test is not None:
+        train, validation, _ = split(replace(dataset, test=None), test=0, val=val, rng=rng)
+        return train, validation, dataset.test
+    counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
+    table = _divide(counts, np.array([1 - (test + val), val, test]))
+    if table is None:
+        c = counts.argmin()
+        raise DataError(
+            dataset.name or "split",
+            f"class {dataset.class_names[c]!r} has too few rows for its share of every part",
+            f"{counts[c]} of {len(dataset)} rows, val {val}, test {test}",
+            "add rows to it, drop it, or change the fractions",
+        )
+    rng = np.random.default_rng(rng)
+    parts = [], [], []
+    for c, division in enumerate(table):
+        rows = rng.permutation(np.flatnonzero(dataset.y == c))
+        for part, piece in zip(parts, np.split(rows, division.cumsum()[:2]), strict=True):
+            part.append(piece)
+    return tuple(dataset.take(rng.permutation(np.concatenate(part))) for part in parts)
+
+
+def _divide(counts, fractions):
+    """Return how many rows of each class go to each part, (C, 3), or None if a class is too small.
+
+    Largest remainder, with a memory: each share is rounded down, and the rows left over, at most
+    two, go to those of the rounded parts to which all classes so far owe most. So no part is ever
+    owed a whole row. A share below one row becomes one row; the smallest classes come first so that
+    the larger ones make up for that.
+    """
+    table = np.zeros((len(counts), 3), dtype=np.int64)
+    owed = np.zeros(3)
+    tiny = 1e-9  # 0.29 * 100 is 28.999999999999996: a share this close to a whole number is one
+    for c in np.argsort(counts, kind="stable"):
+        exact = counts[c] * fractions
+        table[c] = np.maximum(np.floor(exact + tiny), fractions > 0)
+        left = counts[c] - table[c].sum()
+        if left < 0:
+            return None
+        owed += exact - table[c]
+        claims = np.where(exact - table[c] > tiny, owed, -np.inf)
+        winners = np.argsort(-claims, kind="stable")[:left]
+        table[c, winners] += 1
+        owed[winners] -= 1
+    return table if (np.abs(owed) < 1 - tiny).all() else None
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """x -> (x - shift) / scale, with shift (F,) and scale (F,) in the units of the features.
+
+    fill (F,) takes the place of NaN, a missing value; None leaves NaN as it is.
+    kind: how shift and scale were chosen: "standard", "minmax" or "none".
+
+    Fit it on the training part only, and apply it to all parts and to whatever is predicted later.
+    Statistics of the whole set would leak the test rows into the model, and the measured accuracy
+    would no longer be that on unseen data.
+    """
+
+    shift: np.ndarray
+    scale: np.ndarray
+    fill: np.ndarray | None = None
+    kind: str = "standard"
+
+    @classmethod
+    @np.errstate(over="ignore", invalid="ignore")  # of values too large, which are refused
+    def fit(cls, data: Data, kind: str = "standard") -> Self:
+        """Return the scaling of a Dataset or its x (N, F), computed in float64 and without NaN.
+
+        standard    mean 0 and standard deviation 1 in each column; the deviation is the
+                    population's (divided by N, as scikit-learn's StandardScaler does)
+        minmax      each column from 0 to 1
+        none        x stays as it is, except for missing values
+
+        A constant column has nothing to scale: it gets scale 1. A missing value, NaN, will be
+        filled with the mean of its column.
+
+        Raises ArgumentError for another kind, ShapeError if x is not (N, F), DataError if x has no
+        rows, a column has no values, or its values are too large.
+        """
+        where = "Scaling.fit"
+        if kind not in KINDS:
+            facts = f"it can be {', '.join(KINDS)}"
+            raise ArgumentError(where, f"kind {kind!r} is unknown", facts, "give kind='standard'")
+        x = data.x if isinstance(data, Dataset) else data
+        facts = f"x {x.shape}"
+        if x.ndim != 2:
+            wrong = "x is not a table of rows and features"
+            raise ShapeError(where, wrong, facts, "give x as (N, F)")
+        if len(x) == 0:
+            wrong = "x has no rows to take statistics of"
+            raise DataError(where, wrong, facts, "fit on the training part")
+        gaps = np.isnan(x)
+        for f in np.flatnonzero(gaps.all(axis=0)):
+            wrong = f"{_name(data, f)!r} has no value in the training rows to take a mean of"
+            facts += f", all {len(x)} of this column missing"
+            raise DataError(where, wrong, facts, "leave the column out")
+        # NumPy's plain functions if there are no gaps: the others make copies.
+        gappy = gaps.any()
+        smallest, largest = (np.nanmin, np.nanmax) if gappy else (np.min, np.max)
+        mean, deviation = (np.nanmean, np.nanstd) if gappy else (np.mean, np.std)
+        low, high = smallest(x, axis=0), largest(x, axis=0)
+        fill = mean(x, axis=0, dtype=np.float64)
+        shift, scale = np.zeros_like(fill), np.ones_like(fill)
+        varies = high > low  # not `std > 0`: rounding gives a constant column of 0.1 about 1e-17
+        if kind == "standard":
+            shift = fill
+            scale = np.where(varies, deviation(x, axis=0, dtype=np.float64), 1.0)
+        elif kind == "minmax":
+            shift = low.astype(np.float64)
+            scale = np.where(varies, high - shift, 1.0)
+        reach = np.maximum(np.abs(low), np.abs(high), dtype=np.float64)
+        limit = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32).max / 4
+        for f in np.flatnonzero((reach > limit) | ~np.isfinite(scale)):
+            wrong = f"the values of {_name(data, f)!r} are too large to calculate with in {x.dtype}"
+            facts = f"they lie from {low[f]:g} to {high[f]:g}"
+            raise DataError(where, wrong, facts, "change the unit, or leave the column out")
+        return cls(shift, scale, fill, kind)
+
+    def apply(self, data: Data) -> Data:
+        """Return `data`, a Dataset or its x (N, F), scaled: a new array of x's own dtype.
+
+        Whole numbers become float32. A Dataset's own test set is scaled with it.
+
+        Raises ShapeError if x is not (N, F) with the F that the scaling was fitted on.
+        """
+        if isinstance(data, Dataset):
+            test = None if data.test is None else self.apply(data.test)
+            return replace(data, x=self.apply(data.x), test=test)
+        if data.ndim != 2 or data.shape[1] != len(self.shift):
+            raise ShapeError(
+                "Scaling.apply",
+                f"x does not have the {len(self.shift)} features that were fitted",
+                f"x {data.shape}, shift {self.shift.shape}",
+                f"give x as (N, {len(self.shift)})",
+            )
+        dtype = data.dtype if data.dtype.kind == "f" else np.float32
+        scaled = np.subtract(data, self.shift, dtype=dtype)
+        if self.fill is not None:
+            np.copyto(scaled, self.fill - self.shift, where=np.isnan(data), casting="same_kind")
+        scaled /= self.scale
+        return scaled
+
+
+def _name(data: Data, feature: int) -> str:
+    return data.feature_names[feature] if isinstance(data, Dataset) else f"feature {feature}"
+
+
+def batches(
+    x: np.ndarray, y: np.ndarray, size: int, *, rng
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Return an iterator over one epoch: every row once, shuffled, as (x[rows], y[rows]).
+
+    x (N, …), y (N, …) -> pairs of copies with `size` rows; the last pair has what is left.
+    One permutation is drawn per call, at the call. Give the same Generator for every epoch: an int
+    seed would repeat the order.
+
+    Raises ShapeError if x and y differ in length, ArgumentError for size < 1.
+    """
+    if len(x) != len(y):
+        raise ShapeError(
+            "batches",
+            f"x has {len(x)} rows but y has {len(y)}",
+            f"x {x.shape}, y {y.shape}",
+            "give one label for each row of x",
+        )
+    if size < 1:
+        raise ArgumentError("batches", "size must be 1 or more", f"size {size}", "give size=32")
+    order = np.random.default_rng(rng).permutation(len(x))
+    # Not a generator function: that would check its arguments only at the first next().
+    cuts = (order[start : start + size] for start in range(0, len(x), size))
+    return ((x[rows], y[rows]) for rows in cuts)

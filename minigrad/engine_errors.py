@@ -1,0 +1,88 @@
+"""What the engine raises: who broke the contract of an operation, and how."""
+
+import inspect
+import re
+
+import numpy as np
+
+from .errors import DTypeError, GraphError, GraphFreedError, ShapeError, UnsupportedError
+
+
+def shape_error(function: type, arrays: list, error: ValueError) -> ShapeError:
+    """Say whose inputs they were, and their shapes, where NumPy says only what is wrong."""
+    name = re.sub("(?<=[a-z])(?=[A-Z])", "_", function.__name__).lower()
+    _, first, *rest = inspect.signature(function.forward).parameters.values()
+    names = [first.name, *(p.name for p in rest)]
+    if first.kind is first.VAR_POSITIONAL:
+        names = [f"{first.name}[{i}]" for i in range(len(arrays))]
+    shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(names, arrays, strict=False))
+    remedy = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
+    if isinstance(error, np.exceptions.AxisError):
+        remedy = "choose an axis that is there; −1 is the last"
+    return ShapeError(name, str(error).strip(), shapes, remedy)
+
+
+def not_numbers(node, arrays: list, y) -> DTypeError:
+    """Say what a forward returned that is no array of numbers."""
+    what = f"{'None' if y is None else f'a {type(y).__name__}'}, not numbers"
+    return wrong(DTypeError, node, "forward", what, arrays, "return the array of y")
+
+
+def wrong_count(node, gradients: tuple) -> GraphError:
+    """Say how many gradients a backward returned, for how many inputs."""
+    count = len(gradients)
+    what = f"{count} gradients" if count != 1 else f"one {type(*gradients).__name__}"
+    what += f" for {len(node.inputs)} inputs"
+    remedy = "return a tuple of one for each input, None where self.needs is False"
+    return wrong(GraphError, node, "backward", what, node.inputs, remedy)
+
+
+def wrong_gradient(node, i: int, g) -> ShapeError:
+    """Say that the gradient g that a backward returned does not fit input i."""
+    if g is None:
+        what = "None, but the input needs a gradient"
+    elif isinstance(g, np.ndarray):
+        what = f"a gradient of shape {g.shape}"
+    else:
+        what = f"a {type(g).__name__}"
+    remedy = f"return an array of shape {node.inputs[i].shape}"
+    return wrong(ShapeError, node, "backward", f"{what} for input {i}", node.inputs, remedy)
+
+
+def wrong(error: type, node, method: str, what: str, inputs, remedy: str):
+    """Return the error for a method of a Function that returned something wrong."""
+    shapes = ", ".join(str(x.shape) for x in inputs)
+    where = f"{type(node).__name__}.{method}"
+    return error(where, f"returned {what}", f"inputs {shapes}", remedy)
+
+
+def freed(node) -> GraphFreedError:
+    """Say that an earlier sweep used the graph up."""
+    return GraphFreedError(
+        "backward",
+        "this graph was used before, and an earlier backward freed it",
+        f"at the node of {type(node).__name__}",
+        "run the forward pass again, or pass retain_graph=True to the earlier one",
+    )
+
+
+def lost_gradient(where: str, name: str, x) -> UnsupportedError:
+    """Say that the argument `name` takes no part in differentiation."""
+    return UnsupportedError(
+        where,
+        f"{name} gets no gradient here, but it requires one",
+        f"{name} {x.shape}",
+        f"pass {name}.detach()",
+    )
+
+
+def not_called(function: type) -> UnsupportedError:
+    """Say that an operation runs through `apply`."""
+    forward = inspect.signature(function.forward)
+    arguments = forward.replace(parameters=list(forward.parameters.values())[1:])
+    return UnsupportedError(
+        function.__name__,
+        "an operation is applied, not called",
+        f"forward takes {arguments}",
+        f"write {function.__name__}.apply{arguments}",
+    )

@@ -1,0 +1,224 @@
+"""The options of a training run: their defaults, what they can be, and what they do.
+
+`training.Experiment` takes them as keywords, and `minigrad train` as options of the same names.
+Nothing heavy is imported here, so that `--help` answers at once.
+"""
+
+import math
+import os
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+from .errors import ArgumentError
+from .nn import ACTIVATIONS
+from .text import did_you_mean
+
+
+class Setting(NamedTuple):
+    """What one option of a run can be.
+
+    Attributes:
+        default: its value where neither the user nor the data set chooses one.
+        kind: a key of KINDS; of each part where it is a list.
+        help: what it does, in a sentence.
+        least, above, below, most: the range of a number or of each part; None has no bound.
+        choices: the strings that it can be; empty if any will do.
+        many: whether it is a list.
+        none: what None means, where that is the default.
+    """
+
+    default: Any
+    kind: str
+    help: str
+    least: float | None = None
+    above: float | None = None
+    below: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+    many: bool = False
+    none: str = "none"
+
+
+# What a value of a kind is in Python, and how a message calls it.
+KINDS = {
+    "flag": (bool, "True or False"),
+    "whole": (Integral, "a whole number"),
+    "number": (Real, "a finite number"),
+    "text": (str, "text"),
+    "column": ((str, Integral), "the name or the index of a column"),
+    "path": ((str, os.PathLike), "a path"),
+}
+CONVERT = {"whole": int, "number": float, "path": os.fspath}
+
+SETTINGS = {
+    "hidden": Setting(
+        (64,), "whole", "Hidden widths; '' for none.", least=1, most=1_000_000, many=True
+    ),
+    "activation": Setting(
+        "relu", "text", "Activation of the hidden layers.", choices=tuple(ACTIVATIONS)
+    ),
+    "dropout": Setting(0.0, "number", "Probability of dropping a hidden unit.", least=0, below=1),
+    "epochs": Setting(30, "whole", "Passes over the training rows.", least=1),
+    "batch_size": Setting(32, "whole", "Rows in one batch.", least=1),
+    "lr": Setting(0.1, "number", "Learning rate.", above=0),
+    "momentum": Setting(0.9, "number", "Share of the previous step to keep.", least=0, below=1),
+    "nesterov": Setting(False, "flag", "Use Nesterov's momentum."),
+    "weight_decay": Setting(0.001, "number", "Factor of the L2 penalty.", least=0),
+    "label_smoothing": Setting(
+        0.0,
+        "number",
+        "Share of the target that is spread evenly over all classes.",
+        least=0,
+        below=1,
+    ),
+    "schedule": Setting(
+        "constant",
+        "text",
+        "Keep the learning rate; divide it by 10 after one third and again after two thirds of "
+        "the steps; or lower it to 0 along half a cosine.",
+        choices=("constant", "step", "cosine"),
+    ),
+    "warmup": Setting(
+        0.0,
+        "number",
+        "Epochs, such as 2 or 0.5, in which the learning rate rises to its full value.",
+        least=0,
+    ),
+    "clip_grad": Setting(
+        None,
+        "number",
+        "Largest norm of all gradients together; larger gradients are scaled down.",
+        above=0,
+    ),
+    "accumulate": Setting(1, "whole", "Batches whose gradients make one step.", least=1),
+    "class_weight": Setting(
+        None,
+        "text",
+        "Weights of the classes in the loss; balanced: rows / (classes * rows of the class). "
+        "A class without a weight gets 1.",
+    ),
+    "patience": Setting(
+        None, "whole", "Stop after this many epochs without a lower validation loss.", least=1
+    ),
+    "init_from": Setting(
+        None,
+        "path",
+        "Start from the weights of a model with the same network.",
+        none="fresh weights",
+    ),
+    "seed": Setting(0, "whole", "Seed for everything random.", least=0),
+    "dtype": Setting(
+        "float32", "text", "Type of all numbers in the network.", choices=("float32", "float64")
+    ),
+    "test_fraction": Setting(
+        0.2, "number", "Share of the rows to keep for the final test.", above=0, below=1
+    ),
+    "val_fraction": Setting(
+        0.1, "number", "Share of the rows to validate each epoch on.", least=0, below=1
+    ),
+    "label": Setting(None, "column", "Column of the class.", none="the last"),
+    "delimiter": Setting(
+        None,
+        "text",
+        "Character that separates the columns.",
+        choices=(",", ";", "tab", "|"),
+        none="detected",
+    ),
+    "header": Setting(
+        "auto",
+        "text",
+        "Whether the first line holds the names of the columns.",
+        choices=("yes", "no", "auto"),
+    ),
+    "one_hot": Setting(
+        (), "column", "Text column to turn into one feature for each value.", many=True
+    ),
+    "drop": Setting((), "column", "Column to leave out.", many=True),
+    "missing": Setting(
+        "error",
+        "text",
+        "Refuse missing values, leave their rows out, or fill in the mean of the training rows.",
+        choices=("error", "drop", "mean"),
+    ),
+    "scale": Setting(
+        "standard",
+        "text",
+        "Scale features to mean 0 and deviation 1, or to 0 … 1, or leave them as they are.",
+        choices=("standard", "minmax", "none"),
+    ),
+    "out": Setting(None, "path", "Folder to write the run to.", none="runs/<data>-<n>"),
+    "overwrite": Setting(False, "flag", "Let the run replace the files in that folder."),
+    "no_save": Setting(False, "flag", "Write nothing."),
+    "checkpoint_every": Setting(
+        None,
+        "whole",
+        "Steps between two checkpoints; at most one per second is written.",
+        least=1,
+        none="each epoch",
+    ),
+}
+
+# What a data set changes in the defaults; chosen by validation accuracy over seeds 0 to 9.
+OWN_DEFAULTS = {
+    "digits": {"hidden": (128,), "label_smoothing": 0.1},
+    "spirals": {"hidden": (64, 64)},
+}
+
+# The same for a folder of IDX images. A pixel that is dark in almost every image becomes so large
+# in the others, if divided by its deviation, that the first steps diverge.
+IMAGES = {"hidden": (128,), "scale": "minmax"}
+
+VARYING = {name for own in (*OWN_DEFAULTS.values(), IMAGES) for name in own}
+
+
+def checked(name: str, value: Any) -> Any:
+    """Return the value of an option as a plain Python value that JSON can hold, lists as tuples.
+
+    Raises:
+        ArgumentError: there is no such option, or the value is of another kind or out of range.
+    """
+    if name not in SETTINGS:
+        raise ArgumentError(
+            "Experiment",
+            f"there is no option {name!r}",
+            f"its value is {value!r:.40}",
+            did_you_mean(name, SETTINGS, "minigrad train --help lists them"),
+        )
+    setting = SETTINGS[name]
+    if not setting.many:
+        return _one(name, setting, value)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ArgumentError(
+            "Experiment",
+            f"{name}={value!r:.40} is not a list",
+            f"each part is {KINDS[setting.kind][1]}",
+            f"give a list, such as {name}=[{value!r:.40}]",
+        )
+    return tuple(_one(name, setting, part) for part in value)
+
+
+def _one(name: str, setting: Setting, value: Any) -> Any:
+    kinds, called = KINDS[setting.kind]
+    right = isinstance(value, kinds) and isinstance(value, bool) == (setting.kind == "flag")
+    if not right or (setting.kind == "number" and not math.isfinite(value)):
+        raise _wrong(name, setting, value, f"is not {called}", f"type {type(value).__name__}")
+    if setting.choices and value not in setting.choices:
+        raise _wrong(name, setting, value, "is unknown", f"there are {', '.join(setting.choices)}")
+    least, above, below, most = setting.least, setting.above, setting.below, setting.most
+    low = "" if least is above is None else f"{above} < " if least is None else f"{least} <= "
+    high = "" if below is most is None else f" < {below}" if most is None else f" <= {most}"
+    if not (
+        (least is None or value >= least)
+        and (above is None or value > above)
+        and (below is None or value < below)
+        and (most is None or value <= most)
+    ):
+        raise _wrong(name, setting, value, "is out of range", f"{low}{name}{high}")
+    return CONVERT.get(setting.kind, lambda same: same)(value)
+
+
+def _wrong(name: str, setting: Setting, value: Any, wrong: str, facts: str) -> ArgumentError:
+    default = setting.none if setting.default is None else repr(setting.default)
+    remedy = f"leave it out for the default, {default}"
+    return ArgumentError("Experiment", f"{name}={value!r:.40} {wrong}", facts, remedy)

@@ -1,0 +1,169 @@
+"""A network as data: the layers that a model file lists, and the network made from such a list.
+
+    {"dtype": "float32", "layers": [
+        {"layer": "Linear", "in_features": 4, "out_features": 8, "bias": true},
+        {"layer": "Sequential", "layers": [{"layer": "ReLU"}, {"layer": "Dropout", "p": 0.5}]},
+        {"layer": "Linear", "in_features": 8, "out_features": 3, "bias": true}]}
+
+A file can name nothing but the layers in LAYERS, so that reading one runs no code of its writer.
+"""
+
+from collections.abc import Iterator
+from itertools import zip_longest
+
+import numpy as np
+
+from .. import nn
+from ..errors import ArgumentError
+
+LAYERS: dict[str, type[nn.Module]] = {
+    layer.__name__: layer
+    for layer in (
+        nn.Linear, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Sigmoid,
+        nn.Tanh, nn.Softmax, nn.LogSoftmax, nn.Dropout, nn.Flatten,
+    )
+}  # fmt: skip
+DTYPES = ("float16", "float32", "float64")
+
+Spec = tuple[tuple, str]  # the shape and the dtype of an array
+
+
+def describe(model: nn.Module) -> dict:
+    """Return the layers of a network with their arguments, and its dtype; see `build`.
+
+    Raises:
+        ArgumentError: if the model is not an `nn.Sequential`, a layer is not one of LAYERS, or the
+            parameters are not those that the layers are made with: shared by two layers, of several
+            dtypes, added or exchanged.
+    """
+    if type(model) is not nn.Sequential:
+        raise _unfit("the network is not an nn.Sequential", f"it is a {type(model).__name__}")
+    arrays = {name: p.data for name, p in model.named_parameters()}
+    dtypes = [str(array.dtype) for array in arrays.values()]
+    architecture = {"dtype": dtypes[0] if dtypes else "float32", "layers": _entries(model)}
+    try:
+        check_arrays(parameter_specs(architecture), arrays)
+    except ValueError as error:
+        raise _unfit(
+            "the parameters are not those that the layers were made with", str(error)
+        ) from error
+    return architecture
+
+
+def build(architecture: dict, arrays: dict[str, np.ndarray]) -> nn.Sequential:
+    """Return the network that `describe` gave, with the arrays as its parameters.
+
+    The sizes are checked against the arrays before anything is allocated. The Dropout layers get
+    generators of fresh entropy.
+
+    Raises:
+        KeyError, TypeError, ValueError: if it is not such a description, or does not fit the
+            arrays.
+    """
+    if architecture["dtype"] not in DTYPES:
+        raise ValueError(f"dtype {architecture['dtype']!r} is not one of {', '.join(DTYPES)}")
+    check_arrays(parameter_specs(architecture), arrays)
+    model = _sequential(architecture["layers"], architecture["dtype"])
+    model.load_state_dict(arrays)
+    return model
+
+
+def flat(layers: list, prefix: str = "") -> Iterator[tuple[str, str, dict]]:
+    """Yield the dotted name, the class's name and the arguments of each layer, those inside too.
+
+    Raises:
+        ValueError: if an entry is not one that `describe` writes.
+    """
+    if not isinstance(layers, list):
+        raise ValueError(f"the layers of {prefix or 'the network'} are {layers!r:.80}, not a list")
+    for i, entry in enumerate(layers):
+        name, arguments = f"{prefix}{i}", dict(entry) if isinstance(entry, dict) else {}
+        kind = arguments.pop("layer", None)
+        if kind == "Sequential" and [*arguments] == ["layers"]:
+            yield from flat(arguments["layers"], f"{name}.")
+        elif isinstance(kind, str) and kind in LAYERS:
+            yield name, kind, arguments
+        else:
+            raise ValueError(f"layer {name} is {entry!r:.80}, not one of {', '.join(LAYERS)}")
+
+
+def parameter_specs(architecture: dict) -> dict[str, Spec]:
+    """Return the shape and the dtype of each parameter by its name, as the layers declare them."""
+    specs: dict[str, Spec] = {}
+    for name, kind, arguments in flat(architecture["layers"]):
+        if kind == "Linear":  # the only layer with parameters
+            inputs, outputs = arguments.get("in_features"), arguments.get("out_features")
+            specs[f"{name}.weight"] = (outputs, inputs), architecture["dtype"]
+            if arguments.get("bias"):
+                specs[f"{name}.bias"] = (outputs,), architecture["dtype"]
+    return specs
+
+
+def check_arrays(specs: dict[str, Spec], arrays: dict[str, np.ndarray]) -> None:
+    """Raise ValueError for the first array that is missing, unknown, or of another spec."""
+    found = {name: (array.shape, str(array.dtype)) for name, array in arrays.items()}
+    for name in {**specs, **found}:
+        if found.get(name) != specs.get(name):
+            is_, needed = _text(found, name), _text(specs, name)
+            raise ValueError(f"array {name!r:.80} is {is_}, not {needed}")
+
+
+def _text(specs: dict[str, Spec], name: str) -> str:
+    return "{} {}".format(*specs[name]) if name in specs else "absent"
+
+
+def difference(one: dict, other: dict) -> tuple[str, str] | None:
+    """Return the first layer that differs between two networks, of either; None if they agree.
+
+    The p of Dropout may differ: the weights fit all the same.
+    """
+    pairs = zip_longest(_texts(one), _texts(other), fillvalue="nothing")
+    return next((pair for pair in pairs if pair[0] != pair[1]), None)
+
+
+def _texts(architecture: dict) -> Iterator[str]:
+    for name, kind, arguments in flat(architecture["layers"]):
+        told = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if key != "p")
+        yield f"{name} {kind}({told})"
+
+
+def _entries(model: nn.Sequential, prefix: str = "") -> list[dict]:
+    entries = []
+    for i, layer in enumerate(model.layers):
+        name, kind = f"{prefix}{i}", type(layer).__name__
+        if type(layer) is nn.Sequential:
+            entries.append({"layer": kind, "layers": _entries(layer, f"{name}.")})
+        elif LAYERS.get(kind) is type(layer):
+            entries.append({"layer": kind, **layer.arguments()})
+        else:
+            raise _unfit(f"layer {name} is not one that a model file can hold", f"it is a {kind}")
+    return entries
+
+
+def _sequential(layers: list[dict], dtype: str, prefix: str = "") -> nn.Sequential:
+    made: list[nn.Module] = []
+    for i, entry in enumerate(layers):
+        kind = entry["layer"]
+        if kind == "Sequential":
+            made.append(_sequential(entry["layers"], dtype, f"{prefix}{i}."))
+            continue
+        arguments = {key: value for key, value in entry.items() if key != "layer"}
+        options = {"rng": 0, "dtype": dtype} if kind == "Linear" else {}
+        try:
+            layer = LAYERS[kind](**arguments, **options)
+            if repr(layer.arguments()) != repr(arguments):  # as text, since True == 1 == 1.0
+                raise ValueError(f"its arguments are {arguments}, not {layer.arguments()}")
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"layer {prefix}{i}, {kind}: {error}") from error
+        made.append(layer)
+    return nn.Sequential(*made)
+
+
+def _unfit(wrong: str, facts: str) -> ArgumentError:
+    return ArgumentError(
+        "Classifier",
+        wrong,
+        facts,
+        "use the layers of minigrad.nn in an nn.Sequential, or keep the parameters alone with "
+        "np.savez(path, **model.state_dict())",
+    )

@@ -1,0 +1,434 @@
+"""One call that trains a classifier on a data set, records the run, and resumes it.
+
+`minigrad train` and `minigrad resume` are this with a terminal around it.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from .. import __version__, data, nn, optim
+from ..data.arrays import is_idx_folder
+from ..errors import ArgumentError, DataError, DivergedError, message, warn_once
+from ..settings import IMAGES, OWN_DEFAULTS, SETTINGS, checked
+from ..text import printable
+from . import run_folder
+from .architecture import difference
+from .classifier import Classifier, load
+from .history import Epoch, History
+from .loop import Evaluation, evaluate
+from .run_folder import Recorder
+from .trainer import Trainer
+from .weights import balanced_weights, named_weights
+
+SAVING = ("out", "overwrite", "no_save")  # where a run is written is not recorded in it
+OF_TRAINER = ("epochs", "batch_size", "accumulate", "clip_grad", "schedule", "warmup", "patience")
+OF_OPTIMIZER = ("lr", "momentum", "weight_decay", "nesterov")
+
+
+class Result(NamedTuple):
+    """What came out of a run.
+
+    Attributes:
+        test: loss, accuracy and confusion matrix on the test rows.
+        epoch: the epoch that the weights are from: the best one, or the last without validation.
+        history: the epochs of the run.
+        classifier: the model with these weights, as best.npz holds it.
+        folder: the run folder; None if nothing was saved.
+    """
+
+    test: Evaluation
+    epoch: int
+    history: History
+    classifier: Classifier
+    folder: str | None
+
+
+class Options(NamedTuple):
+    """The options of a run.
+
+    Attributes:
+        values: the value of every option.
+        own: those of them that the data set chose itself.
+        origins: for each option, where its value comes from.
+    """
+
+    values: dict
+    own: dict
+    origins: dict[str, str]
+
+
+def choose(source: str, given: dict, origins: dict[str, str] | None = None) -> Options:
+    """Return the options of a run on `source`: the given ones, the data set's own, the defaults.
+
+    Args:
+        source: the name or path of the data set.
+        given: options by name, see `minigrad.settings`; None is as if it were not given.
+        origins: where the given options come from, if not from a call.
+
+    Raises:
+        ArgumentError: an option is unknown, has a value that it cannot have, or two options
+            exclude each other.
+    """
+    given = {name: checked(name, value) for name, value in given.items() if value is not None}
+    own = OWN_DEFAULTS.get(source, {})
+    if source not in data.BUILTIN and os.path.isdir(source) and is_idx_folder(os.listdir(source)):
+        own = IMAGES
+    own = {name: value for name, value in own.items() if name not in given}
+    values = {name: setting.default for name, setting in SETTINGS.items()} | own | given
+    if values["no_save"]:
+        for name in ("out", "checkpoint_every"):
+            if values[name] is not None:
+                flag = f"--{name.replace('_', '-')}"
+                raise ArgumentError(
+                    "train",
+                    f"--no-save and {flag} exclude each other",
+                    f"{flag} is {values[name]}",
+                    "give one of them",
+                )
+    if values["overwrite"] and values["out"] is None:
+        raise ArgumentError(
+            "train",
+            "--overwrite needs the folder to overwrite",
+            "--out is not given",
+            "give it with --out",
+        )
+    found = dict.fromkeys(given, "given") | (origins or {})
+    for name in SETTINGS:
+        found.setdefault(name, "the data set's default" if name in own else "default")
+    return Options(values, own, {name: found[name] for name in SETTINGS})
+
+
+class Experiment:
+    """A training run on one data set: everything before the first step, and `run`.
+
+        Experiment("my.csv", hidden=[64], epochs=30, out="runs/flowers").run()
+        Experiment.resume("runs/flowers", epochs=60).run()
+
+    It loads the data, splits off validation and test rows, scales by the training rows, and builds
+    the network, its loss and its Trainer. The same options give the same bytes.
+
+    Args:
+        data: the name of a built-in set or the path of a file or folder, as for `data.load`.
+        origins: where the given options come from, for run.json.
+        options: those of `minigrad train`, under the same names and with the same defaults: see
+            `minigrad.settings.SETTINGS`. None is as if it were not given.
+
+    Attributes:
+        options: the value of every option; own_options: those that the data set chose itself.
+        dataset: the data, unscaled and not split.
+        train, val, test: its parts, scaled.
+        trainer: the run, with its model, loss, optimizer and history.
+        about: what the files say of the run's data, options and versions.
+        folder: the run folder, once `run` has made it.
+
+    Raises:
+        ArgumentError: an option is unknown, has a value that it cannot have, or does not go
+            with another one.
+        DataError: the data, or the model to start from, cannot be used.
+    """
+
+    def __init__(
+        self,
+        data: str | os.PathLike = "digits",
+        *,
+        origins: dict[str, str] | None = None,
+        **options,
+    ):
+        # A path is never the name of a built-in set.
+        source = data if isinstance(data, str) else os.path.join(os.curdir, data)
+        self.options, self.own_options, where = choose(source, options, origins)
+        rng = np.random.default_rng(self.options["seed"])
+        self.dataset, scaling, parts = self._load(source, rng)
+        self.train, self.val, self.test = parts
+        model, loss = self._network(rng)
+        self.trainer = Trainer(
+            model,
+            self.train,
+            self.val,
+            loss=loss,
+            optimizer=optim.SGD(model.parameters(), **self._only(OF_OPTIMIZER)),
+            rng=rng,
+            **self._only(OF_TRAINER),
+        )
+        # With a model of its own: the trainer's goes on.
+        copy, _ = self._network(np.random.default_rng(0))
+        self._classifier = Classifier(copy, self.dataset.schema, scaling)
+        if self.options["init_from"]:
+            self._init_from(self.options["init_from"])
+        self.about = self._describe(source, where)
+        self.folder: str | None = None
+
+    @classmethod
+    def resume(cls, folder: str | os.PathLike, epochs: int | None = None) -> Self:
+        """Return the experiment of a run folder at its last checkpoint; `run` goes on from there.
+
+        It ends in the same bytes as a run that was never stopped. The data is looked for at its
+        old path, then under its name from here.
+
+        Args:
+            folder: the run folder.
+            epochs: train to so many epochs in all; None leaves their number as it was.
+
+        Raises:
+            DataError: the folder is not a run or is damaged, the data is gone or has changed, or
+                the run began with another version of minigrad or NumPy, or other options.
+            ArgumentError: the run cannot have had this number of epochs from the start.
+        """
+        folder = os.fspath(folder)
+        header, arrays = run_folder.read_checkpoint(folder)
+        about = {name: header[name] for name in ("data", "options", "origins", "path", "versions")}
+        _check_versions(folder, about["versions"])
+        _check_options(folder, about["options"])
+        if epochs is not None:
+            epochs = checked("epochs", epochs)
+            _check_epochs(folder, about["options"], len(header["state"]["history"]), epochs)
+            about["options"]["epochs"], about["origins"]["epochs"] = epochs, "resume"
+        source = run_folder.find_data(about)
+        if source is None:
+            remedy = "put it back where it was, then resume"
+            raise DataError(folder, "the data of the run is gone", about["path"], remedy)
+        experiment = cls(source, **{**about["options"], "init_from": None})
+        now, then = experiment.about["data"]["sha256"], about["data"]["sha256"]
+        run_folder.check_data(source, now, then)
+        experiment.options["init_from"] = about["options"]["init_from"]
+        experiment.about, experiment.folder = about, folder
+        experiment.trainer.load_state(header["state"], arrays)
+        return experiment
+
+    def run(
+        self,
+        on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+        *,
+        on_start: Callable[[], None] = lambda: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Result | None:
+        """Train to the end, record it, test the best weights; return the Result.
+
+        Return None if `should_stop` ended the run; it can be resumed, also by `run`. After an
+        exception, Ctrl-C among them, the folder holds the last checkpoint and can be resumed.
+
+        Args:
+            on_epoch: called with each Epoch at its end.
+            on_start: called when all is ready and the folder is made, before the first step.
+            should_stop: called after each step; True ends the run with a checkpoint.
+
+        Raises:
+            DataError: the folder cannot be made, is not empty, or a file cannot be written.
+            DivergedError: a loss or a gradient is not finite.
+        """
+        with self._recorder() as recorder:
+            on_start()
+
+            def step() -> None:
+                if recorder:
+                    recorder.on_step()
+                if should_stop():
+                    raise _Stopped
+
+            def epoch(epoch: Epoch) -> None:
+                on_epoch(epoch)
+                if recorder:
+                    recorder.on_epoch()
+
+            try:
+                self.trainer.run(epoch, step)
+            except _Stopped:
+                if recorder:
+                    recorder.checkpoint()
+                    recorder.write_status("interrupted")
+                return None
+            except DivergedError as error:
+                if recorder is None:
+                    raise
+                *parts, remedy = error.args
+                kept = f"the run up to there is in {printable(recorder.path)}"
+                raise DivergedError(*parts, f"{remedy}; {kept}") from error
+            if recorder:
+                recorder.checkpoint(best=False)
+            test = evaluate(self._best().model, self.test, loss=self.trainer.loss)
+            results = {"test_loss": test.loss, "test_accuracy": test.accuracy}
+            results["confusion"] = test.confusion.tolist()
+            classifier = self._best(results)
+            if recorder:
+                recorder.finish(classifier, results)
+        epoch_of_weights = classifier.training["epoch"]
+        return Result(test, epoch_of_weights, self.trainer.history, classifier, self.folder)
+
+    def _best(self, results: dict | None = None) -> Classifier:
+        """Return the classifier of the best epoch so far, or of the last without validation rows.
+
+        Every call gives the same model, with the weights of now.
+
+        Args:
+            results: of its test, to be kept in its file.
+        """
+        best, history = self.trainer.best, self.trainer.history
+        state = best.state if best else self.trainer.model.state_dict()
+        self._classifier.model.load_state_dict(state)
+        epoch = history[best.epoch - 1 if best else -1]
+        training = {name: self.about[name] for name in ("options", "data", "versions")}
+        training |= {"epoch": epoch.epoch, "epochs": len(history), "val_loss": epoch.val_loss}
+        return replace(self._classifier, training={**training, "results": results})
+
+    def _only(self, names: tuple[str, ...]) -> dict:
+        return {name: self.options[name] for name in names}
+
+    def _load(self, source: str, rng: np.random.Generator):
+        """Return the data set, the scaling of its features, and its three parts, scaled."""
+        dataset = data.load(source, **self._only(run_folder.READING))
+        test, val = self.options["test_fraction"], self.options["val_fraction"]
+        parts = data.split(dataset, test=test, val=val, rng=rng)
+        scaling = data.Scaling.fit(parts[0], self.options["scale"])
+        return dataset, scaling, tuple(scaling.apply(part) for part in parts)
+
+    def _network(self, rng: np.random.Generator) -> tuple[nn.Sequential, nn.CrossEntropy]:
+        """Return a model and its loss for the columns and classes of the data."""
+        model = nn.mlp(
+            self.train.x.shape[1],
+            self.options["hidden"],
+            len(self.train.class_names),
+            activation=self.options["activation"],
+            dropout=self.options["dropout"],
+            rng=rng,
+            dtype=np.dtype(self.options["dtype"]),
+        )
+        weight = self.options["class_weight"]
+        if weight == "balanced":
+            weight = balanced_weights(self.train)
+        elif weight is not None:
+            weight = named_weights(weight, self.train.class_names)
+        smoothing = self.options["label_smoothing"]
+        return model, nn.CrossEntropy(weight=weight, label_smoothing=smoothing)
+
+    def _init_from(self, path: str) -> None:
+        """Give the model the parameters of a saved one of the same network."""
+        saved, mine = load(path), self._classifier
+        if other := difference(saved.architecture, mine.architecture):
+            raise ArgumentError(
+                "--init-from",
+                f"the network of {path} is another one",
+                "layer {}, here {}".format(*other),
+                "give the same --hidden and --activation, for data of as many features and classes",
+            )
+        names = [c.schema.feature_names + c.schema.class_names for c in (saved, mine)]
+        other = next(((a, b) for a, b in zip(*names, strict=True) if a != b), None)
+        if other:
+            warn_once(
+                message(
+                    "--init-from",
+                    f"the weights of {path} were trained on other columns or classes",
+                    f"{other[0]!r} there is {other[1]!r} here",
+                    "go on if that is meant",
+                )
+            )
+        self.trainer.model.load_state_dict(saved.model.state_dict())
+
+    def _describe(self, source: str, origins: dict[str, str]) -> dict:
+        """Return what the files of a run say of its data, options and versions."""
+        dataset = self.dataset
+        in_a_file = source not in (*data.BUILTIN, "-") and os.path.exists(source)
+        options = {name: value for name, value in self.options.items() if name not in SAVING}
+        return {
+            "data": {
+                "source": source,
+                "name": dataset.name,
+                "sha256": run_folder.fingerprint(dataset),
+                "rows": len(dataset),
+                "features": list(dataset.feature_names),
+                "classes": list(dataset.class_names),
+                "split": {
+                    "training": len(self.train),
+                    "validation": len(self.val),
+                    "test": len(self.test),
+                },
+            },
+            "options": options,
+            "origins": {name: origins[name] for name in options},
+            "path": os.path.abspath(source) if in_a_file else None,
+            "versions": _versions(),
+        }
+
+    @contextlib.contextmanager
+    def _recorder(self):
+        """Yield the Recorder of the run folder, which is made now or goes on; None without one."""
+        if self.options["no_save"]:
+            yield None
+            return
+        new = self.folder is None
+        if new:
+            name, overwrite = self.about["data"]["name"], self.options["overwrite"]
+            self.folder = run_folder.create(self.options["out"], name, overwrite)
+        every = self.options["checkpoint_every"]
+        with Recorder(self.folder, self.trainer, self._best, self.about, every) as recorder:
+            if new:
+                recorder.start(self.options["overwrite"])
+            else:
+                recorder.go_on()
+            yield recorder
+
+
+class _Stopped(Exception):
+    """Leaves the training loop after a step."""
+
+
+# ---- what a run needs to go on ------------------------------------------------------------------
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions that a run's bytes depend on, and Python's."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"minigrad": __version__, "numpy": np.__version__, "python": python}
+
+
+def _check_versions(folder: str, then: dict) -> None:
+    """Refuse another minigrad or NumPy: the bytes would differ."""
+    now = _versions()
+    for name in ("minigrad", "numpy"):
+        if then[name] != now[name]:
+            raise DataError(
+                folder,
+                f"the run began with another version of {name}",
+                f"{then[name]}, now {now[name]}",
+                f"install {name}=={then[name]}, or start again with minigrad train --init-from",
+            )
+
+
+def _check_options(folder: str, options: dict) -> None:
+    """Refuse options that were changed in run.json: last.npz decides, and has the old ones."""
+    try:
+        changed = run_folder.read_run(folder).options
+    except DataError:
+        return  # run.json is written again
+    # --epochs of an earlier resume may have come as far as here, and no checkpoint after it
+    names = [n for n in options if n != "epochs" and changed.get(n) != options[n]]
+    if names:
+        raise DataError(
+            os.path.join(folder, run_folder.RUN),
+            "the options are not those that the run began with",
+            ", ".join(f"{n} {changed.get(n)!r}, then {options[n]!r}" for n in names),
+            "put them back, or start again with minigrad train --init-from",
+        )
+
+
+def _check_epochs(folder: str, options: dict, done: int, epochs: int) -> None:
+    """Refuse a number of epochs that the run cannot have had from the start."""
+    if epochs < done:
+        raise ArgumentError(
+            folder,
+            f"--epochs {epochs} is less than the run has already trained",
+            f"{done} epochs are done",
+            "give more",
+        )
+    if options["schedule"] != "constant" and epochs != options["epochs"]:
+        raise ArgumentError(
+            folder,
+            f"--epochs would change the {options['schedule']} schedule of the steps already taken",
+            f"it was laid out for {options['epochs']} epochs",
+            "resume without --epochs, or start again with minigrad train --init-from",
+        )

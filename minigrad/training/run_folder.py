@@ -1,0 +1,448 @@
+"""The run folder: what a training run leaves behind, and from which it can go on.
+
+best.npz      the classifier, with the parameters of the best epoch so far
+last.npz      the state of the run after its last checkpoint; the run goes on from it
+history.csv   a line for each epoch
+run.json      what was asked for, where it came from, and what came out
+"""
+
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from ..data import Dataset
+from ..data.files import atomic_write
+from ..errors import DataError, DivergedError
+from ..text import printable
+from . import archive
+from .classifier import Classifier
+from .history import Epoch, History
+from .trainer import Trainer
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+BEST, LAST, HISTORY, RUN = FILES = ("best.npz", "last.npz", "history.csv", "run.json")
+FORMAT, VERSION = "minigrad run", 1  # of run.json
+CONTENT = "run"  # of last.npz
+READING = ("dtype", "label", "delimiter", "header", "one_hot", "drop", "missing")  # of data.load
+INTERVAL = 1.0  # seconds between two checkpoints, at least
+AGAIN = "train again, into another folder"
+
+
+# ---- making and writing a run folder ------------------------------------------------------------
+
+
+def create(folder: str | None, name: str, overwrite: bool) -> str:
+    """Make the folder of a new run; return its path, `folder` or the next free runs/<name>-<n>.
+
+    Raises:
+        DataError: it cannot be made, or holds files and `overwrite` is False.
+    """
+    number = 1
+    while True:
+        path = folder if folder is not None else os.path.join("runs", f"{name}-{number}")
+        try:
+            os.makedirs(path)
+            return path
+        except FileExistsError as error:
+            number += 1
+            if folder is None:
+                continue
+            if not os.path.isdir(path):
+                raise _unusable(path, error.strerror) from error
+            if not overwrite and (there := sorted(os.listdir(path))):
+                raise DataError(
+                    path,
+                    "the folder of the run is not empty",
+                    f"it holds {', '.join(there[:4])}",
+                    "choose another --out, or pass --overwrite",
+                ) from error
+            return path
+        except OSError as error:
+            raise _unusable(path, error.strerror) from error
+
+
+def _unusable(path: str, why: str) -> DataError:
+    remedy = "choose a folder that you can write to with --out, or pass --no-save"
+    return DataError(path, "the folder of the run cannot be made", why, remedy)
+
+
+class Recorder:
+    """Writes the files of a run while it trains; as a context it locks the folder.
+
+    An exception that leaves the context ends the run as "diverged" or "interrupted", with the last
+    checkpoint that was taken.
+
+    Args:
+        path: the run folder, which exists.
+        trainer: the run.
+        best: returns the classifier of the best epoch so far, for best.npz.
+        about: what last.npz and run.json hold besides the state: all that is needed to set up the
+            run again.
+        every: steps between two checkpoints; None takes one after each epoch. At most one a
+            second is written; the last one is kept until then.
+
+    Raises:
+        DataError: another process writes to the folder.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        trainer: Trainer,
+        best: Callable[[], Classifier],
+        about: dict,
+        every: int | None,
+    ):
+        self.path, self.trainer, self.best = path, trainer, best
+        self.about, self.every = about, every
+        self.started = self.written = time.monotonic()
+        self._kept: tuple[dict, dict] | None = None  # a checkpoint that was not written yet
+        self._lock = _lock(path)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        try:
+            if error is not None and not isinstance(error, DataError):  # it can be written to
+                status = "diverged" if isinstance(error, DivergedError) else "interrupted"
+                with contextlib.suppress(DataError):  # `error` is the one to report
+                    self._give_up(status)
+        finally:
+            if self._lock is not None:
+                os.close(self._lock)
+
+    def start(self, overwrite: bool) -> None:
+        """Write run.json and a first checkpoint; with `overwrite`, remove an older run's files."""
+        if overwrite:
+            self._remove(FILES)
+        self.write_status("running")
+        self.checkpoint(sync=False)
+
+    def go_on(self) -> None:
+        """Note in run.json that the run goes on, and remove what a kill left half written."""
+        names = os.listdir(self.path)
+        self._remove([n for n in names if n.endswith(".tmp") and n[1:].startswith(FILES)])
+        self.write_status("running")
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            path = os.path.join(self.path, name)
+            try:
+                os.remove(path)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise _unusable(path, error.strerror) from error
+
+    def on_step(self) -> None:
+        """Take a checkpoint if one is due after this step."""
+        if self.every and self.trainer.optimizer.steps % self.every == 0:
+            self._take()
+
+    def on_epoch(self) -> None:
+        """Take a checkpoint, unless they are counted in steps."""
+        if not self.every:
+            self._take()
+
+    def _take(self) -> None:
+        numbers, arrays = self.trainer.state()
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            return  # the next loss will end the run
+        self._kept = numbers, arrays
+        if time.monotonic() - self.written >= INTERVAL:
+            self._write(numbers, arrays)
+
+    def checkpoint(self, *, best: bool = True, sync: bool = True) -> None:
+        """Write history.csv, best.npz and last.npz, each of them whole or not at all.
+
+        Args:
+            best: False leaves best.npz as it is, for `finish` to write.
+            sync: False leaves the flush to the disk to the operating system.
+        """
+        self._write(*self.trainer.state(), best=best, sync=sync)
+
+    def _write(self, numbers: dict, arrays: dict, *, best: bool = True, sync: bool = True) -> None:
+        history = write_history(numbers["history"])
+        atomic_write(os.path.join(self.path, HISTORY), history, sync=sync)
+        if best and self.trainer.history:
+            self.best().save(os.path.join(self.path, BEST), sync=sync)
+        header = {"content": CONTENT, **self.about, "state": numbers}
+        archive.write(os.path.join(self.path, LAST), header, arrays, sync=sync)
+        self.written, self._kept = time.monotonic(), None
+
+    def _give_up(self, status: str) -> None:
+        """Write the last checkpoint that was taken; the state may have changed in part since.
+
+        Only best.npz may be of a later epoch: that one was judged.
+        """
+        if self._kept:
+            self._write(*self._kept)
+        self.write_status(status)
+
+    def finish(self, classifier: Classifier, results: dict) -> None:
+        """Write the classifier, which has its results, and run.json, after the last checkpoint."""
+        classifier.save(os.path.join(self.path, BEST))
+        self.write_status("finished", results=results)
+
+    def write_status(self, status: str, **more) -> None:
+        """Write run.json."""
+        facts = {
+            "format": FORMAT,
+            "version": VERSION,
+            "status": status,
+            **self.about,
+            "epochs": len(self.trainer.history),
+            "best_epoch": self.trainer.best.epoch if self.trainer.best else None,
+            "steps": self.trainer.optimizer.steps,
+            "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seconds": round(time.monotonic() - self.started, 3),
+            **more,
+        }
+        text = json.dumps(facts, indent=2) + "\n"
+        atomic_write(os.path.join(self.path, RUN), text.encode(), sync=status != "running")
+
+
+def _lock(path: str) -> int | None:
+    """Lock the folder for this process, as long as it lives; without flock, do nothing.
+
+    Raises:
+        DataError: another process has locked it.
+    """
+    if fcntl is None:
+        return None
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise DataError(
+            path, "another process writes this run", error.strerror, "wait for its end, or stop it"
+        ) from error
+    return descriptor
+
+
+def write_history(history: Iterable[Epoch]) -> bytes:
+    """Return history.csv: the fields of Epoch, numbers with all their digits, nothing for None."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(Epoch._fields)
+    writer.writerows(history)
+    return text.getvalue().encode()
+
+
+# ---- reading a run folder -----------------------------------------------------------------------
+
+
+class Run(NamedTuple):
+    """A run as its folder describes it, finished or not.
+
+    Attributes:
+        folder: its path.
+        facts: what run.json holds.
+        history: the epochs of history.csv.
+        options, origins: the value of each option, and where it came from.
+        classes, features: their names, made printable.
+        status: running, finished, interrupted or diverged.
+        best_epoch: the epoch whose weights are in best.npz; None without validation rows.
+        test_accuracy, confusion (C, C): None before the run is finished.
+        source: the data set or file that the rows come from.
+        sha256: the `fingerprint` of its content.
+        reading: how `data.load` read it, as keywords.
+    """
+
+    folder: str
+    facts: dict
+    history: History
+    options: dict
+    origins: dict[str, str]
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    status: str
+    best_epoch: int | None
+    test_accuracy: float | None
+    confusion: np.ndarray | None
+    source: str
+    sha256: str
+    reading: dict
+
+    @property
+    def state(self) -> str:
+        """How far the run is, in a few words."""
+        epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
+        best = "" if self.best_epoch is None else f", best {self.best_epoch}"
+        return f"{self.status}, {epochs}{best}"
+
+
+def read_run(folder: str | os.PathLike) -> Run:
+    """Return what run.json and history.csv of a run folder hold.
+
+    Raises:
+        DataError: it is not a run folder, or one of the two files is damaged.
+    """
+    folder = os.path.normpath(folder)
+    path = os.path.join(folder, RUN)
+    facts = _read_facts(folder, path)
+    history = _read_history(os.path.join(folder, HISTORY))
+    try:
+        results = facts.get("results") or {}
+        classes = facts["data"]["classes"]
+        confusion = results.get("confusion")
+        if confusion is not None:
+            confusion = np.array(confusion, dtype=np.int64).reshape(len(classes), len(classes))
+        options = {name: facts["options"][name] for name in READING}
+        return Run(
+            folder=folder,
+            facts=facts,
+            history=history,
+            options={**facts["options"]},
+            origins={**facts["origins"]},
+            classes=tuple(map(printable, classes)),
+            features=tuple(map(printable, facts["data"]["features"])),
+            status=str(facts["status"]),
+            best_epoch=_number(facts.get("best_epoch")),
+            test_accuracy=_number(results.get("test_accuracy")),
+            confusion=confusion,
+            source=find_data(facts) or facts["path"],
+            sha256=facts["data"]["sha256"],
+            reading={k: tuple(v) if isinstance(v, list) else v for k, v in options.items()},
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        facts = f"{type(error).__name__}: {error}"
+        raise DataError(path, "it does not describe a run", facts, AGAIN) from error
+
+
+def _read_facts(folder: str, path: str) -> dict:
+    try:
+        with open(path, encoding="utf-8") as file:
+            facts = json.load(file)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _not_a_run(folder, RUN) from error
+    except OSError as error:
+        remedy = "check its rights, and the disk"
+        raise DataError(path, "it cannot be read", error.strerror, remedy) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(path, "it is not JSON", " ".join(str(error).split()), AGAIN) from error
+    is_run = isinstance(facts, dict) and facts.get("format") == FORMAT
+    if not is_run or facts.get("version") != VERSION:
+        version = facts.get("version") if is_run else None
+        raise DataError(
+            path,
+            f"it is version {version!r:.40} of a run" if is_run else "it does not describe a run",
+            f"this minigrad reads version {VERSION}",
+            "use the minigrad that wrote it" if is_run else "give a folder of minigrad train",
+        )
+    return facts
+
+
+def _not_a_run(folder: str, name: str) -> DataError:
+    return DataError(
+        folder,
+        "it is not a run folder",
+        f"there is no {name} in it" if os.path.isdir(folder) else "there is no such folder",
+        "give a folder that minigrad train wrote, such as runs/digits-1",
+    )
+
+
+def _read_history(path: str) -> History:
+    """Return the epochs of history.csv; none if there is no such file yet."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.readlines()
+    except FileNotFoundError:
+        lines = []
+    header, history = ",".join(Epoch._fields), History()
+    for number, line in enumerate(lines, 1):
+        text = line.removesuffix("\n")
+        try:
+            if number > 1:
+                epoch, *fields = text.split(",")
+                numbers = [int(epoch), *(float(field) if field else None for field in fields)]
+                history.append(Epoch(*numbers))
+                wrong = text == line or any(n is not None and math.isinf(n) for n in numbers)
+            else:
+                wrong = line != f"{header}\n"
+        except (TypeError, ValueError, OverflowError):  # another number of fields is a TypeError
+            wrong = True
+        if wrong:
+            raise DataError(
+                path,
+                f"line {number} is not {'an epoch' if number > 1 else 'the header'}",
+                f"{text[:60]!r}",
+                f"the columns are {header}; {AGAIN}",
+            )
+    return history
+
+
+def _number(value):
+    if value is not None and not isinstance(value, (int, float)):
+        raise TypeError(f"{value!r} is not a number")
+    return value
+
+
+def read_checkpoint(folder: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return the header of a run folder's last.npz, and its arrays.
+
+    Raises:
+        DataError: there is no checkpoint, or it is damaged.
+    """
+    path = os.path.join(folder, LAST)
+    if not os.path.exists(path):
+        raise _not_a_run(folder, LAST)
+    header, arrays = archive.read(path)
+    if header.get("content") != CONTENT:
+        content = f"its content is {header.get('content')!r:.80}"
+        raise DataError(path, "it is not a checkpoint", content, "give a run folder")
+    return header, arrays
+
+
+# ---- the data of a run --------------------------------------------------------------------------
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return the SHA-256 of all that a run takes from its data: numbers, labels and names."""
+    digest = hashlib.sha256()
+    for part in (dataset, dataset.test):
+        if part is not None:
+            names = [part.feature_names, part.class_names, part.x.shape, str(part.x.dtype)]
+            digest.update(json.dumps(names).encode())
+            for i in range(0, len(part), 4096):  # memory-mapped features stay on the disk
+                digest.update(np.ascontiguousarray(part.x[i : i + 4096]))
+            digest.update(np.ascontiguousarray(part.y))
+    return digest.hexdigest()
+
+
+def find_data(about: dict) -> str | None:
+    """Return where a run's data is: at its old path, or under its name from here; None: gone."""
+    path, source = about["path"], about["data"]["source"]
+    if path is None or os.path.exists(path):
+        return path or source
+    return source if os.path.exists(source) else None
+
+
+def check_data(source: str, now: str, then: str) -> None:
+    """Refuse data whose fingerprint is not the one that the run began with.
+
+    Raises:
+        DataError: the two differ.
+    """
+    if now != then:
+        raise DataError(
+            source,
+            "the data has changed since the run began",
+            f"its SHA-256 is {now[:12]}…, then {then[:12]}…",
+            "restore it, or start again with minigrad train --init-from",
+        )

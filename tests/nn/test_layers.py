@@ -1,0 +1,214 @@
+"""The layers: what they compute, how they start, and their text."""
+
+import math
+
+import numpy as np
+import pytest
+
+from minigrad import Tensor, gradcheck, nn, no_grad
+from minigrad import functions as F
+from minigrad.errors import ArgumentError, MinigradWarning, ShapeError
+from tests.helpers import exactly
+
+
+def mlp(dtype=np.float32):
+    rng = np.random.default_rng(0)
+    return nn.Sequential(
+        nn.Linear(3, 4, rng=rng, dtype=dtype), nn.ReLU(), nn.Linear(4, 2, rng=rng, dtype=dtype)
+    )
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 500), (7, 500), (400, 500)])
+def test_initial_weights_are_distributed_as_in_pytorch(inputs, outputs):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    theirs, ours = torch.nn.Linear(inputs, outputs), nn.Linear(inputs, outputs, rng=0)
+    for p, q in ((ours.weight, theirs.weight), (ours.bias, theirs.bias)):
+        q = q.detach().numpy()
+        assert p.shape == q.shape
+        assert abs(p.data).max() == pytest.approx(abs(q).max(), rel=0.05)
+        assert p.data.std() == pytest.approx(q.std(), rel=0.15)
+
+
+# ---- Linear ------------------------------------------------------------------------------------
+
+
+def test_linear_computes_x_times_W_transposed_plus_b():
+    layer = nn.Linear(3, 2, rng=0, dtype=np.float64)
+    W, b = layer.weight.data, layer.bias.data
+    for shape in ((3,), (5, 3), (4, 5, 3), (0, 3)):
+        x = np.random.default_rng(0).standard_normal(shape)
+        y = layer(Tensor(x))
+        np.testing.assert_allclose(y.data, x @ W.T + b, rtol=1e-14)
+        assert gradcheck(layer, x)
+    assert layer.weight.shape == (2, 3) and layer.bias.shape == (2,)
+    assert nn.Linear(3, 2, bias=False, rng=0).bias is None
+
+
+@pytest.mark.parametrize("inputs", [1, 4, 100])
+def test_linear_starts_uniform_within_one_over_root_I(inputs):
+    layer = nn.Linear(inputs, 2000, rng=0)
+    bound = 1 / math.sqrt(inputs)
+    for p in (layer.weight, layer.bias):
+        assert bound * 0.99 < abs(p.data).max() <= bound
+        assert p.data.min() < -0.9 * bound and p.data.max() > 0.9 * bound
+        assert abs(p.data.mean()) < 0.05 * bound
+        assert p.data.std() == pytest.approx(bound / math.sqrt(3), rel=0.05)
+
+
+def test_float32_and_float64_start_with_the_same_draws():
+    narrow, wide = nn.Linear(5, 4, rng=3), nn.Linear(5, 4, rng=3, dtype=np.float64)
+    assert narrow.weight.dtype == np.float32 and wide.weight.dtype == np.float64
+    for p, q in zip(narrow.parameters(), wide.parameters(), strict=True):
+        np.testing.assert_array_equal(p.data, q.data.astype(np.float32))
+
+
+def test_layers_share_a_generator_and_equal_seeds_start_identical():
+    rng = np.random.default_rng(0)
+    a, b = nn.Linear(3, 3, rng=rng), nn.Linear(3, 3, rng=rng)
+    assert not np.array_equal(a.weight.data, b.weight.data)
+    rng = np.random.default_rng(0)
+    again = nn.Linear(3, 3, rng=rng), nn.Linear(3, 3, rng=rng)
+    for layer, same in zip((a, b), again, strict=True):
+        np.testing.assert_array_equal(layer.weight.data, same.weight.data)
+        np.testing.assert_array_equal(layer.bias.data, same.bias.data)
+    c, d = nn.Linear(3, 3, rng=7), nn.Linear(3, 3, rng=7)
+    np.testing.assert_array_equal(c.weight.data, d.weight.data)
+    e, f = nn.Linear(3, 3), nn.Linear(3, 3)
+    assert not np.array_equal(e.weight.data, f.weight.data)
+
+
+def test_no_global_generator_is_touched():
+    np.random.seed(0)
+    before = np.random.get_state()[1].copy()
+    nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))(np.ones((2, 3), np.float32))
+    np.testing.assert_array_equal(before, np.random.get_state()[1])
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(0, 3), (3, 0), (-1, 2)])
+def test_linear_needs_an_input_and_an_output(inputs, outputs):
+    text = exactly(
+        "Linear: a layer needs at least one input and one output; "
+        f"in_features {inputs}, out_features {outputs}; give both as 1 or more"
+    )
+    with pytest.raises(ArgumentError, match=text):
+        nn.Linear(inputs, outputs)
+
+
+def test_a_wrong_number_of_features_names_the_remedy():
+    text = exactly(
+        "linear: x has 5 features but W takes 3; x (32, 5), W (4, 3), b (4,); "
+        "give nn.Linear in_features=5"
+    )
+    with pytest.raises(ShapeError, match=text):
+        mlp()(np.ones((32, 5), np.float32))
+
+
+# ---- Sequential --------------------------------------------------------------------------------
+
+
+def test_sequential_runs_its_layers_in_a_row():
+    model = mlp()
+    x = np.ones((5, 3), np.float32)
+    expected = model[2](model[1](model[0](x)))
+    np.testing.assert_array_equal(model(x).data, expected.data)
+    assert len(model) == 3 and isinstance(model[-1], nn.Linear)
+    assert [type(layer).__name__ for layer in model] == ["Linear", "ReLU", "Linear"]
+    y = Tensor([1.0])
+    assert nn.Sequential()(y) is y
+    assert gradcheck(mlp(), x)
+
+
+@pytest.mark.parametrize(
+    ("layers", "i", "what"),
+    [
+        ((nn.ReLU,), 0, "<class 'minigrad.nn.layers.ReLU'>"),
+        ((nn.Tanh(), None), 1, "None"),
+        (([nn.Tanh(), nn.ReLU()],), 0, "[Tanh(), ReLU()]"),
+        ((nn.Tanh(), 5), 1, "5"),
+    ],
+    ids=["class", "None", "list", "number"],
+)
+def test_sequential_takes_modules_only(layers, i, what):
+    text = exactly(
+        f"Sequential: layer {i} is not a Module; it is {what}; "
+        "give the layers one by one, as in Sequential(Linear(4, 3), ReLU())"
+    )
+    with pytest.raises(ArgumentError, match=text):
+        nn.Sequential(*layers)
+
+
+# ---- the other layers and the losses -----------------------------------------------------------
+
+LAYERS = [
+    (nn.ReLU(), F.relu, "ReLU()"),
+    (nn.LeakyReLU(), F.leaky_relu, "LeakyReLU(negative_slope=0.01)"),
+    (nn.LeakyReLU(0.3), lambda x: F.leaky_relu(x, 0.3), "LeakyReLU(negative_slope=0.3)"),
+    (nn.ELU(), F.elu, "ELU(alpha=1.0)"),
+    (nn.ELU(0.5), lambda x: F.elu(x, 0.5), "ELU(alpha=0.5)"),
+    (nn.GELU(), F.gelu, "GELU(approximate='none')"),
+    (nn.GELU("tanh"), lambda x: F.gelu(x, "tanh"), "GELU(approximate='tanh')"),
+    (nn.SiLU(), F.silu, "SiLU()"),
+    (nn.Softplus(), F.softplus, "Softplus()"),
+    (nn.Sigmoid(), F.sigmoid, "Sigmoid()"),
+    (nn.Tanh(), F.tanh, "Tanh()"),
+    (nn.Softmax(), F.softmax, "Softmax(axis=-1)"),
+    (nn.Softmax(axis=0), lambda x: F.softmax(x, 0), "Softmax(axis=0)"),
+    (nn.LogSoftmax(), F.log_softmax, "LogSoftmax(axis=-1)"),
+    (nn.LogSoftmax(axis=0), lambda x: F.log_softmax(x, 0), "LogSoftmax(axis=0)"),
+    (nn.Flatten(), lambda x: F.reshape(x, (4, 6)), "Flatten()"),
+    (nn.Dropout(0.0), lambda x: x, "Dropout(p=0.0)"),
+]
+
+
+@pytest.mark.parametrize(("layer", "f", "text"), LAYERS, ids=[text for *_, text in LAYERS])
+def test_a_layer_is_its_function(layer, f, text):
+    x = np.random.default_rng(0).standard_normal((4, 2, 3))
+    y = layer(Tensor(x, requires_grad=True))
+    assert y.requires_grad
+    np.testing.assert_array_equal(y.data, f(Tensor(x)).data)
+    np.testing.assert_array_equal(layer(x).data, y.data)  # an array works as input
+    assert repr(layer) == text and layer.parameters() == []
+
+
+def test_flatten_keeps_the_batch_axis():
+    for shape, flat in (((5, 2, 3), (5, 6)), ((5,), (5, 1)), ((5, 4), (5, 4)), ((0, 2, 3), (0, 6))):
+        assert nn.Flatten()(Tensor(np.zeros(shape))).shape == flat
+
+
+def test_dropout_drops_while_training_only():
+    layer = nn.Dropout(0.5, rng=0)
+    x = Tensor(np.ones((100, 100), np.float32), requires_grad=True)
+    y = layer(x)
+    assert set(np.unique(y.data)) == {0.0, 2.0}
+    assert y.data.mean() == pytest.approx(1, abs=0.05)
+    assert not np.array_equal(y.data, layer(x).data)
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, y.data)
+    layer.eval()
+    assert layer(x) is x
+    layer.train()
+    assert not np.array_equal(layer(x).data, x.data)
+
+
+def test_dropout_draws_from_the_generator_it_is_given():
+    x = np.ones(50, np.float32)
+    a, b = nn.Dropout(0.5, rng=3), nn.Dropout(0.5, rng=np.random.default_rng(3))
+    for _ in range(3):
+        np.testing.assert_array_equal(a(x).data, b(x).data)
+    rng = np.random.default_rng(3)
+    c, d = nn.Dropout(0.5, rng=rng), nn.Dropout(0.5, rng=rng)
+    assert not np.array_equal(c(x).data, d(x).data)
+
+
+def test_predicting_in_training_mode_warns_and_eval_mode_does_not():
+    model = nn.Sequential(nn.Dropout(0.25, rng=0))
+    text = exactly(
+        "dropout: predicting in training mode drops units at random; p 0.25, inside no_grad(); "
+        "call model.eval() first"
+    )
+    with pytest.warns(MinigradWarning, match=text), no_grad():
+        model(np.ones(5, np.float32))
+    model.eval()
+    with no_grad():
+        model(np.ones(5, np.float32))

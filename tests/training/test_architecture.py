@@ -1,0 +1,323 @@
+"""Networks as lists of layers: each comes back from a file as it was, and damage is refused."""
+
+import inspect
+import sys
+
+import numpy as np
+import pytest
+
+from minigrad import Tensor, data, nn
+from minigrad.errors import DataError
+from minigrad.training import Classifier, archive, load
+from minigrad.training.architecture import LAYERS, build, describe, difference
+
+SHARED = nn.Tanh()
+NETWORKS = {
+    "softmax regression": lambda rng: [nn.Linear(4, 3, rng=rng)],
+    "no bias": lambda rng: [nn.Linear(4, 3, bias=False, rng=rng)],
+    "two Linears": lambda rng: [nn.Linear(4, 5, rng=rng), nn.Linear(5, 3, bias=False, rng=rng)],
+    "several activations": lambda rng: [
+        nn.ReLU(),
+        nn.Linear(4, 6, rng=rng),
+        nn.LeakyReLU(0.2),
+        nn.ELU(2),
+        nn.GELU(),
+        nn.GELU("tanh"),
+        nn.SiLU(),
+        nn.Linear(6, 7, rng=rng),
+        nn.Softplus(),
+        nn.Sigmoid(),
+        nn.Tanh(),
+        nn.Linear(7, 3, rng=rng),
+    ],
+    "softmax inside": lambda rng: [
+        nn.Linear(4, 17, rng=rng),
+        nn.Softmax(),
+        nn.Linear(17, 9, rng=rng),
+        nn.LogSoftmax(axis=1),
+        nn.Linear(9, 3, rng=rng),
+    ],
+    "nested": lambda rng: [
+        nn.Sequential(nn.Linear(4, 6, rng=rng), nn.Sequential(nn.SiLU(), nn.Dropout(0.3))),
+        nn.Sequential(),
+        nn.Sequential(nn.Linear(6, 3, bias=False, rng=rng), nn.Tanh()),
+    ],
+    "dropout and flatten": lambda rng: [
+        nn.Flatten(),
+        nn.Dropout(0),
+        nn.Linear(4, 8, rng=rng),
+        nn.Dropout(1),
+        nn.Linear(8, 3, rng=rng),
+        nn.Flatten(),
+    ],
+    "an activation used twice": lambda rng: [
+        nn.Linear(4, 4, rng=rng),
+        SHARED,
+        nn.Linear(4, 3, rng=rng),
+        SHARED,
+    ],
+}
+
+
+def classifier(layers, dtype=np.float32):
+    """Return a classifier of 4 features and 3 classes with these layers."""
+    model = nn.Sequential(*layers)
+    for p in model.parameters():
+        p.data = p.data.astype(dtype)
+    schema = data.Schema(tuple(map(data.Column, "abcd")), "kind", ("x", "y", "z"))
+    return Classifier(model, schema, data.Scaling(np.arange(4.0), np.arange(1.0, 5.0)))
+
+
+def rows(count=60):
+    return 3 * np.random.default_rng(1).normal(size=(count, 4))
+
+
+each_network = pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
+
+
+@each_network
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_network_comes_back_from_a_file(tmp_path, layers, dtype):
+    model = classifier(layers(0), dtype)
+    model.save(tmp_path / "a.npz", sync=False)
+    read = load(tmp_path / "a.npz")
+    assert repr(read.model) == repr(model.model.eval())
+    assert {p.dtype for p in read.model.parameters()} == {np.dtype(dtype)}
+    assert read.predict_log_proba(rows()).tobytes() == model.predict_log_proba(rows()).tobytes()
+    read.save(tmp_path / "b.npz", sync=False)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+@each_network
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_row_alone_whatever_the_network(layers, dtype):
+    model = classifier(layers(0), dtype)
+    together = model.predict_log_proba(rows())
+    alone = np.concatenate([model.predict_log_proba(row) for row in rows()])
+    assert alone.tobytes() == together.tobytes()
+    z = model.model.eval()(Tensor(model.scaling.apply(rows().astype(dtype)))).data
+    np.testing.assert_allclose(
+        np.exp(together), np.exp(z) / np.exp(z).sum(axis=1, keepdims=True), rtol=2e-5, atol=1e-7
+    )
+
+
+@each_network
+def test_a_summary_of_each_network(layers):
+    text = nn.summary(nn.Sequential(*layers(0)), (4,))
+    assert text.startswith("layer ") and text.count("(N, ") >= len(layers(0)) - 1
+
+
+def test_every_layer_can_be_in_a_file_and_says_its_arguments():
+    """Those that its constructor takes, without generator and dtype."""
+    named = {name: kind for name, kind in vars(nn).items() if name in LAYERS}
+    assert named == LAYERS
+    others = {"Sequential", "Module", "Parameter", "CrossEntropy", "NLLLoss", "MSELoss"}
+    others |= {"BCEWithLogitsLoss"}
+    assert {name for name, kind in vars(nn).items() if isinstance(kind, type)} == {*LAYERS} | others
+    for kind in LAYERS.values():
+        layer = kind(2, 3) if kind is nn.Linear else kind()
+        taken = [*inspect.signature(kind).parameters]
+        assert [*layer.arguments()] == [name for name in taken if name not in ("rng", "dtype")]
+
+
+def test_the_description():
+    model = nn.Sequential(
+        nn.Linear(np.int64(4), 6, bias=False),
+        nn.Sequential(nn.GELU("tanh"), nn.Dropout(np.float32(0.5))),
+    )
+    assert describe(model) == {
+        "dtype": "float32",
+        "layers": [
+            {"layer": "Linear", "in_features": 4, "out_features": 6, "bias": False},
+            {
+                "layer": "Sequential",
+                "layers": [
+                    {"layer": "GELU", "approximate": "tanh"},
+                    {"layer": "Dropout", "p": 0.5},
+                ],
+            },
+        ],
+    }
+
+
+def test_the_arguments_are_pythons_own_numbers():
+    half, one = np.float32(0.5), np.int64(1)
+    layers = nn.Linear(one, one), nn.LeakyReLU(half), nn.ELU(half), nn.Softmax(one)
+    layers += nn.LogSoftmax(one), nn.Dropout(half), nn.ELU(2), nn.GELU(np.str_("tanh"))
+    assert [[*map(type, layer.arguments().values())] for layer in layers] == [
+        [int, int, bool], [float], [float], [int], [int], [float], [float], [str],
+    ]  # fmt: skip
+
+
+def test_a_dtype_that_is_not_one_of_a_network():
+    with pytest.raises(ValueError) as error:
+        build({"dtype": "U1000000000", "layers": []}, {})
+    assert str(error.value) == "dtype 'U1000000000' is not one of float16, float32, float64"
+
+
+def test_a_network_without_parameters():
+    assert describe(nn.Sequential()) == {"dtype": "float32", "layers": []}
+    assert repr(build(describe(nn.Sequential(nn.ELU(3))), {})) == repr(nn.Sequential(nn.ELU(3.0)))
+
+
+def test_the_first_difference():
+    def of(*layers):
+        return describe(nn.Sequential(*layers))
+
+    one = of(nn.Linear(2, 3), nn.Sequential(nn.ReLU(), nn.Dropout(0.5)), nn.Linear(3, 2))
+    other = of(nn.Linear(2, 3), nn.Sequential(nn.ReLU(), nn.Dropout(0.1)), nn.Linear(3, 2))
+    assert difference(one, one) is None and difference(one, other) is None
+    two = of(nn.Linear(2, 3), nn.Sequential(nn.ELU(2), nn.Dropout(0.5)), nn.Linear(3, 2))
+    assert difference(one, two) == ("1.0 ReLU()", "1.0 ELU(alpha=2.0)")
+    flat = of(nn.Linear(2, 3), nn.ReLU(), nn.Dropout(0.5), nn.Linear(3, 2))
+    assert difference(one, flat) == ("1.0 ReLU()", "1 ReLU()")
+    shorter = of(nn.Linear(2, 3), nn.ReLU(), nn.Dropout(0.5))
+    last = "3 Linear(in_features=3, out_features=2, bias=True)"
+    assert difference(shorter, flat) == ("nothing", last)
+    assert difference(flat, shorter) == (last, "nothing")
+
+
+# ---- damaged lists
+
+LINEAR = {"layer": "Linear", "in_features": 4, "out_features": 3, "bias": True}
+KNOWN = f"not one of {', '.join(LAYERS)}"
+ABSURD = 10**9
+DAMAGED = {
+    "no list": ({}, "the layers of the network are {}, not a list"),
+    "text": ("Linear", "the layers of the network are 'Linear', not a list"),
+    "a number for a layer": ([LINEAR, 3], f"layer 1 is 3, {KNOWN}"),
+    "a name for a layer": ([LINEAR, "ReLU"], f"layer 1 is 'ReLU', {KNOWN}"),
+    "no name": ([LINEAR, {"p": 0.5}], f"layer 1 is {{'p': 0.5}}, {KNOWN}"),
+    "an unknown name": (
+        [LINEAR, {"layer": "Conv2d"}],
+        f"layer 1 is {{'layer': 'Conv2d'}}, {KNOWN}",
+    ),
+    "another module of nn": (
+        [LINEAR, {"layer": "CrossEntropy"}],
+        f"layer 1 is {{'layer': 'CrossEntropy'}}, {KNOWN}",
+    ),
+    "a list for a name": ([LINEAR, {"layer": []}], f"layer 1 is {{'layer': []}}, {KNOWN}"),
+    "a long name": ([LINEAR, {"layer": "x" * 999}], f"layer 1 is {{'layer': '{'x' * 69}, {KNOWN}"),
+    "a Sequential without layers": (
+        [LINEAR, {"layer": "Sequential"}],
+        f"layer 1 is {{'layer': 'Sequential'}}, {KNOWN}",
+    ),
+    "a Sequential of nothing": (
+        [LINEAR, {"layer": "Sequential", "layers": None}],
+        "the layers of 1. are None, not a list",
+    ),
+    "a Sequential with more": (
+        [LINEAR, {"layer": "Sequential", "layers": [], "p": 1}],
+        f"layer 1 is {{'layer': 'Sequential', 'layers': [], 'p': 1}}, {KNOWN}",
+    ),
+    "deeper by one": (
+        [{"layer": "Sequential", "layers": [LINEAR]}],
+        "array '0.0.weight' is absent, not (3, 4) float32",
+    ),
+    "one layer less": ([], "array '0.weight' is (3, 4) float32, not absent"),
+    "one layer more": ([LINEAR, LINEAR], "array '1.weight' is absent, not (3, 4) float32"),
+    "absurd sizes": (
+        [{**LINEAR, "in_features": ABSURD, "out_features": ABSURD}],
+        "array '0.weight' is (3, 4) float32, not (1000000000, 1000000000) float32",
+    ),
+    "a negative size": (
+        [{**LINEAR, "in_features": -4}],
+        "array '0.weight' is (3, 4) float32, not (3, -4) float32",
+    ),
+    "a size as text": (
+        [{**LINEAR, "in_features": "4"}],
+        "array '0.weight' is (3, 4) float32, not (3, '4') float32",
+    ),
+    "a size with a point": (
+        [{**LINEAR, "in_features": 4.0}],
+        "layer 0, Linear: 'float' object cannot be interpreted as an integer",
+    ),
+    "no size": (
+        [{"layer": "Linear", "out_features": 3, "bias": True}],
+        "array '0.weight' is (3, 4) float32, not (3, None) float32",
+    ),
+    "no bias": ([{**LINEAR, "bias": False}], "array '0.bias' is (3,) float32, not absent"),
+    "a number for the bias": (
+        [{**LINEAR, "bias": 1}],
+        "layer 0, Linear: its arguments are {'in_features': 4, 'out_features': 3, 'bias': 1}, "
+        "not {'in_features': 4, 'out_features': 3, 'bias': True}",
+    ),
+    "a dtype of its own": (
+        [{**LINEAR, "dtype": "float32"}],
+        "layer 0, Linear: minigrad.nn.layers.Linear() got multiple values for keyword argument "
+        "'dtype'",
+    ),
+    "a generator": (
+        [LINEAR, {"layer": "Dropout", "p": 0.5, "rng": 0}],
+        "layer 1, Dropout: its arguments are {'p': 0.5, 'rng': 0}, not {'p': 0.5}",
+    ),
+    "an argument missing": (
+        [LINEAR, {"layer": "Dropout"}],
+        "layer 1, Dropout: its arguments are {}, not {'p': 0.5}",
+    ),
+    "an unknown argument": ([LINEAR, {"layer": "ReLU", "x": 1}], "layer 1, ReLU: ReLU() takes no"),
+    "an argument as text": (
+        [LINEAR, {"layer": "Dropout", "p": "0.5"}],
+        "layer 1, Dropout: its arguments are {'p': '0.5'}, not {'p': 0.5}",
+    ),
+    "a list as an argument": (
+        [LINEAR, {"layer": "ELU", "alpha": [1]}],
+        "layer 1, ELU: float() argument must be a string or a real number, not 'list'",
+    ),
+    "true as an argument": (
+        [LINEAR, {"layer": "ELU", "alpha": True}],
+        "layer 1, ELU: its arguments are {'alpha': True}, not {'alpha': 1.0}",
+    ),
+}
+WRONG_VALUES = {
+    "p": ([LINEAR, {"layer": "Dropout", "p": 7.0}], "p is not a probability"),
+    "approximate": ([LINEAR, {"layer": "GELU", "approximate": "x"}], "approximate='x' is unknown"),
+    "axis": ([LINEAR, {"layer": "LogSoftmax", "axis": 0}], "depend on the other rows"),
+    "sizes": ([LINEAR, {"layer": "Softmax", "axis": -1}], "the network ends in Softmax"),
+}
+
+
+def refused(path, layers):
+    """Return the facts of the line that refuses a file with these layers and LINEAR's arrays."""
+    classifier([nn.Linear(4, 3, rng=0)]).save(path, sync=False)
+    header, arrays = archive.read(path)
+    assert header["architecture"]["layers"] == [LINEAR]
+    header["architecture"]["layers"] = layers
+    archive.write(path, header, arrays, sync=False)
+    with pytest.raises(DataError) as error:
+        load(path)
+    where, wrong, facts, remedy = error.value.args
+    assert (where, wrong, remedy) == (
+        str(path),
+        "its header and its arrays do not make a classifier",
+        "use an undamaged copy of it, or train again",
+    )
+    return facts
+
+
+@pytest.mark.parametrize(("layers", "why"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_list(tmp_path, layers, why):
+    facts = refused(tmp_path / "a.npz", layers)
+    assert facts.startswith(f"ValueError: {why}") and "\n" not in facts
+
+
+def test_a_number_too_large_for_a_float(tmp_path):
+    facts = refused(tmp_path / "a.npz", [LINEAR, {"layer": "ELU", "alpha": 10**400}])
+    assert facts == "OverflowError: int too large to convert to float"
+
+
+@pytest.mark.parametrize(("layers", "why"), WRONG_VALUES.values(), ids=WRONG_VALUES)
+def test_an_argument_that_the_layer_refuses(tmp_path, layers, why):
+    facts = refused(tmp_path / "a.npz", layers)
+    assert why in facts and "\n" not in facts
+
+
+def test_a_list_nested_too_deep(tmp_path, monkeypatch):
+    layers = [LINEAR]
+    for _ in range(sys.getrecursionlimit()):
+        layers = [{"layer": "Sequential", "layers": layers}]
+    header = {"content": "classifier", "architecture": {"dtype": "float32", "layers": layers}}
+    header["schema"] = classifier([nn.Linear(4, 3)]).schema.to_dict()
+    monkeypatch.setattr(archive, "read", lambda path: (header, {}))
+    with pytest.raises(DataError, match="do not make a classifier; RecursionError: "):
+        load("a.npz")

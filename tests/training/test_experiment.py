@@ -1,0 +1,470 @@
+"""`training.Experiment`: one call trains, records and resumes, without the command line."""
+
+import json
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigrad import data, nn, settings, training
+from minigrad.data.prepare import KINDS
+from minigrad.data.problems import MISSING_RULES
+from minigrad.errors import ArgumentError, DataError, DivergedError, MinigradWarning
+from minigrad.training import Experiment, archive
+from tests.helpers import exactly
+
+IRIS = {"hidden": [6], "epochs": 4}
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Run every test in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def same(one, other, names=("best.npz", "last.npz", "history.csv")):
+    return all(Path(one, n).read_bytes() == Path(other, n).read_bytes() for n in names)
+
+
+def refused(error, message, call, *args, **options):
+    with pytest.raises(error, match=exactly(message)):
+        call(*args, **options)
+
+
+# ---- one call -----------------------------------------------------------------------------------
+
+
+def test_one_call_trains_records_and_tests(folder):
+    result = Experiment("iris", **IRIS).run()
+    assert result.folder == str(Path("runs", "iris-1"))
+    assert sorted(path.name for path in Path(result.folder).iterdir()) == [
+        "best.npz", "history.csv", "last.npz", "run.json",
+    ]  # fmt: skip
+    assert len(result.history) == 4 and result.test.confusion.sum() == 30
+    run = training.read_run(result.folder)
+    assert (run.status, run.history) == ("finished", result.history)
+    assert (run.best_epoch, run.test_accuracy) == (result.epoch, result.test.accuracy)
+    assert run.origins["hidden"] == "given" and run.origins["lr"] == "default"
+    saved = training.load(result.folder)
+    iris = data.load("iris")
+    np.testing.assert_array_equal(saved.predict_proba(iris), result.classifier.predict_proba(iris))
+    assert saved.training == json.loads(json.dumps(result.classifier.training))
+
+
+def test_the_same_options_give_the_same_bytes_as_the_command(folder):
+    from minigrad.cli import main
+
+    Experiment("iris", **IRIS, seed=3, lr=1, out="library").run()
+    with pytest.raises(SystemExit) as ended:
+        main(
+            [
+                "train",
+                "iris",
+                "--hidden=6",
+                "--epochs=4",
+                "--seed=3",
+                "--lr=1",
+                "--out=command",
+                "-q",
+            ]
+        )
+    assert ended.value.code == 0
+    assert same("library", "command", ("history.csv",))
+    header, arrays = archive.read("library/last.npz")
+    other, others = archive.read("command/last.npz")
+    assert {**header, "origins": 0} == {**other, "origins": 0}
+    np.testing.assert_equal(arrays, others)
+
+
+def test_without_saving_nothing_is_written(folder):
+    result = Experiment("iris", **IRIS, no_save=True).run()
+    assert result.folder is None and [*folder.iterdir()] == []
+
+
+def test_a_path_is_never_a_built_in_set(folder):
+    shutil.copy(ROOT / "datasets" / "wine.csv", "iris")
+    assert Experiment(Path("iris"), no_save=True).dataset.x.shape == (178, 13)
+
+
+def test_callbacks(folder):
+    seen = []
+    Experiment("iris", **IRIS, out="run").run(
+        lambda epoch: seen.append(epoch.epoch),
+        on_start=lambda: seen.append(sorted(path.name for path in Path("run").iterdir())),
+    )
+    assert seen == [["history.csv", "last.npz", "run.json"], 1, 2, 3, 4]
+
+
+def test_a_data_set_chooses_defaults_of_its_own():
+    values, own, origins = training.choose("digits", {"epochs": 3})
+    assert own == {"hidden": (128,), "label_smoothing": 0.1}
+    assert (values["hidden"], values["epochs"], values["lr"]) == ((128,), 3, 0.1)
+    assert (origins["hidden"], origins["epochs"]) == ("the data set's default", "given")
+    assert training.choose("digits", {"hidden": [64]}).own == {"label_smoothing": 0.1}
+    assert training.choose("iris", {"hidden": None}).values["hidden"] == (64,)
+
+
+# ---- options ------------------------------------------------------------------------------------
+
+
+def test_the_choices_are_those_of_the_library():
+    choices = {name: setting.choices for name, setting in settings.SETTINGS.items()}
+    assert choices["activation"] == tuple(nn.ACTIVATIONS)
+    assert choices["schedule"] == training.SCHEDULES
+    assert choices["scale"] == KINDS
+    assert choices["missing"] == MISSING_RULES
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"learning_rate": 1},
+            "there is no option 'learning_rate'; its value is 1; minigrad train --help lists them",
+        ),
+        ({"epoch": 3}, "there is no option 'epoch'; its value is 3; did you mean 'epochs'?"),
+        ({"lr": -1}, "lr=-1 is out of range; 0 < lr; leave it out for the default, 0.1"),
+        (
+            {"momentum": 1},
+            "momentum=1 is out of range; 0 <= momentum < 1; leave it out for the default, 0.9",
+        ),
+        (
+            {"lr": float("nan")},
+            "lr=nan is not a finite number; type float; leave it out for the default, 0.1",
+        ),
+        (
+            {"epochs": 2.5},
+            "epochs=2.5 is not a whole number; type float; leave it out for the default, 30",
+        ),
+        (
+            {"patience": True},
+            "patience=True is not a whole number; type bool; leave it out for the default, none",
+        ),
+        (
+            {"nesterov": 1},
+            "nesterov=1 is not True or False; type int; leave it out for the default, False",
+        ),
+        (
+            {"hidden": 64},
+            "hidden=64 is not a list; each part is a whole number; give a list, such as "
+            "hidden=[64]",
+        ),
+        (
+            {"drop": "colour"},
+            "drop='colour' is not a list; each part is the name or the index of a column; give a "
+            "list, such as drop=['colour']",
+        ),
+        (
+            {"hidden": [64, 0]},
+            "hidden=0 is out of range; 1 <= hidden <= 1000000; leave it out for the default, (64,)",
+        ),
+        (
+            {"scale": "mean"},
+            "scale='mean' is unknown; there are standard, minmax, none; leave it out for the "
+            "default, 'standard'",
+        ),
+        (
+            {"label": 1.5},
+            "label=1.5 is not the name or the index of a column; type float; leave it out for the "
+            "default, the last",
+        ),
+        (
+            {"class_weight": {"setosa": 2}},
+            "class_weight={'setosa': 2} is not text; type dict; leave it out for the default, none",
+        ),
+        (
+            {"out": 3},
+            "out=3 is not a path; type int; leave it out for the default, runs/<data>-<n>",
+        ),
+    ],
+)
+def test_a_wrong_option_is_one_line(options, message):
+    refused(ArgumentError, f"Experiment: {message}", Experiment, "iris", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"no_save": True, "out": "x"},
+            "--no-save and --out exclude each other; --out is x; give one of them",
+        ),
+        (
+            {"no_save": True, "checkpoint_every": 5},
+            "--no-save and --checkpoint-every exclude each other; --checkpoint-every is 5; give "
+            "one of them",
+        ),
+        (
+            {"overwrite": True},
+            "--overwrite needs the folder to overwrite; --out is not given; give it with --out",
+        ),
+    ],
+)
+def test_options_that_exclude_each_other(options, message):
+    refused(ArgumentError, f"train: {message}", Experiment, "iris", **options)
+
+
+def test_numbers_of_numpy_are_recorded_as_plain_ones(folder):
+    options = {"hidden": np.array([6]), "epochs": np.int64(4), "lr": np.float32(0.5)}
+    Experiment("iris", **options, out="numpy").run()
+    Experiment("iris", hidden=(6,), epochs=4, lr=0.5, out="plain").run()
+    assert same("numpy", "plain")
+
+
+# ---- stopping and going on ----------------------------------------------------------------------
+
+LONGER = {"hidden": [6], "epochs": 12, "dropout": 0.3, "warmup": 1, "batch_size": 16}
+
+
+@pytest.fixture
+def whole(folder):
+    """The folder of LONGER, trained without a break."""
+    Experiment("iris", **LONGER, out="whole").run()
+    return "whole"
+
+
+@pytest.mark.parametrize("every", [None, 5])
+@pytest.mark.parametrize("steps", [1, 7, 40])
+def test_a_stopped_run_resumes_to_the_same_bytes(whole, every, steps):
+    """Steps are 7 an epoch: in the middle of one, at the end of one."""
+    left = iter(range(steps))
+    experiment = Experiment("iris", **LONGER, out="run", checkpoint_every=every)
+    assert experiment.run(should_stop=lambda: next(left, None) is None) is None
+    assert experiment.trainer.optimizer.steps == steps + 1
+    assert training.read_run("run").status == "interrupted"
+    result = Experiment.resume("run").run()
+    assert result.folder == "run" and training.read_run("run").status == "finished"
+    if every is None:
+        assert same("run", whole)
+    else:
+        assert same("run", whole, ("history.csv",))  # the other files hold the option
+
+
+def test_a_stopped_run_goes_on_in_the_same_process(whole):
+    experiment = Experiment("iris", **LONGER, out="run")
+    assert experiment.run(should_stop=lambda: True) is None
+    first = experiment.run()
+    assert same("run", whole)
+    again = experiment.run()  # nothing is left to do
+    assert same("run", whole) and again.test.loss == first.test.loss
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_after_an_exception_the_run_resumes_to_the_same_bytes(whole, error):
+    def fail(epoch):
+        if epoch.epoch == 5:
+            raise error
+
+    with pytest.raises(error):
+        Experiment("iris", **LONGER, out="run").run(fail)
+    run = training.read_run("run")
+    assert run.status == "interrupted" and len(run.history) == 4
+    Experiment.resume("run").run()
+    assert same("run", whole)
+
+
+def test_a_longer_run_is_the_one_of_as_many_epochs(whole):
+    Experiment("iris", **{**LONGER, "epochs": 5}, out="run").run()
+    Experiment.resume(Path("run"), epochs=12).run()
+    assert same("run", whole, ("history.csv",))
+    assert training.read_run("run").origins["epochs"] == "resume"
+    one, other = (archive.read(Path(name, "last.npz")) for name in ("run", whole))
+    assert one[0]["state"] == other[0]["state"]
+    np.testing.assert_equal(one[1], other[1])
+
+
+@pytest.mark.parametrize("every", [None, 1])
+def test_a_run_that_diverges_keeps_its_last_checkpoint(folder, every):
+    """It diverges within the first second, in which no checkpoint is flushed."""
+    experiment = Experiment("digits", lr=1.5, epochs=60, out="bad", checkpoint_every=every)
+    with pytest.raises(
+        DivergedError, match=r"^train: the loss is .*; the run up to there is in bad$"
+    ):
+        experiment.run()
+    run, (header, arrays) = training.read_run("bad"), archive.read("bad/last.npz")
+    assert run.status == "diverged" and run.history
+    assert all(np.isfinite(a).all() for a in arrays.values())
+    assert len(header["state"]["history"]) == run.facts["epochs"] == len(run.history)
+    assert header["state"]["steps"] == (run.facts["steps"] if every else 40 * len(run.history))
+    assert training.load("bad").training["epoch"] == run.best_epoch
+
+
+def test_after_a_divergence_the_files_are_of_one_checkpoint(folder):
+    """Every 95 steps: epochs of 40 steps ended after the last one that was taken."""
+    with pytest.raises(DivergedError):
+        Experiment("digits", lr=1.5, epochs=60, out="bad", checkpoint_every=95).run()
+    run, (header, _) = training.read_run("bad"), archive.read("bad/last.npz")
+    assert header["state"]["steps"] % 95 == 0
+    assert len(header["state"]["history"]) == len(run.history) < run.facts["epochs"]
+
+
+# ---- what is refused ----------------------------------------------------------------------------
+
+
+def test_nothing_is_overwritten_unless_asked(folder):
+    Path("run").mkdir()
+    Path("run", "best.npz").write_text("mine")
+    experiment = Experiment("iris", **IRIS, out="run")
+    refused(
+        DataError,
+        "run: the folder of the run is not empty; it holds best.npz; choose another --out, or "
+        "pass --overwrite",
+        experiment.run,
+    )
+    assert Path("run", "best.npz").read_text() == "mine"
+    Experiment("iris", **IRIS, out="run", overwrite=True).run()
+    Experiment("iris", **IRIS, out="fresh").run()
+    assert same("run", "fresh")
+
+
+def changed(run, **fields):
+    """Rewrite last.npz with other fields in its header."""
+    header, arrays = archive.read(run / "last.npz")
+    archive.write(run / "last.npz", {**header, **fields}, arrays)
+
+
+@pytest.fixture
+def run(folder):
+    """A finished run on my.csv."""
+    shutil.copy(ROOT / "datasets" / "iris.csv", "my.csv")
+    Experiment("my.csv", **IRIS, out="run").run()
+    return folder / "run"
+
+
+def test_data_that_has_changed_or_is_gone(run):
+    path = run.parent / "my.csv"
+    then = training.read_run("run").sha256[:12]
+    path.write_text(path.read_text().replace("5.1", "5.2", 1))
+    with pytest.raises(DataError) as caught:
+        Experiment.resume("run")
+    where, wrong, facts, remedy = caught.value.args
+    assert (where, wrong) == (str(path), "the data has changed since the run began")
+    assert facts.startswith("its SHA-256 is ") and facts.endswith(f"…, then {then}…")
+    assert remedy == "restore it, or start again with minigrad train --init-from"
+    path.unlink()
+    message = f"run: the data of the run is gone; {path}; put it back where it was, then resume"
+    refused(DataError, message, Experiment.resume, "run")
+
+
+def test_data_that_was_moved_with_its_run(run, monkeypatch):
+    place = run.parent.rename(run.parent.with_name("moved"))
+    monkeypatch.chdir(place)
+    assert len(Experiment.resume("run", epochs=5).run().history) == 5
+
+
+@pytest.mark.parametrize(("name", "old"), [("minigrad", "0.0.1"), ("numpy", "1.0.0")])
+def test_another_version(run, name, old):
+    header, _ = archive.read(run / "last.npz")
+    now = header["versions"][name]
+    changed(run, versions={**header["versions"], name: old})
+    refused(
+        DataError,
+        f"run: the run began with another version of {name}; {old}, now {now}; install "
+        f"{name}=={old}, or start again with minigrad train --init-from",
+        Experiment.resume,
+        "run",
+    )
+
+
+def test_options_changed_in_run_json(run):
+    facts = json.loads((run / "run.json").read_text())
+    facts["options"]["lr"] = 0.7
+    (run / "run.json").write_text(json.dumps(facts))
+    refused(
+        DataError,
+        f"{Path('run', 'run.json')}: the options are not those that the run began with; lr 0.7, "
+        "then 0.1; put them back, or start again with minigrad train --init-from",
+        Experiment.resume,
+        "run",
+    )
+    (run / "run.json").write_text("{")  # it is written again
+    Experiment.resume("run").run()
+    assert training.read_run("run").options["lr"] == 0.1
+
+
+def test_fewer_epochs_than_were_trained(run):
+    message = "run: --epochs 2 is less than the run has already trained; 4 epochs are done; give "
+    refused(ArgumentError, message + "more", Experiment.resume, "run", epochs=2)
+    message = "Experiment: epochs=0 is out of range; 1 <= epochs; leave it out for the default, 30"
+    refused(ArgumentError, message, Experiment.resume, "run", epochs=0)
+
+
+@pytest.mark.parametrize("schedule", ["step", "cosine"])
+def test_a_schedule_that_depends_on_the_number_of_epochs(folder, schedule):
+    Experiment("iris", **IRIS, schedule=schedule, out="run").run()
+    refused(
+        ArgumentError,
+        f"run: --epochs would change the {schedule} schedule of the steps already taken; it was "
+        "laid out for 4 epochs; resume without --epochs, or start again with minigrad train "
+        "--init-from",
+        Experiment.resume,
+        "run",
+        epochs=8,
+    )
+    assert len(Experiment.resume("run", epochs=4).run().history) == 4
+
+
+def test_what_is_not_a_checkpoint(run):
+    shutil.copy(run / "best.npz", run / "last.npz")
+    refused(
+        DataError,
+        f"{Path('run', 'last.npz')}: it is not a checkpoint; its content is 'classifier'; give a "
+        "run folder",
+        Experiment.resume,
+        "run",
+    )
+    (run / "last.npz").unlink()
+    remedy = "give a folder that minigrad train wrote, such as runs/digits-1"
+    for name, why in (("run", "there is no last.npz in it"), ("no", "there is no such folder")):
+        message = f"{name}: it is not a run folder; {why}; {remedy}"
+        refused(DataError, message, Experiment.resume, name)
+
+
+# ---- a model to start from ----------------------------------------------------------------------
+
+
+def test_init_from(run):
+    for path in (run, run / "best.npz"):
+        start = Experiment("my.csv", **IRIS, init_from=path)
+        models = start.trainer.model, training.load(run).model
+        for p, q in zip(*(model.parameters() for model in models), strict=True):
+            np.testing.assert_array_equal(p.data, q.data)
+
+
+def test_a_resumed_run_needs_no_model_to_start_from(run):
+    Experiment("iris", **IRIS, init_from="run", out="two", lr=0.001).run()
+    shutil.rmtree(run)
+    again = Experiment.resume("two", epochs=6)
+    again.run()
+    assert again.options["init_from"] == training.read_run("two").options["init_from"] == "run"
+
+
+def test_init_from_another_network(run):
+    refused(
+        ArgumentError,
+        "--init-from: the network of run is another one; layer 0 Linear(in_features=4, "
+        "out_features=6, bias=True), here 0 Linear(in_features=4, out_features=7, bias=True); give "
+        "the same --hidden and --activation, for data of as many features and classes",
+        Experiment,
+        "iris",
+        hidden=[7],
+        init_from="run",
+    )
+
+
+def test_init_from_a_model_of_other_columns_is_a_warning(run):
+    rows = Path("my.csv").read_text().replace("virginica", "zzz")
+    Path("other.csv").write_text(rows)
+    text = (
+        "--init-from: the weights of run were trained on other columns or classes; 'virginica' "
+        "there is 'zzz' here; go on if that is meant"
+    )
+    with pytest.warns(MinigradWarning, match=exactly(text)):
+        Experiment("other.csv", **IRIS, init_from="run")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Experiment("my.csv", **IRIS, init_from="run")
