@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from minigrad.checking.mutants import nodes_of, rows_by_function
 
 import minigrad
 from minigrad import engine
 from minigrad.checking.cases import CASES
+from minigrad.checking.mutants import nodes_of, rows_by_function
 from minigrad.engine import Function
 from minigrad.functions.arithmetic import Add
 from minigrad.functions.shapes import BroadcastTo

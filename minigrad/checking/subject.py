@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import functions as F
 from ..debugging import debug, watched_by
-from ..engine import Function, to_array
+from ..engine import Function, as_array
 from ..errors import ArgumentError, MinigradError, NonFiniteError
 from ..nn import Module
 from ..tensor import Tensor
@@ -76,7 +76,7 @@ class Subject:
         self.contents = [
             (array, array.copy())
             for _, held in self.attributes
-            for array in (to_array(v) for v in held.values() if _is_buffer(v))
+            for array in (as_array(v) for v in held.values() if _is_buffer(v))
         ]
         self.before = [(p, p.data, p.grad) for _, p in self.leaves]
         for _, p in self.leaves:

@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 import pytest
-from minigrad.checking.mutants import Outcome
 
+from minigrad.checking.mutants import Outcome
 from minigrad.checking.table import EXAMPLES
 from minigrad.functions.activations import ReLU
 from minigrad.functions.elementwise import Exp
