@@ -275,7 +275,7 @@ class _Check:
 
     def _refine(self, probe: Probe, e: Element, largest: float) -> None:
         """Judge an element by slopes at more steps."""
-        e.ladder = ladder = Ladder(probe, e.index, self.noise, self._side(probe, e))
+        e.ladder = ladder = Ladder(probe, e.index, self.noise, self.flow, self._side(probe, e))
         for more in (ladder.few, ladder.all):
             more()
             slopes = ladder.slopes()
@@ -404,7 +404,7 @@ class _Check:
         resolution = float(abs(self.u) @ abs(self.y)) * EPS / self.step
         word = "PASS"
         if not settled(analytic, slope.value, self.rtol, resolution, self.flow):
-            ladder = Ladder(probe, v, self.noise)
+            ladder = Ladder(probe, v, self.noise, self.flow)
             for more in (ladder.few, ladder.all):
                 more()
                 slopes = ladder.slopes()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..debugging import watched_by
-from .differences import DENORMAL, Probe, Slope, Where, unit
+from .differences import DENORMAL, NEGLIGIBLE, Probe, Slope, Where, unit
 from .watches import EPS, Rounding
 
 RATIO = 8.0  # between two steps of a ladder: half of them would do for a smooth f
@@ -100,16 +100,16 @@ class Ladder:
     Args:
         probe, where: the line.
         noise: how f rounds.
+        flow: the largest gradient that flows anywhere.
         side: −1 or 1 takes the slopes to that side alone, where f ends at x.
     """
 
-    def __init__(self, probe: Probe, where: Where, noise: Noise, side: int = 0):
-        self.probe, self.where, self.side = probe, where, side
+    def __init__(self, probe: Probe, where: Where, noise: Noise, flow: float, side: int = 0):
+        self.probe, self.where, self.flow, self.side = probe, where, flow, side
         self.noise, self.hidden = abs(probe.u) * noise.y, noise.hidden
         self.value = float(probe.x[where]) if isinstance(where, tuple) else 1.0
         self.top = max(1.0, abs(self.value))
-        self.rungs: dict[float, tuple[float, float]] = {}  # by step: the slope, and its length
-        self.most = np.zeros(len(noise.y))  # by which each y moved at any step
+        self.rungs: dict[float, tuple[np.ndarray, float]] = {}  # by step: change of y, length
 
     def add(self, steps) -> None:
         """Take the slopes at these steps; none where f refuses or is not finite."""
@@ -121,8 +121,7 @@ class Ladder:
                 continue
             change = y_b - y_a
             if a != b and np.isfinite(change).all():
-                self.rungs[h] = float(self.probe.u @ change) / (b - a), b - a
-                np.maximum(self.most, abs(change), out=self.most)
+                self.rungs[h] = change, b - a
 
     def few(self) -> None:
         """Take slopes at steps decades apart, enough for a smooth f, and at the widest."""
@@ -138,16 +137,52 @@ class Ladder:
     @property
     def flat(self) -> bool:
         """Whether f does not move at small steps: it is constant, or flat in floats."""
-        return not any(slope for h, (slope, _) in self.rungs.items() if h < 1e-5 * unit(self.value))
+        small = [change for h, (change, _) in self.rungs.items() if h < 1e-5 * unit(self.value)]
+        return not np.any(small)
+
+    def slopes(self) -> list[Slope]:
+        """Return an estimate of the derivative for each step, the most accurate first.
+
+        The rounding of a y that never moved does not count, for x does not reach it. One that
+        moved at a wide step alone counts at all of them: its floats hide how it moves.
+        """
+        if len(self.rungs) < 2:
+            return [Slope(np.nan, np.inf)]
+        changes, lengths = map(
+            np.array, zip(*(self.rungs[h] for h in sorted(self.rungs)), strict=True)
+        )
+        slopes = changes @ self.probe.u / lengths
+        reached = changes.any(axis=0)
+        noise = self._noise(abs(changes))
+        rounds = 2 * float(noise @ reached if reached.any() else noise.sum()) / lengths
+        found = []
+        for j in range(1, len(slopes)):
+            off = abs(slopes[:j] - slopes[j])
+            unexplained = max(off[-1], (off - rounds[:j]).max())
+            found.append(Slope(float(slopes[j]), 2 * float(rounds[j] + unexplained)))
+        return sorted(found, key=lambda slope: slope.error)
+
+    def _noise(self, sizes: np.ndarray) -> np.ndarray:
+        """Return the rounding error of each term of L, which is at least what y resolves.
+
+        ln(1 + z) of a small z moves by steps of ε: a y that stayed, and then moved, can show no
+        less. If it is much, f is a staircase.
+        """
+        moved = sizes > 0
+        first = moved.argmax(axis=0)
+        step = np.where(first > 0, np.take_along_axis(sizes, first[None], axis=0)[0], 0)
+        step *= abs(self.probe.u)
+        return np.maximum(self.noise, np.where(step <= NEGLIGIBLE * self.flow, step, 0))
 
     def rough(self) -> np.ndarray:
         """Return which y are nothing but rounding: they never move by much more than that.
 
         And they round by far more than floats of their size do, like Σ (x − mean(x)).
         """
+        most = abs(np.array([change for change, _ in self.rungs.values()])).max(axis=0, initial=0)
         noise, u = self.noise, abs(self.probe.u)
-        rough = noise > np.maximum(ROUGH * EPS * u * abs(self.probe.y), u * self.most / 20)
-        return rough & (self.most > 0)
+        rough = noise > np.maximum(ROUGH * EPS * u * abs(self.probe.y), u * most / 20)
+        return rough & (most > 0)
 
     def covers(self, gap: float) -> bool:
         """Return whether y that are nothing but rounding can hide a slope so large.
@@ -158,25 +193,6 @@ class Ladder:
         noise = float(self.noise[rough].sum())
         unknown = bool((rough & self.hidden).any())
         return unknown or gap <= noise / (EPS * max(abs(self.value), unit(self.value)))
-
-    def slopes(self) -> list[Slope]:
-        """Return an estimate of the derivative for each step, the most accurate first.
-
-        The rounding of a y that never moved does not count, for x does not reach it. One that
-        moved at a wide step alone counts at all of them: its floats hide how it moves.
-        """
-        if len(self.rungs) < 2:
-            return [Slope(np.nan, np.inf)]
-        slopes, lengths = np.array([self.rungs[h] for h in sorted(self.rungs)]).T
-        reached = self.most > 0
-        noise = float(self.noise @ reached if reached.any() else self.noise.sum())
-        rounds = 2 * noise / lengths
-        found = []
-        for j in range(1, len(slopes)):
-            off = abs(slopes[:j] - slopes[j])
-            unexplained = max(off[-1], (off - rounds[:j]).max())
-            found.append(Slope(float(slopes[j]), 2 * float(rounds[j] + unexplained)))
-        return sorted(found, key=lambda slope: slope.error)
 
 
 def locate(agrees: Callable[[np.ndarray], bool], v: np.ndarray, sample: int, rng) -> np.ndarray:

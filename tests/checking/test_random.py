@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from minigrad import Tensor, gradcheck
 from minigrad import functions as F
-from minigrad.checking.check import SETTLED, _Check
-from minigrad.checking.subject import Subject
 from tests.helpers import Spoiled, one_element
 
 # ---- compositions of smooth functions ----------------------------------------------------------
@@ -71,12 +69,17 @@ class Composition(NamedTuple):
         rng = np.random.default_rng(self.seed)
         return [scale * rng.standard_normal(shape) for shape, scale in self.inputs]
 
-    def run(self, inputs, spoiled=-1, wrong=None):
-        """Return the last value; the gradient of the value `spoiled` goes through `wrong`."""
+    def run(self, inputs, spoiled=-1, wrong=None, seen=None):
+        """Return the last value.
+
+        The gradient of the value `spoiled` goes through `wrong`, and those of all values to `seen`.
+        """
         values = list(inputs)
         for name, operands in self.steps:
             y = apply(name, *[values[i] for i in operands])
-            values.append(Spoiled.apply(y, wrong=wrong) if len(values) == spoiled else y)
+            if len(values) == spoiled:
+                y = Spoiled.apply(y, wrong=wrong)
+            values.append(y if seen is None else Spoiled.apply(y, wrong=seen))
         return values[-1]
 
     def __call__(self, *inputs):
@@ -132,16 +135,19 @@ QUICK = settings(SLOW, max_examples=60, derandomize=True)
 # ---- right code never fails ---------------------------------------------------------------------
 
 
-def never_fails(composition):
-    """Check the composition element by element and along directions."""
+def verdicts_of(composition):
+    """Return the verdicts on a right composition, element by element and along directions."""
+    found = set()
     for mode in ("full", "project"):
         report = gradcheck(composition, composition.arrays(), mode=mode, raises=False)
+        found |= {r.verdict for r in report.results}
         # At 1e17 a cosine is above 0, and its neighbours may not be: a power of it is NaN there.
-        good = {"PASS", "KINK", "NONFINITE"}
-        assert {r.verdict for r in report.results} <= good, f"{composition}\n{report}"
+        allowed = {"PASS", "KINK", "NONFINITE", "UNDECIDED"}
+        assert found <= allowed, f"{composition}\n{report}"
+    return found
 
 
-# ---- a planted mistake is found -----------------------------------------------------------------
+# ---- a planted mistake does not pass -------------------------------------------------------------
 
 
 MUTANTS = {
@@ -157,57 +163,56 @@ MUTANTS = {
 }
 
 
-def judge(composition, spoiled, mutant):
-    """Return "found", "equal" if no gradient changes, "below" the tolerance, or "unknown".
+def gradients(composition, **options):
+    """Return the gradients of the inputs that backward computes, and the largest that flows."""
+    largest = [1.0]
 
-    Below is what changes no element by more than ten times the tolerance for right code: for wrong
-    code many steps are tried, and the bound on the error is wider. Unknown is where the report says
-    that floats cannot tell: its error is infinite.
+    def see(g):
+        largest.append(float(np.abs(g).max(initial=0)))
+        return g
+
+    xs = [Tensor(x, requires_grad=True) for x in composition.arrays()]
+    with np.errstate(all="ignore"):
+        weighted(composition.run(xs, seen=see, **options)).backward()
+    return [np.zeros(x.shape) if x.grad is None else x.grad for x in xs], max(largest)
+
+
+def weighted(y):
+    """Return Σ w y for fixed weights: the upstream gradient of a scalar only scales the others."""
+    return F.sum(y * np.random.default_rng(1).uniform(0.5, 1.5, y.shape))
+
+
+def judge(composition, spoiled, mutant):
+    """Return what became of a planted mistake; one that passes has to be too small to matter.
+
+    Too small is what changes no gradient by 1e-3 of its largest element, nor any element by half
+    of itself, or by less than 1e-7 of the largest gradient that flows: "small". "equal" changes
+    none at all.
     """
-    arrays = composition.arrays()
-    wrong = MUTANTS[mutant]
+    planted = {"spoiled": spoiled, "wrong": MUTANTS[mutant]}
     report = gradcheck(
-        lambda *xs: composition.run(xs, spoiled, wrong), arrays, mode="full", raises=False
-    )
+        lambda *xs: weighted(composition.run(xs, **planted)), composition.arrays(), mode="full",
+        raises=False,
+    )  # fmt: skip
     if not report:
-        return "found"
-    with Subject(composition, arrays, None) as subject:
-        check = _Check(subject, "float64", None, 1e-8, 1e-6, 0)
-        check.whole()
-        right = check.analytic
-        subject.f = lambda *xs: composition.run(xs, spoiled, wrong)
-        planted = subject.gradients(check.u)
-        subject.f = composition
-        verdict = "equal"
-        for i, (g, w) in enumerate(zip(right, planted, strict=True)):
-            if g is None or np.array_equal(g, w):
-                continue
-            verdict = "below"
-            effect = abs(w - g)
-            k = np.unravel_index((effect / (1e-8 + 1e-6 * abs(g))).argmax(), g.shape)
-            tolerance = max(check._elements(i, [k]).tolerance, SETTLED * abs(g).max())
-            if np.isinf(report.results[i].error):
-                return "unknown"
-            assert effect[k] <= 10 * tolerance, (
-                f"{mutant} at value {spoiled} of {composition}: input {i}{list(k)} is "
-                f"{w[k]} for {g[k]}, tolerance {tolerance}"
-            )
-    return verdict
+        return "found" if any(r.verdict == "FAIL" for r in report.results) else "undecided"
+    right, flow = gradients(composition)
+    wrong, _ = gradients(composition, **planted)
+    effects = [abs(w - g) for g, w in zip(right, wrong, strict=True)]
+    if not any(effect.any() for effect in effects):
+        return "equal"
+    for i, (g, effect) in enumerate(zip(right, effects, strict=True)):
+        large = (effect > 1e-3 * abs(g).max(initial=0)) | (effect > abs(g) / 2)
+        missed = large & (effect > 1e-7 * flow)
+        place = f"{mutant} at value {spoiled} of {composition}: input {i}"
+        assert not missed.any(), f"{place}\n{report}"
+    return "small"
 
 
 @given(compositions())
 @QUICK
 def test_right_code_never_fails(composition):
-    never_fails(composition)
-
-
-def test_noise_is_not_taken_for_a_kink():
-    """What floats cannot resolve, and jumps nowhere, is not judged by its neighbours."""
-    steps = (
-        ("linear", (2, 1)), ("sin", (3,)), ("sub", (2, 4)), ("sub", (1, 5)), ("linear", (6, 0))
-    )  # fmt: skip
-    f = Composition(16783, (((3, 3), 220000.0),) * 3, steps)
-    assert gradcheck(f, f.arrays())
+    verdicts_of(composition)
 
 
 HARDLY_RESOLVED = {
@@ -262,7 +267,7 @@ HARDLY_RESOLVED = {
 
 @pytest.mark.parametrize("name", HARDLY_RESOLVED)
 def test_what_floats_hardly_resolve_does_not_fail(name):
-    never_fails(HARDLY_RESOLVED[name])
+    verdicts_of(HARDLY_RESOLVED[name])
 
 
 @pytest.mark.parametrize(
@@ -291,8 +296,13 @@ def test_what_floats_hardly_resolve_does_not_fail(name):
         ),
     ],
 )
-def test_the_search_for_a_step_misses_no_mistake(composition, spoiled, mutant):
-    assert judge(composition, spoiled, mutant) == "found"
+def test_a_mistake_in_what_hardly_resolves_does_not_pass(composition, spoiled, mutant):
+    assert judge(composition, spoiled, mutant) in ("found", "undecided")
+
+
+def judge_one(composition, data):
+    spoiled = len(composition.inputs) + data.draw(st.integers(0, len(composition.steps) - 1))
+    return judge(composition, spoiled, data.draw(st.sampled_from(sorted(MUTANTS))))
 
 
 def test_a_planted_mistake_is_found():
@@ -307,30 +317,25 @@ def test_a_planted_mistake_is_found():
     assert verdicts["found"] > 30
 
 
-def judge_one(composition, data):
-    spoiled = len(composition.inputs) + data.draw(st.integers(0, len(composition.steps) - 1))
-    return judge(composition, spoiled, data.draw(st.sampled_from(sorted(MUTANTS))))
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::minigrad.errors.MinigradWarning")
 def test_ten_thousand_compositions_never_fail(capsys):
-    steps = collections.Counter()
+    undecided = []
 
     @given(compositions())
     @SLOW
     def check(composition):
-        never_fails(composition)
-        steps[len(composition.steps)] += 1
+        undecided.append("UNDECIDED" in verdicts_of(composition))
 
     check()
+    assert np.mean(undecided) <= 0.01
     with capsys.disabled():
-        print(f"\n{sum(steps.values())} compositions, none failed; by operations {dict(steps)}")
+        print(f"\n{len(undecided)} compositions: none failed, {sum(undecided)} are undecided")
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::minigrad.errors.MinigradWarning")
-def test_ten_thousand_planted_mistakes_are_found(capsys):
+def test_ten_thousand_planted_mistakes_do_not_pass(capsys):
     verdicts = collections.Counter()
 
     @given(compositions(), st.data())
