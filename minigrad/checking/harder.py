@@ -13,14 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ..debugging import watched_by
-from .differences import DENORMAL, NEGLIGIBLE, Probe, Slope, Where, unit
+from .differences import DENORMAL, STEP, Probe, Slope, Where, unit
 from .watches import EPS, Rounding
 
 RATIO = 8.0  # between two steps of a ladder: half of them would do for a smooth f
 FINEST = 32 * EPS  # of x: a smaller step keeps fewer than 5 bits
 ROUGH = 1000  # roundings of y itself; beyond that, those of larger numbers show in it
-WIDE = 1000  # times the roundings of the operations: f follows them, or it is bounded
-LOST = 1e-6  # of its largest output: an operation that rounds by more has lost its slopes
+WIDE = 16  # times the roundings of the operations, so that their own hardly show
+LOST = 1e-6  # of an output: one that rounds by less still shows its slopes
 RUNS = 8  # that measure rounding: the largest of 8 is exceeded once in 9 times, by little
 NEAR = 1e-6  # of |x|: beside ties and thresholds, and as f is at x
 
@@ -30,14 +30,14 @@ class Noise(NamedTuple):
 
     Attributes:
         y: a bound on the rounding error of each element of y, which is at least ε |y|.
-        hidden: which elements of y do not follow larger roundings: sums of numbers that cancel do,
-            and cos(1e20 x), whose slopes no float can show, does not.
-        lost: the first operation whose output is like that; empty if there is none.
+        lost: the first operation that does not follow the roundings of its inputs, for they are
+            larger than its scale: cos(1e20). A sum of numbers that cancel does follow them.
+        scrambled: which elements of y do not follow them.
     """
 
     y: np.ndarray
-    hidden: np.ndarray
     lost: str
+    scrambled: np.ndarray
 
 
 def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
@@ -46,46 +46,42 @@ def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
     try:
         for data, before in arrays:
             data[...] = moved(before, NEAR, rng)
-        beside = subject.evaluate()
-        if not np.isfinite(beside).all():
+        exact = _rounded(subject, 0, 0)
+        if not np.isfinite(exact[-1][1]).all():
             for data, before in arrays:
                 data[...] = before
-            beside = subject.evaluate()
-        exact, _ = _rounded(subject, rng, 0)
-        spreads = []
-        for times in (1, WIDE):
-            runs = [_rounded(subject, rng, times) for _ in range(RUNS)]
-            fits = [outputs for outputs, _ in runs if _alike(outputs, exact)]
-            inner = [
-                np.fmax.reduce([abs(outputs[i][1] - a) for outputs in fits])
-                for i, (_, a) in enumerate(exact)
-                if fits
-            ]
-            spreads.append((np.fmax.reduce([abs(end - beside) for _, end in runs]), inner))
-        (near, inner), (wide, inner_wide) = spreads
-        lost = ""
-        for (name, a), b, c in zip(exact, inner, inner_wide, strict=False):
-            if a.size and ((b > LOST * abs(a).max()) & (c < WIDE / 4 * b)).any():
-                lost = name
-                break
-        noise = np.fmax(EPS * abs(y), near)
-        return Noise(noise, (near > ROUGH * EPS * abs(y)) & (wide < WIDE / 4 * near), lost)
+            exact = _rounded(subject, 0, 0)
+        noise = EPS * abs(y)
+        for run in range(RUNS):
+            np.fmax(noise, abs(_rounded(subject, run, 1)[-1][1] - exact[-1][1]), out=noise)
+        lost, scrambled = "", np.zeros(len(y), dtype=bool)
+        for run in range(RUNS // 2):
+            up, down = (_rounded(subject, run, times) for times in (WIDE, -WIDE))
+            for (name, a), (other, b), (third, c) in zip(exact, up, down, strict=False):
+                if not name == other == third or not a.shape == b.shape == c.shape:
+                    break  # f took another way
+                apart, moves = abs(b + c - 2 * a), np.fmax(abs(b - a), abs(c - a))
+                wild = (apart > moves / 2) & (moves > LOST * abs(a))
+                wild &= moves > ROUGH * EPS * abs(a).max(initial=0)
+                if wild.any():
+                    lost = lost or name
+                if name == END:
+                    scrambled |= wild
+        return Noise(noise, lost, scrambled)
     finally:
         for data, before in arrays:
             data[...] = before
 
 
-def _rounded(subject, rng: np.random.Generator, times: float):
-    """Return what the operations of f and f itself return where the operations round more."""
-    watch = Rounding(rng, times)
+END = "f"  # what the last of the outputs below is called
+
+
+def _rounded(subject, seed: int, times: float) -> list[tuple[str, np.ndarray]]:
+    """Return what each operation of f, and f itself, returns if the operations round more."""
+    watch = Rounding(np.random.default_rng(seed), times)
     with watched_by(watch):
         y = subject.evaluate()
-    return watch.outputs, y
-
-
-def _alike(a: list, b: list) -> bool:
-    """Return whether f took the same way twice."""
-    return [(name, y.shape) for name, y in a] == [(name, y.shape) for name, y in b]
+    return [*watch.outputs, (END, y)]
 
 
 def moved(x: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -106,7 +102,7 @@ class Ladder:
 
     def __init__(self, probe: Probe, where: Where, noise: Noise, flow: float, side: int = 0):
         self.probe, self.where, self.flow, self.side = probe, where, flow, side
-        self.noise, self.hidden = abs(probe.u) * noise.y, noise.hidden
+        self.noise, self.scrambled = abs(probe.u) * noise.y, noise.scrambled
         self.value = float(probe.x[where]) if isinstance(where, tuple) else 1.0
         self.top = max(1.0, abs(self.value))
         self.rungs: dict[float, tuple[np.ndarray, float]] = {}  # by step: change of y, length
@@ -135,10 +131,24 @@ class Ladder:
         self.add(self.top * RATIO**-k for k in range(1, count + 1))
 
     @property
-    def flat(self) -> bool:
-        """Whether f does not move at small steps: it is constant, or flat in floats."""
-        small = [change for h, (change, _) in self.rungs.items() if h < 1e-5 * unit(self.value)]
-        return not np.any(small)
+    def flat(self) -> float:
+        """The widest step below which f does not move at all; 0 if it moves at the finest."""
+        widest = 0.0
+        for h, (change, _) in sorted(self.rungs.items()):
+            if change.any():
+                break
+            widest = h
+        return widest
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether f is constant over the step of a plain central difference."""
+        return self.flat > STEP * unit(self.value)
+
+    def grows(self, sign: float) -> bool:
+        """Return whether the slope has this sign and grows without a bound, as of √x at 0."""
+        finest = [sign * change @ self.probe.u / b for _, (change, b) in sorted(self.rungs.items())]
+        return all(fine > 1.5 * wide for fine, wide in zip(finest[:5], finest[1:6], strict=True))
 
     def slopes(self) -> list[Slope]:
         """Return an estimate of the derivative for each step, the most accurate first.
@@ -166,13 +176,12 @@ class Ladder:
         """Return the rounding error of each term of L, which is at least what y resolves.
 
         ln(1 + z) of a small z moves by steps of ε: a y that stayed, and then moved, can show no
-        less. If it is much, f is a staircase.
+        less. If it is far more than rounding, f is a staircase.
         """
-        moved = sizes > 0
-        first = moved.argmax(axis=0)
+        first = (sizes > 0).argmax(axis=0)
         step = np.where(first > 0, np.take_along_axis(sizes, first[None], axis=0)[0], 0)
         step *= abs(self.probe.u)
-        return np.maximum(self.noise, np.where(step <= NEGLIGIBLE * self.flow, step, 0))
+        return np.maximum(self.noise, np.where(step <= ROUGH * EPS * self.flow, step, 0))
 
     def rough(self) -> np.ndarray:
         """Return which y are nothing but rounding: they never move by much more than that.
@@ -191,25 +200,25 @@ class Ladder:
         """
         rough = self.rough()
         noise = float(self.noise[rough].sum())
-        unknown = bool((rough & self.hidden).any())
+        unknown = bool((rough & self.scrambled).any())
         return unknown or gap <= noise / (EPS * max(abs(self.value), unit(self.value)))
 
 
-def locate(agrees: Callable[[np.ndarray], bool], v: np.ndarray, sample: int, rng) -> np.ndarray:
-    """Return a few elements along which a gradient still disagrees, found by halving v.
+def locate(disagrees: Callable[[np.ndarray], bool], v: np.ndarray, sample: int, rng) -> np.ndarray:
+    """Return a few elements along which a gradient disagrees as along v, found by halving v.
 
     Args:
-        agrees: whether the gradient agrees along a direction.
-        v: a direction along which it does not.
+        disagrees: whether the gradient disagrees along a direction by as much as along v.
+        v: a direction along which it does.
         sample: how many elements to return at most.
-        rng: draws them where no half alone disagrees.
+        rng: draws them if neither half alone disagrees.
     """
     support = np.arange(v.size)
     while len(support) > 4:
         for half in np.array_split(support, 2):
             part = np.zeros(v.size)
             part[half] = v.reshape(-1)[half]
-            if not agrees(part.reshape(v.shape)):
+            if disagrees(part.reshape(v.shape)):
                 support = half
                 break
         else:

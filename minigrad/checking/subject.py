@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 
 from .. import functions as F
-from ..debugging import debug, watched_by
+from ..debugging import debug
 from ..engine import Function, as_array
 from ..errors import ArgumentError, MinigradError, NonFiniteError
 from ..nn import Module
 from ..tensor import Tensor
-from .watches import Contract, leaves_of
+from .watches import leaves_of
 
 
 class Subject:
@@ -117,10 +117,12 @@ class Subject:
         """Return the values of f as a vector; a copy, for f may return a view of its input."""
         return np.array(self.run().data, dtype=np.float64).reshape(-1)
 
-    def gradients(self, u: np.ndarray, dtype=np.float64) -> tuple[np.ndarray, list]:
-        """Return y and, in `dtype`, what backward(u) computes for each leaf; None without a graph.
+    def gradients(self, upstream: Callable[[int], np.ndarray], dtype=np.float64):
+        """Return y and what backward computes in `dtype` for each leaf, None if no graph is.
 
-        The gradients are the arrays that the engine left, not copies, unless `dtype` is narrower.
+        Args:
+            upstream: takes the size of y and returns the upstream gradient, a vector.
+            dtype: of the backward pass.
         """
         arrays = [x.data for _, x in self.leaves]
         try:
@@ -128,6 +130,7 @@ class Subject:
                 x.data, x.grad = x.data.astype(dtype, copy=False), None
             y = self.run()
             self.shape, values = y.shape, np.array(y.data, dtype=np.float64).reshape(-1)
+            u = upstream(y.size)
             if y.requires_grad:
                 self.backward(y, u.reshape(y.shape).astype(y.dtype))
             grads = [x.grad for _, x in self.leaves]
@@ -154,16 +157,6 @@ class Subject:
         shapes += [x.shape for _, x in self.leaves]
         lengths = {n for shape in shapes for n in shape} | {int(np.prod(s)) for s in shapes}
         return sorted(n for n in lengths if n > 2)
-
-    def watched(self, u: np.ndarray | None, dtype) -> Contract:
-        """Evaluate f, forward and backward, under a watch for broken promises; return the watch.
-
-        The generators that operations get are set back from now on.
-        """
-        watch = Contract(self.generators)
-        with watched_by(watch):
-            watch.values, watch.gradients = self.gradients(u, dtype)
-        return watch
 
     def source_of_non_finite(self) -> str:
         """Return the operation that makes the first non-finite number, and the line that ran it."""

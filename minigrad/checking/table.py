@@ -141,8 +141,10 @@ def relative_error(result: Result) -> float:
     """Return |analytic − numeric| / tolerance of a result; 0 if nothing was compared."""
     if np.isnan(result.tolerance):
         return 0.0
-    ratio = float(abs(result.analytic - result.numeric) / result.tolerance)
-    return np.inf if np.isnan(ratio) else ratio
+    gap = float(abs(result.analytic - result.numeric))
+    if gap == 0:
+        return 0.0
+    return np.inf if np.isnan(gap) or not result.tolerance else gap / result.tolerance
 
 
 def _deviates(deviation: float | None) -> bool:

@@ -114,7 +114,8 @@ class Rounding(Watch):
 
     Args:
         rng: draws the moves.
-        times: by how much to enlarge the roundings; 0 leaves the numbers as they are.
+        times: by how much to enlarge the roundings; below 0 they go the other way, and 0 leaves
+            the numbers as they are.
 
     Attributes:
         outputs: what each operation returned, by its name and in order.
