@@ -276,8 +276,8 @@ def _no_such_name(path: str, owner: str, name: str, found) -> DataError:
     names = [n for n, value in held.items() if callable(value) and not n.startswith("_")]
     return DataError(
         path,
-        f"{owner} defines no {name!r}",
-        f"there are {', '.join(names)}" if names else "there is nothing to call",
+        f"{owner} does not define {name!r}",
+        f"it defines {', '.join(names) or 'nothing to call'}",
         did_you_mean(name, names, "give a name of the file"),
     )
 

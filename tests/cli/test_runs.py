@@ -214,7 +214,7 @@ def test_a_signal_stops_after_the_step(start, program, folder, number, whole):
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     match = re.fullmatch(
-        r"Interrupted after step (\d+)\. Go on with: minigrad resume run\n", err.decode()
+        r"Interrupted after step (\d+)\. Continue with: minigrad resume run\n", err.decode()
     )
     assert (process.returncode, out) == (130, b"") and match
     assert run_json(folder / "run")["status"] == "interrupted"
