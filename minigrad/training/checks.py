@@ -1,4 +1,4 @@
-"""What `Trainer` looks for: data and wiring that train silently and are almost surely mistakes."""
+"""What `Trainer` checks: data and wiring that train silently and are almost surely mistakes."""
 
 import numpy as np
 
@@ -8,12 +8,16 @@ from ..functions.activations import Softmax
 from ..nn import CrossEntropy, Module, ReLU, evaluating, watching
 from ..tensor import Tensor
 
-DEAD = 0.2  # of a layer's ReLUs, above which there is a warning
-MAJORITY = 0.9  # of the rows in one class, above which there is a warning
+DEAD = 0.2  # share of a layer's ReLUs above which there is a warning
+MAJORITY = 0.9  # share of the rows in one class above which there is a warning
 
 
 def check_finite(part: Dataset, name: str) -> None:
-    """Refuse features that would make every loss NaN: that is not the learning rate's fault."""
+    """Refuse features that would make every loss NaN, whatever the learning rate.
+
+    Raises:
+        DivergedError: if a feature is NaN or infinite.
+    """
     bad = ~np.isfinite(part.x)
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
@@ -26,9 +30,9 @@ def check_finite(part: Dataset, name: str) -> None:
 
 
 def warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
-    """Warn where the logits of the first batch look like probabilities.
+    """Warn if the logits of the first batch look like probabilities.
 
-    What Softmax made is left to `cross_entropy`, which knows it from the graph.
+    The output of a Softmax is left to `cross_entropy`, which recognises it in the graph.
     """
     if not isinstance(loss, CrossEntropy) or loss.options["from_probabilities"]:
         return
@@ -52,7 +56,7 @@ def warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
 
 
 def warn_of_majority(train: Dataset) -> None:
-    """Warn where a classifier that always gives the same answer would look good."""
+    """Warn if a classifier that always gives the same answer would look good."""
     counts = np.bincount(train.y)
     share = counts.max() / len(train)
     if share > MAJORITY and len(train.class_names) > 1:
@@ -68,7 +72,7 @@ def warn_of_majority(train: Dataset) -> None:
 
 
 def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
-    """Warn where many units of a ReLU layer give 0 for every row: no gradient can revive them."""
+    """Warn if many units of a ReLU layer give 0 for every row: no gradient can revive them."""
     names = {module: name for name, module in model.named_modules() if isinstance(module, ReLU)}
     if not names:
         return

@@ -49,21 +49,9 @@ class Result(NamedTuple):
     folder: str | None
 
 
-class Options(NamedTuple):
-    """The options of a run.
-
-    Attributes:
-        values: the value of every option.
-        own: those of them that the data set chose itself.
-        origins: for each option, where its value comes from.
-    """
-
-    values: dict
-    own: dict
-    origins: dict[str, str]
-
-
-def choose(source: str, given: dict, origins: dict[str, str] | None = None) -> Options:
+def choose(
+    source: str, given: dict, origins: dict[str, str] | None = None
+) -> tuple[dict, dict, dict[str, str]]:
     """Return the options of a run on `source`: the given ones, the data set's own, the defaults.
 
     Args:
@@ -71,8 +59,11 @@ def choose(source: str, given: dict, origins: dict[str, str] | None = None) -> O
         given: options by name, see `minigrad.settings`; None is as if it were not given.
         origins: where the given options come from, if not from a call.
 
+    Returns:
+        the value of every option, the values that the data set chose, and every option's origin.
+
     Raises:
-        ArgumentError: an option is unknown, has a value that it cannot have, or two options
+        ArgumentError: if an option is unknown, has a value that it cannot have, or two options
             exclude each other.
     """
     given = {name: checked(name, value) for name, value in given.items() if value is not None}
@@ -81,27 +72,17 @@ def choose(source: str, given: dict, origins: dict[str, str] | None = None) -> O
         own = IMAGES
     own = {name: value for name, value in own.items() if name not in given}
     values = {name: setting.default for name, setting in SETTINGS.items()} | own | given
-    if values["no_save"]:
-        for name in ("out", "checkpoint_every"):
-            if values[name] is not None:
-                flag = f"--{name.replace('_', '-')}"
-                raise ArgumentError(
-                    "train",
-                    f"--no-save and {flag} exclude each other",
-                    f"{flag} is {values[name]}",
-                    "give one of them",
-                )
+    for name in ("out", "checkpoint_every"):
+        if values["no_save"] and values[name] is not None:
+            flag = f"--{name.replace('_', '-')}"
+            wrong, facts = f"--no-save and {flag} exclude each other", f"{flag} is {values[name]}"
+            raise ArgumentError("train", wrong, facts, "give one of them")
     if values["overwrite"] and values["out"] is None:
-        raise ArgumentError(
-            "train",
-            "--overwrite needs the folder to overwrite",
-            "--out is not given",
-            "give it with --out",
-        )
-    found = dict.fromkeys(given, "given") | (origins or {})
-    for name in SETTINGS:
-        found.setdefault(name, "the data set's default" if name in own else "default")
-    return Options(values, own, {name: found[name] for name in SETTINGS})
+        wrong = "--overwrite needs the folder to overwrite"
+        raise ArgumentError("train", wrong, "--out is not given", "give it with --out")
+    found = dict.fromkeys(SETTINGS, "default") | dict.fromkeys(own, "the data set's default")
+    found |= {name: (origins or {}).get(name, "given") for name in given}
+    return values, own, found
 
 
 class Experiment:
@@ -128,9 +109,9 @@ class Experiment:
         folder: the run folder, once `run` has made it.
 
     Raises:
-        ArgumentError: an option is unknown, has a value that it cannot have, or does not go
+        ArgumentError: if an option is unknown, has a value that it cannot have, or does not go
             with another one.
-        DataError: the data, or the model to start from, cannot be used.
+        DataError: if the data, or the model to start from, cannot be used.
     """
 
     def __init__(
@@ -156,7 +137,7 @@ class Experiment:
             rng=rng,
             **self._only(OF_TRAINER),
         )
-        # With a model of its own: the trainer's goes on.
+        # With another model: the trainer goes on with its own.
         copy, _ = self._network(np.random.default_rng(0))
         self._classifier = Classifier(copy, self.dataset.schema, scaling)
         if self.options["init_from"]:
@@ -176,9 +157,9 @@ class Experiment:
             epochs: train to so many epochs in all; None leaves their number as it was.
 
         Raises:
-            DataError: the folder is not a run or is damaged, the data is gone or has changed, or
+            DataError: if the folder is not a run or is damaged, the data is gone or has changed, or
                 the run began with another version of minigrad or NumPy, or other options.
-            ArgumentError: the run cannot have had this number of epochs from the start.
+            ArgumentError: if the run cannot have had this number of epochs from the start.
         """
         folder = os.fspath(folder)
         header, arrays = run_folder.read_checkpoint(folder)
@@ -219,8 +200,8 @@ class Experiment:
             should_stop: called after each step; True ends the run with a checkpoint.
 
         Raises:
-            DataError: the folder cannot be made, is not empty, or a file cannot be written.
-            DivergedError: a loss or a gradient is not finite.
+            DataError: if the folder cannot be made, is not empty, or a file cannot be written.
+            DivergedError: if a loss or a gradient is not finite.
         """
         with self._recorder() as recorder:
             on_start()
@@ -244,21 +225,20 @@ class Experiment:
                     recorder.write_status("interrupted")
                 return None
             except DivergedError as error:
-                if recorder is None:
+                if self.folder is None:
                     raise
                 *parts, remedy = error.args
-                kept = f"the run up to there is in {printable(recorder.path)}"
+                kept = f"the run up to there is in {printable(self.folder)}"
                 raise DivergedError(*parts, f"{remedy}; {kept}") from error
             if recorder:
                 recorder.checkpoint(best=False)
             test = evaluate(self._best().model, self.test, loss=self.trainer.loss)
-            results = {"test_loss": test.loss, "test_accuracy": test.accuracy}
-            results["confusion"] = test.confusion.tolist()
-            classifier = self._best(results)
+            numbers = {"test_loss": test.loss, "test_accuracy": test.accuracy}
+            classifier = self._best({**numbers, "confusion": test.confusion.tolist()})
             if recorder:
-                recorder.finish(classifier, results)
-        epoch_of_weights = classifier.training["epoch"]
-        return Result(test, epoch_of_weights, self.trainer.history, classifier, self.folder)
+                recorder.finish(classifier)
+        epoch, history = classifier.training["epoch"], self.trainer.history
+        return Result(test, epoch, history, classifier, self.folder)
 
     def _best(self, results: dict | None = None) -> Classifier:
         """Return the classifier of the best epoch so far, or of the last without validation rows.

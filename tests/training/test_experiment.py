@@ -104,8 +104,8 @@ def test_a_data_set_chooses_defaults_of_its_own():
     assert own == {"hidden": (128,), "label_smoothing": 0.1}
     assert (values["hidden"], values["epochs"], values["lr"]) == ((128,), 3, 0.1)
     assert (origins["hidden"], origins["epochs"]) == ("the data set's default", "given")
-    assert training.choose("digits", {"hidden": [64]}).own == {"label_smoothing": 0.1}
-    assert training.choose("iris", {"hidden": None}).values["hidden"] == (64,)
+    assert training.choose("digits", {"hidden": [64]})[1] == {"label_smoothing": 0.1}
+    assert training.choose("iris", {"hidden": None})[0]["hidden"] == (64,)
 
 
 # ---- options ------------------------------------------------------------------------------------

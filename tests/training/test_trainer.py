@@ -232,8 +232,8 @@ def test_options_that_would_do_harm(options):
 
 def test_patience_without_validation_rows():
     refuses(
-        "fit: patience judges by the validation loss, and there are no validation rows; "
-        "patience 3; set some rows apart as val, or leave patience out",
+        "fit: patience needs a validation loss, and there are no validation rows; "
+        "patience 3; give some rows as val, or leave patience out",
         val=None,
         patience=3,
     )
