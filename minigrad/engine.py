@@ -19,12 +19,13 @@ import itertools
 import operator
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import debugging, engine_errors
 from .errors import MinigradError
+from .typing import ArrayLike
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -84,7 +85,7 @@ class Function:
     inputs = None
     fresh = False
 
-    def __init__(self, *inputs, **options):
+    def __init__(self, *inputs: Any, **options: Any):
         if inputs or options:
             raise engine_errors.not_called(type(self))
 
@@ -97,7 +98,7 @@ class Function:
         raise NotImplementedError(f"{type(self).__name__} defines no backward")
 
     @classmethod
-    def apply(cls, *inputs, **options) -> "Tensor":
+    def apply(cls, *inputs: Any, **options: Any) -> "Tensor":
         """Run the operation on Tensors, arrays and numbers, and record it in the graph.
 
         `options` reach `forward` as keywords and take no part in differentiation.
@@ -158,22 +159,22 @@ def _forward(node: Function, arrays: list[np.ndarray], options: dict) -> np.ndar
 # ---- from what a user passes to Tensors and arrays -----------------------------------------------
 
 
-def as_tensor(x) -> "Tensor":
+def as_tensor(x: ArrayLike) -> "Tensor":
     """Return x itself if it is a Tensor, and otherwise a new leaf without gradient."""
     return x if isinstance(x, Tensor) else Tensor(x)
 
 
-def as_array(x) -> np.ndarray:
+def as_array(x: ArrayLike) -> np.ndarray:
     """Return the plain array of a Tensor, or of anything that NumPy can make an array of."""
     return x.data if isinstance(x, Tensor) else np.asarray(x)
 
 
-def as_tensors(*inputs) -> tuple:
+def as_tensors(*inputs: Any) -> tuple:
     """Return the inputs of one operation as Tensors, each in the dtype that it gets there."""
     return _operands(inputs)[0]
 
 
-def as_arrays(*inputs) -> list[np.ndarray]:
+def as_arrays(*inputs: Any) -> list[np.ndarray]:
     """Return the inputs of one operation as arrays of their common dtype."""
     return _operands(inputs)[1]
 
@@ -203,7 +204,7 @@ def _operands(inputs: tuple) -> tuple[tuple, list[np.ndarray]]:
     return tensors, [x.data.astype(common, copy=False) for x in tensors]
 
 
-def constant(where: str, name: str, x) -> np.ndarray:
+def constant(where: str, name: str, x: ArrayLike) -> np.ndarray:
     """Return the plain array of an argument that takes no part in differentiation.
 
     Raises:

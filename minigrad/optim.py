@@ -1,11 +1,15 @@
 """Stochastic gradient descent, and the clipping of gradients."""
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from .errors import ArgumentError, message, warn_once
 from .tensor import Tensor
+
+__all__ = ["SGD", "clip_grad_norm"]
 
 
 class SGD:
@@ -37,7 +41,7 @@ class SGD:
 
     def __init__(
         self,
-        params,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
         lr: float,
         momentum: float = 0,
         dampening: float = 0,
@@ -142,7 +146,7 @@ def _checked(group: dict, defaults: dict) -> dict:
     return group
 
 
-def clip_grad_norm(params, max_norm: float = math.inf) -> float:
+def clip_grad_norm(params: Iterable[Tensor], max_norm: float = math.inf) -> float:
     """Scale the gradients by one factor so that the norm of all together is at most max_norm.
 
     Returns the norm before scaling, √(Σ g²) over every element (Pascanu et al., 2013). If it is

@@ -2,14 +2,15 @@
 
 import math
 import numbers
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..debugging import watched_by
 from ..errors import ArgumentError, GradcheckError, GraphError, ShapeError
 from ..nn import Module
+from ..typing import ArrayLike
 from .diagnosis import diagnose
 from .differences import EPS, STEP, WIDE, Estimate, Probe, unit
 from .report import Report, Result
@@ -29,7 +30,7 @@ FLOAT32 = (1e-3, 1e-4)  # of the element, of the largest element: the effect of 
 
 def gradcheck(
     f: Callable,
-    inputs=(),
+    inputs: ArrayLike | Sequence[Any] = (),
     *,
     module: Module | None = None,
     mode: str = "auto",

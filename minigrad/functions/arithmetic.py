@@ -8,6 +8,7 @@ import numpy as np
 
 from ..engine import Function, as_tensors
 from ..errors import ShapeError
+from ..typing import ArrayLike, Tensor
 
 
 class Add(Function):
@@ -135,32 +136,32 @@ class Matmul(Function):
         return ga, gb
 
 
-def add(a, b):
+def add(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return a + b; the shapes broadcast."""
     return Add.apply(a, b)
 
 
-def sub(a, b):
+def sub(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return a − b; the shapes broadcast."""
     return Sub.apply(a, b)
 
 
-def mul(a, b):
+def mul(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return the elementwise product a b; the shapes broadcast."""
     return Mul.apply(a, b)
 
 
-def div(a, b):
+def div(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return a / b; the shapes broadcast."""
     return Div.apply(a, b)
 
 
-def neg(x):
+def neg(x: ArrayLike) -> Tensor:
     """Return −x."""
     return Neg.apply(x)
 
 
-def pow(a, b):
+def pow(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return aᵇ; the shapes broadcast, and both base and exponent may be Tensors.
 
     The gradients at 0 and for negative bases are PyTorch's: see `Pow`.
@@ -168,7 +169,7 @@ def pow(a, b):
     return Pow.apply(a, b)
 
 
-def matmul(a, b):
+def matmul(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return the matrix product of a (…, M, K) and b (…, K, N), as `numpy.matmul` does.
 
     Raises:

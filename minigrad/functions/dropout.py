@@ -4,6 +4,7 @@ import numpy as np
 
 from ..engine import Function, as_tensor, is_recording
 from ..errors import ArgumentError, message, warn_once
+from ..typing import ArrayLike, Rng, Tensor
 
 
 class Dropout(Function):
@@ -25,7 +26,7 @@ class Dropout(Function):
         return gy * self.m
 
 
-def dropout(x, p: float = 0.5, *, rng, training: bool = True):
+def dropout(x: ArrayLike, p: float = 0.5, *, rng: Rng, training: bool = True) -> Tensor:
     """Return x with each element set to 0 with probability p, and the others divided by 1 − p.
 
     Outside training it returns x unchanged (Srivastava et al., 2014).

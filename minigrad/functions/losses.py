@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine import Function, as_array, as_tensor, constant
 from ..errors import DataError, DTypeError, ShapeError, message, warn_once
+from ..typing import ArrayLike, Tensor
 from .activations import logistic, shifted
 from .elementwise import where as select
 from .reductions import sum
@@ -138,15 +139,15 @@ class BCEWithLogits(Function):
 
 
 def cross_entropy(
-    logits,
-    target,
+    logits: ArrayLike,
+    target: ArrayLike,
     *,
-    weight=None,
+    weight: ArrayLike | None = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     reduction: str = "mean",
     from_probabilities: bool = False,
-):
+) -> Tensor:
     """Return the cross-entropy −ln p[target], p = softmax(logits), of `torch.nn.functional`.
 
     Args:
@@ -190,7 +191,14 @@ def cross_entropy(
     return loss if total else _per_target(loss, logits)
 
 
-def nll_loss(log_probs, target, *, weight=None, ignore_index=None, reduction: str = "mean"):
+def nll_loss(
+    log_probs: ArrayLike,
+    target: ArrayLike,
+    *,
+    weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Return −log_probs[target], the negative log-likelihood, of `torch.nn.functional`.
 
     Args:
@@ -221,7 +229,7 @@ def nll_loss(log_probs, target, *, weight=None, ignore_index=None, reduction: st
     return loss if reduction != "none" else _per_target(loss, log_probs)
 
 
-def mse_loss(x, target, *, reduction: str = "mean"):
+def mse_loss(x: ArrayLike, target: ArrayLike, *, reduction: str = "mean") -> Tensor:
     """Return the mean, the sum or each one of the squared differences (x − target)².
 
     Both have the same shape: a loss never broadcasts. Both may require a gradient.
@@ -239,8 +247,13 @@ def mse_loss(x, target, *, reduction: str = "mean"):
 
 
 def binary_cross_entropy_with_logits(
-    logits, target, *, weight=None, pos_weight=None, reduction: str = "mean"
-):
+    logits: ArrayLike,
+    target: ArrayLike,
+    *,
+    weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Return −k t ln s − (1 − t) ln(1 − s), s = sigmoid(logits), of `torch.nn.functional`.
 
     Args:

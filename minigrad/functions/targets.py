@@ -8,10 +8,13 @@ import numpy as np
 
 from ..engine import constant
 from ..errors import ArgumentError, DataError, DTypeError, ShapeError, message, warn_once
+from ..typing import ArrayLike, DTypeLike
 from .activations import Softmax
 
 
-def check_target(where: str, name: str, logits: tuple, target, ignore_index) -> np.ndarray:
+def check_target(
+    where: str, name: str, logits: tuple, target: ArrayLike, ignore_index: int | None
+) -> np.ndarray:
     """Return the target as an array: class indices (N, d…) or rows (N, C, d…).
 
     The two differ in their number of axes. `logits` is the shape (N, C, d…) of the input `name`.
@@ -39,7 +42,9 @@ def check_target(where: str, name: str, logits: tuple, target, ignore_index) -> 
     return t.astype(np.intp, copy=False) if indices else t
 
 
-def check_weight(where: str, weight, classes: int, dtype) -> np.ndarray | None:
+def check_weight(
+    where: str, weight: ArrayLike | None, classes: int, dtype: DTypeLike
+) -> np.ndarray | None:
     """Return the class weights as an array (C,), or None; ShapeError where they are not C."""
     if weight is None:
         return None
@@ -60,7 +65,7 @@ def check_options(where: str, reduction: str, label_smoothing: float = 0.0) -> N
         raise ArgumentError(where, wrong, facts, "give a number from 0 to 1")
 
 
-def check_logits(where: str, logits, from_probabilities: bool) -> None:
+def check_logits(where: str, logits: ArrayLike, from_probabilities: bool) -> None:
     """Warn if the logits are what Softmax made.
 
     Raises:

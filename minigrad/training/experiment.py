@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -119,7 +119,7 @@ class Experiment:
         data: str | os.PathLike = "digits",
         *,
         origins: dict[str, str] | None = None,
-        **options,
+        **options: Any,
     ):
         # A path is never the name of a built-in set.
         source = data if isinstance(data, str) else os.path.join(os.curdir, data)

@@ -15,7 +15,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -198,7 +198,7 @@ class Recorder:
         classifier.save(os.path.join(self.path, BEST))
         self.write_status("finished", results=classifier.training["results"])
 
-    def write_status(self, status: str, **more) -> None:
+    def write_status(self, status: str, **more: Any) -> None:
         """Write run.json."""
         facts = {
             "format": FORMAT,

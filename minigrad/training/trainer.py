@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ..data import Dataset
 from ..errors import ArgumentError
 from ..nn import Module
 from ..optim import SGD
+from ..typing import Rng
 from .checks import check_finite, warn_of_dead_relus, warn_of_majority, warn_of_probabilities
 from .history import Epoch, History
 from .loop import Sums, diverged, evaluate, train_step
@@ -64,7 +65,7 @@ class Trainer:
         optimizer: SGD,
         epochs: int,
         batch_size: int,
-        rng,
+        rng: Rng,
         accumulate: int = 1,
         clip_grad: float | None = None,
         schedule: str = "constant",
@@ -265,7 +266,7 @@ def fit(
     val: Dataset | None = None,
     *,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-    **options,
+    **options: Any,
 ) -> History:
     """Train a classifier, and return its epochs.
 
