@@ -122,15 +122,22 @@ def check_mutants(names: Sequence[str], as_json: bool) -> bool:
                 else:
                     counts = (len(of_class), *_fates(of_class))
                     click.echo(_below(header, (function, *map(str, counts))))
-    fates = _fates(outcomes)
-    killed, _, survived = fates
+    killed, equivalent, survived = _fates(outcomes)
     if as_json:
-        counts = dict(zip(FATES, fates, strict=True))
-        event("result", ok=not survived, mutants=len(outcomes), **counts)
+        event(
+            "result",
+            ok=not survived,
+            mutants=len(outcomes),
+            killed=killed,
+            equivalent=equivalent,
+            survived=survived,
+        )
         return not survived
-    counts = ", ".join(f"{n:,} {fate}" for n, fate in zip(fates, FATES, strict=True))
     score = f"score {killed / (killed + survived):.1%}" if killed + survived else "no score"
-    click.echo(f"\n{_count(len(outcomes), 'mutant')}: {counts}; {score}")
+    click.echo(
+        f"\n{_count(len(outcomes), 'mutant')}: {killed:,} killed, {equivalent:,} equivalent, "
+        f"{survived:,} survived; {score}"
+    )
     for outcome in outcomes:
         if outcome.status == "survived":
             click.echo(f"survived: {outcome.function}, {outcome.kind}")

@@ -116,14 +116,17 @@ NEEDS = {
 }
 
 
-def _shapes(ctx, option, texts: tuple[str, ...]) -> list:
+def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
     """Turn "4,3" into (4, 3), and "" into ()."""
-    shapes = [shared.whole_numbers(text, 0) for text in texts]
-    if None in shapes:
-        raise click.BadParameter(
-            f"{texts[shapes.index(None)]!r} is not a shape; write whole numbers from 0 separated "
-            "by commas, such as 4,3, or '' for a single number"
-        )
+    shapes = []
+    for text in texts:
+        shape = shared.whole_numbers(text, 0)
+        if shape is None:
+            raise click.BadParameter(
+                f"{text!r} is not a shape; write whole numbers from 0 separated by commas, such "
+                "as 4,3, or '' for a single number"
+            )
+        shapes.append(shape)
     return shapes
 
 
