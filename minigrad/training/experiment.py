@@ -1,6 +1,6 @@
-"""One call that trains a classifier on a data set, records the run, and resumes it.
+"""One call to train a classifier on a data set and record the run, and one to resume it.
 
-`minigrad train` and `minigrad resume` are this with a terminal around it.
+`minigrad train` and `minigrad resume` add a terminal to it.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from .run_folder import Recorder
 from .trainer import Trainer
 from .weights import balanced_weights, named_weights
 
-SAVING = ("out", "overwrite", "no_save")  # where a run is written is not recorded in it
+SAVING = ("out", "overwrite", "no_save")  # not recorded in the run
 OF_TRAINER = ("epochs", "batch_size", "accumulate", "clip_grad", "schedule", "warmup", "patience")
 OF_OPTIMIZER = ("lr", "momentum", "weight_decay", "nesterov")
 
@@ -137,7 +137,7 @@ class Experiment:
             rng=rng,
             **self._only(OF_TRAINER),
         )
-        # With another model: the trainer goes on with its own.
+        # Its model is a copy: the trainer keeps training its own.
         copy, _ = self._network(np.random.default_rng(0))
         self._classifier = Classifier(copy, self.dataset.schema, scaling)
         if self.options["init_from"]:
@@ -147,14 +147,14 @@ class Experiment:
 
     @classmethod
     def resume(cls, folder: str | os.PathLike, epochs: int | None = None) -> Self:
-        """Return the experiment of a run folder at its last checkpoint; `run` goes on from there.
+        """Return the experiment of a run folder at its last checkpoint; `run` continues from there.
 
-        It ends in the same bytes as a run that was never stopped. The data is looked for at its
-        old path, then under its name from here.
+        It ends in the same bytes as a run that was never stopped. It looks for the data at its old
+        path, then under the name that was given.
 
         Args:
             folder: the run folder.
-            epochs: train to so many epochs in all; None leaves their number as it was.
+            epochs: train until there are this many epochs in all; None keeps their number.
 
         Raises:
             DataError: if the folder is not a run or is damaged, the data is gone or has changed, or
@@ -172,7 +172,7 @@ class Experiment:
             about["options"]["epochs"], about["origins"]["epochs"] = epochs, "resume"
         source = run_folder.find_data(about)
         if source is None:
-            remedy = "put it back where it was, then resume"
+            remedy = "put it back there, then resume"
             raise DataError(folder, "the data of the run is gone", about["path"], remedy)
         experiment = cls(source, **{**about["options"], "init_from": None})
         now, then = experiment.about["data"]["sha256"], about["data"]["sha256"]
@@ -189,14 +189,14 @@ class Experiment:
         on_start: Callable[[], None] = lambda: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Result | None:
-        """Train to the end, record it, test the best weights; return the Result.
+        """Train to the end, record the run, test the best weights and return the Result.
 
-        Return None if `should_stop` ended the run; it can be resumed, also by `run`. After an
-        exception, Ctrl-C among them, the folder holds the last checkpoint and can be resumed.
+        Return None if `should_stop` ended the run. After that, and after an exception such as the
+        one of Ctrl-C, the run can be resumed.
 
         Args:
             on_epoch: called with each Epoch at its end.
-            on_start: called when all is ready and the folder is made, before the first step.
+            on_start: called before the first step, when the folder exists.
             should_stop: called after each step; True ends the run with a checkpoint.
 
         Raises:
@@ -241,12 +241,12 @@ class Experiment:
         return Result(test, epoch, history, classifier, self.folder)
 
     def _best(self, results: dict | None = None) -> Classifier:
-        """Return the classifier of the best epoch so far, or of the last without validation rows.
+        """Return the classifier of the best epoch so far, or of the last one without validation.
 
-        Every call gives the same model, with the weights of now.
+        Every call returns the same model, with its weights set again.
 
         Args:
-            results: of its test, to be kept in its file.
+            results: the results of its test, for its file.
         """
         best, history = self.trainer.best, self.trainer.history
         state = best.state if best else self.trainer.model.state_dict()
@@ -287,7 +287,7 @@ class Experiment:
         return model, nn.CrossEntropy(weight=weight, label_smoothing=smoothing)
 
     def _init_from(self, path: str) -> None:
-        """Give the model the parameters of a saved one of the same network."""
+        """Give the model the parameters of a saved model with the same network."""
         saved, mine = load(path), self._classifier
         if other := difference(saved.architecture, mine.architecture):
             raise ArgumentError(
@@ -336,7 +336,7 @@ class Experiment:
 
     @contextlib.contextmanager
     def _recorder(self):
-        """Yield the Recorder of the run folder, which is made now or goes on; None without one."""
+        """Yield the Recorder of the run folder, which is made if it is new; None without saving."""
         if self.options["no_save"]:
             yield None
             return
@@ -357,7 +357,7 @@ class _Stopped(Exception):
     """Leaves the training loop after a step."""
 
 
-# ---- what a run needs to go on ------------------------------------------------------------------
+# ---- what a run needs to be resumed -------------------------------------------------------------
 
 
 def _versions() -> dict[str, str]:
@@ -380,12 +380,12 @@ def _check_versions(folder: str, then: dict) -> None:
 
 
 def _check_options(folder: str, options: dict) -> None:
-    """Refuse options that were changed in run.json: last.npz decides, and has the old ones."""
+    """Refuse options that were changed in run.json: those in last.npz are used."""
     try:
         changed = run_folder.read_run(folder).options
     except DataError:
-        return  # run.json is written again
-    # --epochs of an earlier resume may have come as far as here, and no checkpoint after it
+        return  # run.json will be written again
+    # An earlier resume may have written its --epochs here, and no checkpoint after it.
     names = [n for n in options if n != "epochs" and changed.get(n) != options[n]]
     if names:
         raise DataError(

@@ -1,7 +1,7 @@
-"""The run folder: what a training run leaves behind, and from which it can go on.
+"""The run folder: everything that a training run writes, and what it is resumed from.
 
 best.npz      the classifier, with the parameters of the best epoch so far
-last.npz      the state of the run after its last checkpoint; the run goes on from it
+last.npz      the state of the run after its last checkpoint; `resume` continues from it
 history.csv   a line for each epoch
 run.json      what was asked for, where it came from, and what came out
 """
@@ -133,7 +133,7 @@ class Recorder:
         self.checkpoint(sync=False)
 
     def go_on(self) -> None:
-        """Note in run.json that the run goes on, and remove what a kill left half written."""
+        """Note in run.json that the run continues, and remove files that a kill left unfinished."""
         names = os.listdir(self.path)
         self._remove([n for n in names if n.endswith(".tmp") and n[1:].startswith(FILES)])
         self.write_status("running")
@@ -426,7 +426,7 @@ def fingerprint(dataset: Dataset) -> str:
 
 
 def find_data(about: dict) -> str | None:
-    """Return where a run's data is: at its old path, or under its name from here; None: gone."""
+    """Return the old path of a run's data, or the name that was given; None if it is gone."""
     path, source = about["path"], about["data"]["source"]
     if path is None or os.path.exists(path):
         return path or source

@@ -346,7 +346,7 @@ def test_data_that_has_changed_or_is_gone(run):
     assert facts.startswith("its SHA-256 is ") and facts.endswith(f"…, then {then}…")
     assert remedy == "restore it, or start again with minigrad train --init-from"
     path.unlink()
-    message = f"run: the data of the run is gone; {path}; put it back where it was, then resume"
+    message = f"run: the data of the run is gone; {path}; put it back there, then resume"
     refused(DataError, message, Experiment.resume, "run")
 
 

@@ -61,7 +61,7 @@ def test_the_remedy_silences(end):
 @pytest.mark.parametrize(
     "end", [nn.Sigmoid(), nn.Softplus(), nn.LogSoftmax(), nn.Dropout(0.9, rng=0)]
 )
-def test_outputs_that_are_no_probabilities(end):
+def test_outputs_that_are_not_probabilities(end):
     assert not warned(end)
 
 
@@ -76,7 +76,7 @@ def test_no_built_in_set_gives_a_warning(name, hidden):
     training.fit(model, train, train, batch_size=100, rng=0, **options)
 
 
-def test_the_look_at_the_first_batch_changes_nothing():
+def test_looking_at_the_first_batch_changes_nothing():
     """It neither draws from the dropout's generator nor leaves gradients."""
     model = nn.mlp(4, (8,), 3, dropout=0.5, rng=0)
     state = model[2].rng.bit_generator.state
