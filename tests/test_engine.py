@@ -450,11 +450,11 @@ def test_a_chain_of_100_000_nodes_runs_backwards_and_is_freed():
 
 @pytest.mark.usefixtures("default_recursion_limit")
 @pytest.mark.parametrize("retained", [False, True])
-def test_a_chain_of_100_000_nodes_can_be_thrown_away(retained):
+def test_a_long_chain_of_nodes_can_be_thrown_away(retained):
     x = leaf(0.0)
     first = x * 1
     seen = weakref.ref(first.node)
-    y = chain(first, 100_000)
+    y = chain(first, 10_000 if retained else 100_000)
     if retained:
         y.backward(retain_graph=True)
     del first, y
