@@ -1,17 +1,17 @@
 """The engine: what an operation is, and the sweep that runs a graph of them backwards.
 
-A `Function` is one operation. Applying it makes one node of the graph, and the node holds all that
+A `Function` is one operation. Applying it makes one node of the graph, which holds everything that
 its backward pass needs. `backward` visits the nodes in reverse order of creation. A node is always
-younger than the nodes it took its inputs from, so each one has received the gradients of all its
-uses before its own turn comes:
+younger than the nodes that made its inputs, so each one has received the gradients of all its uses
+when its own turn comes:
 
     a = Tensor(1.0, requires_grad=True)
     b = a + a            node 0
     c = b + b            node 1
     c.backward()         node 1 sends 1 + 1 to b, then node 0 sends 2 + 2 to a:  a.grad = 4
 
-Plain recursion, from each use straight on to what it used, goes wrong here: node 0 would run when
-b had received 1, and again when it had received 1 + 1, and a.grad would end at 2 + 4 = 6.
+Plain recursion, which follows each use at once, goes wrong here: node 0 would run when b had
+received 1, and again when it had received 1 + 1, and a.grad would end at 2 + 4 = 6.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ _clock = itertools.count()
 
 @contextlib.contextmanager
 def no_grad() -> Iterator[None]:
-    """Record no graph inside the `with` block: evaluation needs none, and runs faster without."""
+    """Record no graph inside the `with` block: evaluation needs none, and is faster without it."""
     before = _recording.on
     _recording.on = False
     try:
@@ -72,11 +72,11 @@ class Function:
             floating dtype of the inputs.
         backward(self, gy) -> a gradient for each input (a tuple, or the array itself for one)
             `gy` is the gradient of the loss with respect to y, and has y's shape and dtype. A
-            gradient has its input's shape or, where the input was broadcast, the shape it was
-            broadcast to: the engine sums the rest. None stands where `self.needs` is False.
+            gradient has its input's shape or, if the input was broadcast, the shape that it was
+            broadcast to: the engine does the sum. An input whose `self.needs` is False gets None.
 
     Attributes:
-        inputs: the Tensors that the operation was applied to; None once the graph was freed.
+        inputs: the Tensors that the operation was applied to; None after the graph was freed.
         needs: for each input, whether it needs a gradient.
         fresh: a promise that the gradients are new arrays that nothing else holds. A leaf then
             takes them without a copy, which for a 1024 × 1024 weight saves 4 MB a step.
@@ -104,7 +104,7 @@ class Function:
         `options` reach `forward` as keywords and take no part in differentiation.
 
         Raises:
-            ShapeError: NumPy found that the shapes do not fit.
+            ShapeError: if the shapes of the inputs do not match.
         """
         inputs, arrays = _operands(inputs)
         node = cls()
@@ -222,7 +222,7 @@ def backward(root: "Tensor", gradient: np.ndarray, retain_graph: bool) -> None:
     """Add the gradient of `root` with respect to every leaf, times `gradient`, to the leaf's grad.
 
     Raises:
-        GraphFreedError: a node that the sweep would visit was freed by an earlier one.
+        GraphFreedError: if an earlier sweep freed a node that this one would visit.
     """
     if root.node is None:
         _accumulate(root, gradient, fresh=False)
@@ -247,7 +247,7 @@ def backward(root: "Tensor", gradient: np.ndarray, retain_graph: bool) -> None:
                 if parent is None:
                     _accumulate(x, g, fresh)
                 elif parent in pending:
-                    # The first one may be borrowed, so no +=; a sum of scalars is no array.
+                    # The first may be borrowed, so no +=; a sum of 0-d arrays is not an array.
                     pending[parent] = np.asarray(pending[parent] + g)
                 else:
                     pending[parent] = g
@@ -286,7 +286,7 @@ def unbroadcast(g: np.ndarray, shape: tuple) -> np.ndarray:
     An element that was copied k times reaches the loss in k ways, and its gradient is their sum.
 
     Raises:
-        ValueError: `shape` does not broadcast to `g.shape`.
+        ValueError: if `shape` does not broadcast to `g.shape`.
     """
     lead = g.ndim - len(shape)
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[lead:], strict=True)):
@@ -296,7 +296,7 @@ def unbroadcast(g: np.ndarray, shape: tuple) -> np.ndarray:
 
 
 def _accumulate(leaf: "Tensor", g: np.ndarray, fresh: bool) -> None:
-    """Add `g` to the leaf's gradient, an array that is its own and shared with nothing."""
+    """Add `g` to the leaf's gradient, an array that nothing else shares."""
     if leaf._grad is not None:
         leaf._grad += g
     else:

@@ -25,8 +25,8 @@ class SGD:
         params: the parameters, or a list of groups {"params": [...], "lr": ...}; an option that a
             group leaves out has the value of the argument.
         lr: the learning rate, 0 or more.
-        momentum: the share of the last step that is kept, 0 or more.
-        dampening: the share of the new gradient that momentum leaves out.
+        momentum: the fraction of the last step that is kept, 0 or more.
+        dampening: the fraction of the new gradient that momentum leaves out.
         weight_decay: the factor of an L2 penalty, 0 or more.
         nesterov: look ahead by one step of momentum (Nesterov, 1983; Sutskever et al., 2013).
 

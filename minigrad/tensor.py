@@ -31,7 +31,8 @@ class Tensor:
         node: the Function that made this tensor; None for a leaf.
 
     Raises:
-        DTypeError: data that is not boolean, integer or floating; a gradient for integers.
+        DTypeError: if the data is not boolean, integer or floating, or integers are to have a
+            gradient.
     """
 
     __slots__ = ("__weakref__", "_grad", "_requires_grad", "data", "node")
@@ -46,7 +47,7 @@ class Tensor:
         if data.dtype.kind not in "fiub":
             raise DTypeError(
                 "Tensor",
-                f"{data.dtype} is not a dtype of numbers that minigrad takes",
+                f"dtype {data.dtype} is not supported",
                 f"shape {data.shape}",
                 "give boolean, integer or floating data",
             )
@@ -135,14 +136,14 @@ class Tensor:
         """Add the gradient of this tensor with respect to every leaf to the leaf's `grad`.
 
         Args:
-            gradient: the gradient of the loss with respect to this tensor, of its shape; it may
-                be left out for one element only, and is 1 then.
-            retain_graph: keep the graph for another backward pass, in place of freeing it.
+            gradient: the gradient of the loss with respect to this tensor, of its shape; for a
+                tensor of one element it may be left out, and is 1 then.
+            retain_graph: keep the graph for another backward pass instead of freeing it.
 
         Raises:
-            GraphError: nothing that made this tensor requires a gradient.
-            GraphFreedError: the graph was freed by an earlier backward pass.
-            ShapeError: `gradient` is missing, or has another shape.
+            GraphError: if nothing that made this tensor requires a gradient.
+            GraphFreedError: if an earlier backward pass freed the graph.
+            ShapeError: if `gradient` is missing, or does not have the shape of this tensor.
         """
         if not self.requires_grad:
             raise GraphError(
@@ -165,7 +166,7 @@ class Tensor:
         if gradient.shape != self.shape:
             raise ShapeError(
                 "backward",
-                "the gradient has another shape than the tensor",
+                "the gradient does not have the shape of the tensor",
                 f"gradient {gradient.shape}, tensor {self.shape}",
                 "pass one number for each element",
             )
@@ -451,7 +452,7 @@ def _as_array(data, dtype) -> np.ndarray:
 def _compare(ufunc, x: Tensor, other):
     try:
         return ufunc(*engine.as_arrays(x, other))
-    except DTypeError:  # not numbers: Python's own answer, such as False for x == None
+    except DTypeError:  # not numbers: Python's own answer, for example False for x == None
         return NotImplemented
 
 

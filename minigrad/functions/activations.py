@@ -213,8 +213,8 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Tensor:
 def gelu(x: ArrayLike, approximate: str = "none") -> Tensor:
     """Return x Φ(x), Φ the standard normal distribution (Hendrycks and Gimpel, 2016).
 
-    `approximate="tanh"` takes their approximation by tanh, which is several times faster here:
-    NumPy has no error function, and Python's works on one element at a time.
+    `approximate="tanh"` uses their approximation by tanh, which is several times faster here: NumPy
+    has no error function, and Python's takes one element at a time.
     """
     if approximate not in ("none", "tanh"):
         wrong, facts = f"approximate={approximate!r} is unknown", "it can be 'none' or 'tanh'"
@@ -246,7 +246,7 @@ def softmax(x: ArrayLike, axis: int = -1) -> Tensor:
     """Return eˣ divided by its sum along `axis`: positive numbers that sum to 1.
 
     −∞ gives 0; NaN, +∞ or nothing but −∞ makes the row NaN. To train a classifier, give the
-    logits to `cross_entropy`, which is exact where this one underflows.
+    logits to `cross_entropy`, which stays exact when softmax underflows.
     """
     return Softmax.apply(x, axis=axis)
 

@@ -1,7 +1,7 @@
 """Arithmetic: add, sub, mul, div, neg, pow and matmul.
 
-The gradients are written as if both operands had the shape of the result. Where one was broadcast,
-the engine sums its gradient over the broadcast axes.
+The gradients are written as if both operands had the shape of the result. If one was broadcast, the
+engine sums its gradient over the broadcast axes.
 """
 
 import numpy as np
@@ -116,7 +116,7 @@ class Matmul(Function):
     gb = aᵀ gy
 
     The leading axes broadcast. As in NumPy, a 1-D `a` is a row (1, K), a 1-D `b` is a column
-    (K, 1), and the axis of length 1 that this adds is taken out of y.
+    (K, 1), and the added axis of length 1 is removed from y.
     """
 
     def forward(self, a, b):

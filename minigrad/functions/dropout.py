@@ -12,7 +12,7 @@ class Dropout(Function):
 
     gx = gy m      the units that were off get no gradient
 
-    The factor 1/(1 − p) keeps the expected value of y at x, so that evaluation needs no change.
+    The factor 1/(1 − p) makes x the expected value of y, so that evaluation needs no factor.
     """
 
     def forward(self, x, p, rng):
@@ -29,7 +29,7 @@ class Dropout(Function):
 def dropout(x: ArrayLike, p: float = 0.5, *, rng: Rng, training: bool = True) -> Tensor:
     """Return x with each element set to 0 with probability p, and the others divided by 1 − p.
 
-    Outside training it returns x unchanged (Srivastava et al., 2014).
+    With training=False it returns x unchanged (Srivastava et al., 2014).
 
     Args:
         x: a Tensor of any shape.
@@ -38,7 +38,7 @@ def dropout(x: ArrayLike, p: float = 0.5, *, rng: Rng, training: bool = True) ->
         training: False switches dropout off.
 
     Raises:
-        ArgumentError: p is not from 0 to 1.
+        ArgumentError: if p is not from 0 to 1.
     """
     if not 0 <= p <= 1:
         raise ArgumentError(

@@ -234,8 +234,8 @@ def minimum(a: ArrayLike, b: ArrayLike) -> Tensor:
 def where(condition: ArrayLike, a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return a where the condition holds and b elsewhere; the shapes broadcast.
 
-    The branch that is not chosen gets a gradient of exactly 0. That does not help a function
-    behind it whose own slope is infinite there, for 0 · ∞ is NaN: at x = 0,
+    The branch that is not chosen gets a gradient of exactly 0. If the function in that branch has
+    an infinite slope, the result is still NaN, because 0 · ∞ is NaN: at x = 0,
     `where(x > 0, log(x), 0)` has the gradient NaN, as in PyTorch. The remedy is to keep the bad
     values away from the function as well:
 
@@ -245,7 +245,7 @@ def where(condition: ArrayLike, a: ArrayLike, b: ArrayLike) -> Tensor:
 
 
 def clip(x: ArrayLike, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
-    """Return x limited to [min, max]; None leaves a side open.
+    """Return x limited to [min, max]; a limit of None is no limit.
 
     The limits are numbers or arrays that broadcast to x, and get no gradient. As in `torch.clamp`
     the gradient passes on the limits themselves, and is 0 outside them and at NaN.

@@ -51,14 +51,14 @@ class SoftCrossEntropy(Function):
 
     gzₙ = gy (pₙ Σ_c qₙc − qₙ)
 
-    A mixture of the one above: class c counts as the target with weight q_c.
+    A mixture of `CrossEntropy`: class c counts as the target with the weight q_c.
     """
 
     def forward(self, z, q, total):
         logp = shifted(z, 1)
         logp -= np.log(np.exp(logp).sum(axis=1, keepdims=True))
         self.p, self.q = np.exp(logp), q
-        losses = -np.where(q == 0, 0, q * logp).sum(axis=1)  # a q of 0 counts 0, next to −∞ too
+        losses = -np.where(q == 0, 0, q * logp).sum(axis=1)  # 0 times −∞ counts 0
         return losses.sum() if total else losses
 
     def backward(self, gy):
@@ -152,11 +152,11 @@ def cross_entropy(
 
     Args:
         logits: (N, C) or (N, C, d1 … dk), unbounded; not probabilities.
-        target: class indices (N, d1 … dk), integers from 0 to C − 1; or rows of probabilities
-            shaped as the logits, of which a one-hot row is one.
+        target: class indices (N, d1 … dk), integers from 0 to C − 1; or rows of probabilities in
+            the shape of the logits, for example one-hot rows.
         weight: (C,), multiplies the loss of each class.
-        ignore_index: rows with this target count nothing; for class indices only. The class
-            still stands in the softmax of the other rows.
+        ignore_index: rows with this target are left out; for class indices only. The class stays
+            in the softmax of the other rows.
         label_smoothing: ε from 0 to 1; the target becomes (1 − ε) target + ε / C.
         reduction: "mean", "sum", or "none" for a loss of the target's shape (N, d1 … dk). The
             mean divides by Σₙ weight[targetₙ] over the rows that count for class indices, and by
@@ -164,9 +164,9 @@ def cross_entropy(
         from_probabilities: the first argument holds probabilities, such as softmax gives.
 
     Raises:
-        ShapeError, DTypeError, DataError: logits and target do not fit, or the target is neither
-            class indices nor rows of probabilities; the text says which, where, and what to do.
-        ArgumentError: an option is outside its values.
+        ShapeError, DTypeError, DataError: if logits and target do not match, or the target is
+            neither class indices nor rows of probabilities; the message says where.
+        ArgumentError: if an option is outside its values.
     """
     where = "cross_entropy"
     logits = _as_floats(logits)
@@ -235,8 +235,8 @@ def mse_loss(x: ArrayLike, target: ArrayLike, *, reduction: str = "mean") -> Ten
     Both have the same shape: a loss never broadcasts. Both may require a gradient.
 
     Raises:
-        ShapeError: the shapes differ.
-        ArgumentError: `reduction` is not mean, sum or none.
+        ShapeError: if the shapes differ.
+        ArgumentError: if `reduction` is not mean, sum or none.
     """
     check_options("mse_loss", reduction)
     size = _check_same_shape("mse_loss", "x", x, target)
@@ -264,10 +264,10 @@ def binary_cross_entropy_with_logits(
         reduction: "mean" over all elements, "sum" or "none".
 
     Raises:
-        ShapeError: logits and target differ in shape, or a weight does not broadcast to it.
-        DTypeError: the target or a weight does not hold numbers.
-        DataError: a target is outside 0 … 1.
-        ArgumentError: `reduction` is not mean, sum or none.
+        ShapeError: if logits and target differ in shape, or a weight does not broadcast to it.
+        DTypeError: if the target or a weight does not hold numbers.
+        DataError: if a target is outside 0 … 1.
+        ArgumentError: if `reduction` is not mean, sum or none.
     """
     where = "binary_cross_entropy_with_logits"
     check_options(where, reduction)
@@ -354,7 +354,7 @@ def _mean_of_nothing(where, x):
 
 
 def _check_same_shape(where, name, x, target) -> int:
-    """Return the size of x, the input `name`; ShapeError where the target has another shape."""
+    """Return the size of x, the input `name`; raise if the target has another shape."""
     x, t = as_array(x), as_array(target)
     if x.shape != t.shape:
         raise ShapeError(

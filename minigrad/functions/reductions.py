@@ -186,8 +186,10 @@ def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the largest value over `axis`; NaN if there is one.
 
-    As in `torch.amax` elements that tie share the gradient equally. Raises ShapeError for no
-    elements.
+    As in `torch.amax`, elements that tie share the gradient equally.
+
+    Raises:
+        ShapeError: if there are no elements.
     """
     return Max.apply(x, axis=axis, keepdims=keepdims)
 
@@ -195,8 +197,10 @@ def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the smallest value over `axis`; NaN if there is one.
 
-    As in `torch.amin` elements that tie share the gradient equally. Raises ShapeError for no
-    elements.
+    As in `torch.amin`, elements that tie share the gradient equally.
+
+    Raises:
+        ShapeError: if there are no elements.
     """
     return Min.apply(x, axis=axis, keepdims=keepdims)
 

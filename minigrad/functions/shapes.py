@@ -1,6 +1,6 @@
 """Functions that move elements and compute nothing: reshape, transpose, getitem, concatenate …
 
-Each backward pass moves the gradient of an element back to where the element came from.
+Each backward pass moves the gradient of an element back to the place that the element came from.
 """
 
 from collections.abc import Sequence

@@ -20,7 +20,7 @@ def check_target(
     The two differ in their number of axes. `logits` is the shape (N, C, d…) of the input `name`.
 
     Raises:
-        ShapeError, DTypeError, DataError: the target is neither; the text says how to make it one.
+        ShapeError, DTypeError, DataError: if it is neither; the message says how to make it one.
     """
     t = constant(where, "target", target)
     wrong, indices = None, t.shape == logits[:1] + logits[2:]
@@ -45,7 +45,7 @@ def check_target(
 def check_weight(
     where: str, weight: ArrayLike | None, classes: int, dtype: DTypeLike
 ) -> np.ndarray | None:
-    """Return the class weights as an array (C,), or None; ShapeError where they are not C."""
+    """Return the class weights as an array (C,), or None; raise if they are not C numbers."""
     if weight is None:
         return None
     w = constant(where, "weight", weight)
@@ -61,7 +61,7 @@ def check_options(where: str, reduction: str, label_smoothing: float = 0.0) -> N
         wrong, facts = f"reduction={reduction!r} is unknown", "it can be 'mean', 'sum' or 'none'"
         raise ArgumentError(where, wrong, facts, "choose one of them")
     if not 0 <= label_smoothing <= 1:
-        wrong, facts = "label_smoothing is not a share", f"label_smoothing {label_smoothing}"
+        wrong, facts = "label_smoothing is outside 0 … 1", f"label_smoothing {label_smoothing}"
         raise ArgumentError(where, wrong, facts, "give a number from 0 to 1")
 
 
@@ -69,7 +69,7 @@ def check_logits(where: str, logits: ArrayLike, from_probabilities: bool) -> Non
     """Warn if the logits are what Softmax made.
 
     Raises:
-        DataError: if they are to be probabilities and a row of them is not.
+        DataError: if `from_probabilities` is set and a row is not one of probabilities.
     """
     if not from_probabilities:
         if isinstance(logits.node, Softmax):
@@ -82,13 +82,14 @@ def check_logits(where: str, logits: ArrayLike, from_probabilities: bool) -> Non
         return  # what a softmax of NaN gives: NaN in, NaN out
     if (bad := first_bad_row(p)) is not None:
         row, why = bad
-        wrong, facts = f"row {row} holds no probabilities: it {why}", f"probabilities {p.shape}"
-        raise DataError(where, wrong, facts, "leave from_probabilities out for logits")
+        wrong = f"row {row} is not a row of probabilities: it {why}"
+        remedy = "leave from_probabilities out for logits"
+        raise DataError(where, wrong, f"probabilities {p.shape}", remedy)
 
 
 @np.errstate(all="ignore")
 def first_bad_row(rows: np.ndarray) -> tuple[int, str] | None:
-    """Return the first row (N, C, d…) that holds no probabilities, and why; None if all do."""
+    """Return the first row of (N, C, d…) that is not probabilities, and why; None if all are."""
     sums = rows.sum(axis=1)
     negative = (rows < 0).any(axis=1)
     bad = ~(np.abs(sums - 1) <= 1e-3) | negative  # written so that NaN is bad

@@ -23,6 +23,13 @@ class Shares(nn.Module):
         return y / F.sum(y, axis=1, keepdims=True)
 
 
+class Multiplied(nn.Module):
+    """A softmax that is not the last operation."""
+
+    def forward(self, x):
+        return F.softmax(x) * 1.0
+
+
 def warned(*end, loss=None, epochs=3, batch_size=32):
     """Fit a model with this end, validation included, and return the warnings."""
     train, val, _ = data.split(data.load("iris"), rng=0)  # 90, 30 and 30 rows
@@ -35,8 +42,9 @@ def warned(*end, loss=None, epochs=3, batch_size=32):
     return caught
 
 
-def test_probabilities_passed_as_logits():
-    (warning,) = warned(Shares())
+@pytest.mark.parametrize("end", [Shares(), Multiplied()], ids=repr)
+def test_probabilities_passed_as_logits(end):
+    (warning,) = warned(end)
     assert warning.category is MinigradWarning
     assert str(warning.message) == PROBABILITIES
     assert warning.filename == __file__  # the user's line, not one of ours
