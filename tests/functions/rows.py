@@ -11,7 +11,10 @@ for case in CASES:
 
 
 def _for_each_name(table, check):
-    """Return a test for each name, which runs `check(case, what)` on each of its examples."""
+    """Return a test for each name, which runs `check(case, what)` on each of its examples.
+
+    The check of a single example is `test.check`.
+    """
 
     @pytest.mark.parametrize("name", [name for name in table if table[name]])
     def test(name):
@@ -22,7 +25,7 @@ def _for_each_name(table, check):
                 error.add_note(f"in the row {case} of the table, with {what}")
                 raise
 
-    test.__doc__ = check.__doc__
+    test.__doc__, test.check = check.__doc__, check
     return test
 
 

@@ -54,10 +54,11 @@ def every_second(x):
 @for_every_row
 def test_values_and_gradients(case, shapes):
     for dtype in TOLERANCE if case.twin else ():
-        compare(case, case.inputs(shapes, dtype), dtype)
+        compare(case, shapes, dtype)
 
 
-def compare(case, inputs, dtype):
+def compare(case, shapes, dtype):
+    inputs = case.inputs(shapes, dtype)
     expected = theirs(case.twin, inputs, random(dtype))
     for layout in (np.array, reversed_columns, every_second):
         found = ours(case.f, [layout(x) for x in inputs], random(dtype))
