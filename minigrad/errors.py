@@ -88,8 +88,8 @@ _warned = set()
 _filters = None
 
 
-def warn_once(text: str) -> None:
-    """Warn once with each text, at the user's line.
+def warn_once(where: str, wrong: str, facts: str, remedy: str) -> None:
+    """Give one MinigradWarning for each message, at the user's line.
 
     A new `warnings.catch_warnings` block starts again, as it does for Python's own warnings.
     """
@@ -97,6 +97,7 @@ def warn_once(text: str) -> None:
     if warnings.filters is not _filters:
         _warned.clear()
         _filters = warnings.filters
+    text = message(where, wrong, facts, remedy)
     if text not in _warned:
         _warned.add(text)
         warnings.warn(text, MinigradWarning, stacklevel=user_frame()[1])

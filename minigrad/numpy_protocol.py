@@ -86,25 +86,10 @@ HARMLESS = {"dtype": None, "out": None, "order": "C", "subok": False}
 
 # Functions without a gradient return NumPy's plain result.
 PLAIN = {
-    np.equal,
-    np.not_equal,
-    np.less,
-    np.less_equal,
-    np.greater,
-    np.greater_equal,
-    np.isnan,
-    np.isfinite,
-    np.isinf,
-    np.argmax,
-    np.argmin,
-    np.shape,
-    np.ndim,
-    np.size,
-    np.zeros_like,
-    np.ones_like,
-    np.allclose,
-    np.array_equal,
-}
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.isnan,
+    np.isfinite, np.isinf, np.argmax, np.argmin, np.shape, np.ndim, np.size, np.zeros_like,
+    np.ones_like, np.allclose, np.array_equal,
+}  # fmt: skip
 
 NEAREST = {
     "append": "np.concatenate",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, message, warn_once
+from .errors import ArgumentError, warn_once
 from .tensor import Tensor
 
 __all__ = ["SGD", "clip_grad_norm"]
@@ -110,12 +110,10 @@ class SGD:
         ]
         if missing:
             warn_once(
-                message(
-                    "SGD.step",
-                    "parameters never received a gradient and will not be trained",
-                    f"{len(missing)} of {len(every)}: {', '.join(missing)}",
-                    "call loss.backward() first, and use them in the model's forward",
-                )
+                "SGD.step",
+                "parameters never received a gradient and will not be trained",
+                f"{len(missing)} of {len(every)}: {', '.join(missing)}",
+                "call loss.backward() first, and use them in the model's forward",
             )
 
 

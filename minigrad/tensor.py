@@ -10,7 +10,7 @@ import numpy as np
 
 from . import engine, numpy_protocol
 from . import functions as F
-from .errors import DTypeError, GraphError, ShapeError, UnsupportedError, message, warn_once
+from .errors import DTypeError, GraphError, ShapeError, UnsupportedError, warn_once
 from .typing import ArrayLike, Axis, DTypeLike
 
 
@@ -88,7 +88,7 @@ class Tensor:
             made = f"{type(self.node).__name__} made this tensor"
             wrong = f"{made}, so it is not a leaf and keeps no gradient"
             remedy = "to update a leaf w, write w.data -= lr * w.grad, not w = w - lr * w.grad"
-            warn_once(message("Tensor.grad", wrong, f"shape {self.shape}", remedy))
+            warn_once("Tensor.grad", wrong, f"shape {self.shape}", remedy)
         return self._grad
 
     @grad.setter

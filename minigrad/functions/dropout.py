@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..engine import Function, as_tensor, is_recording
-from ..errors import ArgumentError, message, warn_once
+from ..errors import ArgumentError, warn_once
 from ..typing import ArrayLike, Rng, Tensor
 
 
@@ -48,11 +48,9 @@ def dropout(x: ArrayLike, p: float = 0.5, *, rng: Rng, training: bool = True) ->
         return as_tensor(x)
     if p > 0 and not is_recording():
         warn_once(
-            message(
-                "dropout",
-                "predicting in training mode drops units at random",
-                f"p {p}, inside no_grad()",
-                "call model.eval() first",
-            )
+            "dropout",
+            "predicting in training mode drops units at random",
+            f"p {p}, inside no_grad()",
+            "call model.eval() first",
         )
     return Dropout.apply(x, p=p, rng=np.random.default_rng(rng))

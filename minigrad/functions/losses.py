@@ -8,7 +8,7 @@ the division by N.
 import numpy as np
 
 from ..engine import Function, as_array, as_tensor, constant
-from ..errors import DataError, DTypeError, ShapeError, message, warn_once
+from ..errors import DataError, DTypeError, ShapeError, warn_once
 from ..typing import ArrayLike, Tensor
 from .activations import logistic, shifted
 from .elementwise import where as select
@@ -343,12 +343,10 @@ def _per_target(loss, x):
 def _mean_of_nothing(where, x):
     """Warn, and return NaN with a gradient of 0, as PyTorch does."""
     warn_once(
-        message(
-            where,
-            "the mean of no rows is NaN",
-            "every target is ignored or weighs 0, or there is none",
-            'pass reduction="sum", or leave such a batch out',
-        )
+        where,
+        "the mean of no rows is NaN",
+        "every target is ignored or weighs 0, or there is none",
+        'pass reduction="sum", or leave such a batch out',
     )
     return sum(getitem(x, slice(0))) + np.nan
 

@@ -7,7 +7,7 @@ probabilities (N, C), such as one-hot rows.
 import numpy as np
 
 from ..engine import constant
-from ..errors import ArgumentError, DataError, DTypeError, ShapeError, message, warn_once
+from ..errors import ArgumentError, DataError, DTypeError, ShapeError, warn_once
 from ..typing import ArrayLike, DTypeLike
 from .activations import Softmax
 
@@ -75,7 +75,7 @@ def check_logits(where: str, logits: ArrayLike, from_probabilities: bool) -> Non
         if isinstance(logits.node, Softmax):
             wrong = "the logits are the output of Softmax, and cross_entropy applies softmax itself"
             remedy = "remove the Softmax layer, or pass from_probabilities=True"
-            warn_once(message(where, wrong, f"{logits.shape[1]} classes", remedy))
+            warn_once(where, wrong, f"{logits.shape[1]} classes", remedy)
         return
     p = logits.data
     if np.isnan(p).any():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..data import Dataset
-from ..errors import DivergedError, message, warn_once
+from ..errors import DivergedError, warn_once
 from ..functions.activations import Softmax
 from ..nn import CrossEntropy, Module, ReLU, evaluating, watching
 from ..tensor import Tensor
@@ -46,12 +46,10 @@ def warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
         model.train()
     if probable and not isinstance(z.node, Softmax):
         warn_once(
-            message(
-                "fit",
-                "the model's outputs look like probabilities, and CrossEntropy takes logits",
-                f"output {p.shape}, each row from 0 to 1 with sum 1",
-                "remove the model's softmax, or use CrossEntropy(from_probabilities=True)",
-            )
+            "fit",
+            "the model's outputs look like probabilities, and CrossEntropy takes logits",
+            f"output {p.shape}, each row from 0 to 1 with sum 1",
+            "remove the model's softmax, or use CrossEntropy(from_probabilities=True)",
         )
 
 
@@ -61,13 +59,11 @@ def warn_of_majority(train: Dataset) -> None:
     share = counts.max() / len(train)
     if share > MAJORITY and len(train.class_names) > 1:
         warn_once(
-            message(
-                "fit",
-                f"{share:.1%} of the training rows are of one class, "
-                f"{train.class_names[counts.argmax()]!r}",
-                f"{counts.max()} of {len(train)} rows; always guessing it is as accurate",
-                "look at the recall of the other classes, or weight the classes",
-            )
+            "fit",
+            f"{share:.1%} of the training rows are of one class, "
+            f"{train.class_names[counts.argmax()]!r}",
+            f"{counts.max()} of {len(train)} rows; always guessing it is as accurate",
+            "look at the recall of the other classes, or weight the classes",
         )
 
 
@@ -88,11 +84,9 @@ def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
         dead, units = int((~units_alive).sum()), units_alive.size
         if dead > DEAD * units:
             warn_once(
-                message(
-                    "fit",
-                    f"{dead} of {units} units of layer {name!r} are dead: ReLU gives 0 for each "
-                    f"of {len(x)} training rows",
-                    "no gradient reaches them",
-                    "try a smaller learning rate, or LeakyReLU",
-                )
+                "fit",
+                f"{dead} of {units} units of layer {name!r} are dead: ReLU gives 0 for each "
+                f"of {len(x)} training rows",
+                "no gradient reaches them",
+                "try a smaller learning rate, or LeakyReLU",
             )

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import __version__, data, nn, optim
 from ..data.arrays import is_idx_folder
-from ..errors import ArgumentError, DataError, DivergedError, message, warn_once
+from ..errors import ArgumentError, DataError, DivergedError, warn_once
 from ..settings import IMAGES, OWN_DEFAULTS, SETTINGS, checked
 from ..text import printable
 from . import run_folder
@@ -300,12 +300,10 @@ class Experiment:
         other = next(((a, b) for a, b in zip(*names, strict=True) if a != b), None)
         if other:
             warn_once(
-                message(
-                    "--init-from",
-                    f"the weights of {path} were trained on other columns or classes",
-                    f"{other[0]!r} there is {other[1]!r} here",
-                    "go on if that is meant",
-                )
+                "--init-from",
+                f"the weights of {path} were trained on other columns or classes",
+                f"{other[0]!r} there is {other[1]!r} here",
+                "go on if that is meant",
             )
         self.trainer.model.load_state_dict(saved.model.state_dict())
 
