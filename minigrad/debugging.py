@@ -33,14 +33,14 @@ class Checks(Watch):
     """The watch of debug mode: finite numbers stay finite, inputs and saved arrays unchanged."""
 
     def before_forward(self, node, arrays, options):
-        """Note where `node` is made, and whether from finite numbers; return its input arrays."""
+        """Note the line that makes `node` and whether its inputs are finite; return the inputs."""
         node._made_at = user_line()
         node._from_finite = all_finite([*arrays, *options.values()])
         node._given = [(a, _checksum(a)) for a in arrays]
         return arrays
 
     def after_forward(self, node, y):
-        """Compare the inputs; note what `node` saved; look for the first NaN or infinity."""
+        """Compare the inputs, note what `node` saved, and look for the first NaN or infinity."""
         given = vars(node).pop("_given")
         changed = [f"input {i}" for i, (a, before) in enumerate(given) if _checksum(a) != before]
         if changed:
@@ -100,7 +100,7 @@ def watched_by(watch) -> Iterator[None]:
 def debug() -> contextlib.AbstractContextManager[None]:
     """Check every operation inside the `with` block, forward and backward.
 
-    `MINIGRAD_DEBUG=1` in the environment does so for the whole process.
+    `MINIGRAD_DEBUG=1` in the environment turns the checks on for the whole process.
 
     Raises:
         GraphError: if a forward wrote to its input, or something wrote to an array that an

@@ -1,17 +1,17 @@
 """The engine: what an operation is, and the sweep that runs a graph of them backwards.
 
-A `Function` is one operation. Applying it makes one node of the graph, and the node holds all that
+A `Function` is one operation. Applying it makes one node of the graph, which holds everything that
 its backward pass needs. `backward` visits the nodes in reverse order of creation. A node is always
-younger than the nodes it took its inputs from, so each one has received the gradients of all its
-uses before its own turn comes:
+younger than the nodes that made its inputs, so each one has received the gradients of all its uses
+when its own turn comes:
 
     a = Tensor(1.0, requires_grad=True)
     b = a + a            node 0
     c = b + b            node 1
     c.backward()         node 1 sends 1 + 1 to b, then node 0 sends 2 + 2 to a:  a.grad = 4
 
-Plain recursion, from each use straight on to what it used, goes wrong here: node 0 would run when
-b had received 1, and again when it had received 1 + 1, and a.grad would end at 2 + 4 = 6.
+Plain recursion, which follows each use at once, goes wrong here: node 0 would run when b had
+received 1, and again when it had received 1 + 1, and a.grad would end at 2 + 4 = 6.
 """
 
 import contextlib
@@ -19,12 +19,13 @@ import itertools
 import operator
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import debugging, engine_errors
 from .errors import MinigradError
+from .typing import ArrayLike
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -46,7 +47,7 @@ _clock = itertools.count()
 
 @contextlib.contextmanager
 def no_grad() -> Iterator[None]:
-    """Record no graph inside the `with` block: evaluation needs none, and runs faster without."""
+    """Record no graph inside the `with` block: evaluation needs none, and is faster without it."""
     before = _recording.on
     _recording.on = False
     try:
@@ -71,11 +72,11 @@ class Function:
             floating dtype of the inputs.
         backward(self, gy) -> a gradient for each input (a tuple, or the array itself for one)
             `gy` is the gradient of the loss with respect to y, and has y's shape and dtype. A
-            gradient has its input's shape or, where the input was broadcast, the shape it was
-            broadcast to: the engine sums the rest. None stands where `self.needs` is False.
+            gradient has its input's shape or, if the input was broadcast, the shape that it was
+            broadcast to: the engine does the sum. An input whose `self.needs` is False gets None.
 
     Attributes:
-        inputs: the Tensors that the operation was applied to; None once the graph was freed.
+        inputs: the Tensors that the operation was applied to; None after the graph was freed.
         needs: for each input, whether it needs a gradient.
         fresh: a promise that the gradients are new arrays that nothing else holds. A leaf then
             takes them without a copy, which for a 1024 × 1024 weight saves 4 MB a step.
@@ -84,7 +85,7 @@ class Function:
     inputs = None
     fresh = False
 
-    def __init__(self, *inputs, **options):
+    def __init__(self, *inputs: Any, **options: Any):
         if inputs or options:
             raise engine_errors.not_called(type(self))
 
@@ -97,13 +98,13 @@ class Function:
         raise NotImplementedError(f"{type(self).__name__} defines no backward")
 
     @classmethod
-    def apply(cls, *inputs, **options) -> "Tensor":
+    def apply(cls, *inputs: Any, **options: Any) -> "Tensor":
         """Run the operation on Tensors, arrays and numbers, and record it in the graph.
 
         `options` reach `forward` as keywords and take no part in differentiation.
 
         Raises:
-            ShapeError: NumPy found that the shapes do not fit.
+            ShapeError: if the shapes of the inputs do not match.
         """
         inputs, arrays = _operands(inputs)
         node = cls()
@@ -158,22 +159,22 @@ def _forward(node: Function, arrays: list[np.ndarray], options: dict) -> np.ndar
 # ---- from what a user passes to Tensors and arrays -----------------------------------------------
 
 
-def as_tensor(x) -> "Tensor":
+def as_tensor(x: ArrayLike) -> "Tensor":
     """Return x itself if it is a Tensor, and otherwise a new leaf without gradient."""
     return x if isinstance(x, Tensor) else Tensor(x)
 
 
-def as_array(x) -> np.ndarray:
+def as_array(x: ArrayLike) -> np.ndarray:
     """Return the plain array of a Tensor, or of anything that NumPy can make an array of."""
     return x.data if isinstance(x, Tensor) else np.asarray(x)
 
 
-def as_tensors(*inputs) -> tuple:
+def as_tensors(*inputs: Any) -> tuple:
     """Return the inputs of one operation as Tensors, each in the dtype that it gets there."""
     return _operands(inputs)[0]
 
 
-def as_arrays(*inputs) -> list[np.ndarray]:
+def as_arrays(*inputs: Any) -> list[np.ndarray]:
     """Return the inputs of one operation as arrays of their common dtype."""
     return _operands(inputs)[1]
 
@@ -203,7 +204,7 @@ def _operands(inputs: tuple) -> tuple[tuple, list[np.ndarray]]:
     return tensors, [x.data.astype(common, copy=False) for x in tensors]
 
 
-def constant(where: str, name: str, x) -> np.ndarray:
+def constant(where: str, name: str, x: ArrayLike) -> np.ndarray:
     """Return the plain array of an argument that takes no part in differentiation.
 
     Raises:
@@ -221,7 +222,7 @@ def backward(root: "Tensor", gradient: np.ndarray, retain_graph: bool) -> None:
     """Add the gradient of `root` with respect to every leaf, times `gradient`, to the leaf's grad.
 
     Raises:
-        GraphFreedError: a node that the sweep would visit was freed by an earlier one.
+        GraphFreedError: if an earlier sweep freed a node that this one would visit.
     """
     if root.node is None:
         _accumulate(root, gradient, fresh=False)
@@ -246,7 +247,7 @@ def backward(root: "Tensor", gradient: np.ndarray, retain_graph: bool) -> None:
                 if parent is None:
                     _accumulate(x, g, fresh)
                 elif parent in pending:
-                    # The first one may be borrowed, so no +=; a sum of scalars is no array.
+                    # The first may be borrowed, so no +=; a sum of 0-d arrays is not an array.
                     pending[parent] = np.asarray(pending[parent] + g)
                 else:
                     pending[parent] = g
@@ -285,7 +286,7 @@ def unbroadcast(g: np.ndarray, shape: tuple) -> np.ndarray:
     An element that was copied k times reaches the loss in k ways, and its gradient is their sum.
 
     Raises:
-        ValueError: `shape` does not broadcast to `g.shape`.
+        ValueError: if `shape` does not broadcast to `g.shape`.
     """
     lead = g.ndim - len(shape)
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[lead:], strict=True)):
@@ -295,7 +296,7 @@ def unbroadcast(g: np.ndarray, shape: tuple) -> np.ndarray:
 
 
 def _accumulate(leaf: "Tensor", g: np.ndarray, fresh: bool) -> None:
-    """Add `g` to the leaf's gradient, an array that is its own and shared with nothing."""
+    """Add `g` to the leaf's gradient, an array that nothing else shares."""
     if leaf._grad is not None:
         leaf._grad += g
     else:

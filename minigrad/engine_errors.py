@@ -1,4 +1,4 @@
-"""What the engine raises: who broke the contract of an operation, and how."""
+"""The errors of the engine: which operation broke its contract, and how."""
 
 import inspect
 import re
@@ -9,7 +9,7 @@ from .errors import DTypeError, GraphError, GraphFreedError, ShapeError, Unsuppo
 
 
 def shape_error(function: type, arrays: list, error: ValueError) -> ShapeError:
-    """Say whose inputs they were, and their shapes, where NumPy says only what is wrong."""
+    """Add the operation and its inputs' names and shapes to what NumPy says is wrong."""
     name = re.sub("(?<=[a-z])(?=[A-Z])", "_", function.__name__).lower()
     _, first, *rest = inspect.signature(function.forward).parameters.values()
     names = [first.name, *(p.name for p in rest)]
@@ -18,18 +18,18 @@ def shape_error(function: type, arrays: list, error: ValueError) -> ShapeError:
     shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(names, arrays, strict=False))
     remedy = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
     if isinstance(error, np.exceptions.AxisError):
-        remedy = "choose an axis that is there; −1 is the last"
+        remedy = "choose an axis that exists; −1 is the last"
     return ShapeError(name, str(error).strip(), shapes, remedy)
 
 
 def not_numbers(node, arrays: list, y) -> DTypeError:
-    """Say what a forward returned that is no array of numbers."""
+    """Name what a forward returned instead of an array of numbers."""
     what = f"{'None' if y is None else f'a {type(y).__name__}'}, not numbers"
     return wrong(DTypeError, node, "forward", what, arrays, "return the array of y")
 
 
 def wrong_count(node, gradients: tuple) -> GraphError:
-    """Say how many gradients a backward returned, for how many inputs."""
+    """Name how many gradients a backward returned, and for how many inputs."""
     count = len(gradients)
     what = f"{count} gradients" if count != 1 else f"one {type(*gradients).__name__}"
     what += f" for {len(node.inputs)} inputs"
@@ -40,13 +40,13 @@ def wrong_count(node, gradients: tuple) -> GraphError:
 def wrong_gradient(node, i: int, g) -> ShapeError:
     """Say that the gradient g that a backward returned does not fit input i."""
     if g is None:
-        what = "None, but the input needs a gradient"
+        what = f"None for input {i}, which needs a gradient"
     elif isinstance(g, np.ndarray):
-        what = f"a gradient of shape {g.shape}"
+        what = f"a gradient of shape {g.shape} for input {i}"
     else:
-        what = f"a {type(g).__name__}"
+        what = f"a {type(g).__name__} for input {i}"
     remedy = f"return an array of shape {node.inputs[i].shape}"
-    return wrong(ShapeError, node, "backward", f"{what} for input {i}", node.inputs, remedy)
+    return wrong(ShapeError, node, "backward", what, node.inputs, remedy)
 
 
 def wrong(error: type, node, method: str, what: str, inputs, remedy: str):

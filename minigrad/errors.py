@@ -10,7 +10,7 @@ import sys
 import warnings
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-COMMANDS = os.path.join(PACKAGE, "cli") + os.sep  # they use the package, as other programs do
+COMMANDS = os.path.join(PACKAGE, "cli") + os.sep  # they use the package like any program
 
 
 class MinigradError(Exception):
@@ -24,7 +24,7 @@ class MinigradError(Exception):
 
 
 class ShapeError(MinigradError, ValueError):
-    """Shapes that do not fit each other."""
+    """Shapes that do not match."""
 
 
 class DataError(MinigradError, ValueError):
@@ -40,11 +40,11 @@ class DTypeError(MinigradError, TypeError):
 
 
 class UnsupportedError(MinigradError, TypeError):
-    """Something that works on an array and not on a Tensor."""
+    """A use that Tensors and Functions do not support."""
 
 
 class GraphError(MinigradError, RuntimeError):
-    """A backward pass that has nothing to run through, or a Function that breaks its contract."""
+    """A backward pass without a graph, or a Function that breaks its contract."""
 
 
 class GraphFreedError(GraphError):
@@ -64,7 +64,7 @@ class GradcheckError(MinigradError, AssertionError):
 
 
 class MinigradWarning(UserWarning):
-    """Wiring that runs and is almost certainly a mistake."""
+    """Something that runs but is almost certainly a mistake."""
 
 
 def message(where: str, wrong: str, facts: str, remedy: str) -> str:
@@ -88,15 +88,16 @@ _warned = set()
 _filters = None
 
 
-def warn_once(text: str) -> None:
-    """Give one MinigradWarning per text, at the user's line.
+def warn_once(where: str, wrong: str, facts: str, remedy: str) -> None:
+    """Give one MinigradWarning for each message, at the user's line.
 
-    A new `warnings.catch_warnings` block starts afresh, as it does for Python's own warnings.
+    A new `warnings.catch_warnings` block starts again, as it does for Python's own warnings.
     """
     global _filters
     if warnings.filters is not _filters:
         _warned.clear()
         _filters = warnings.filters
+    text = message(where, wrong, facts, remedy)
     if text not in _warned:
         _warned.add(text)
         warnings.warn(text, MinigradWarning, stacklevel=user_frame()[1])

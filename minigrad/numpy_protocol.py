@@ -1,8 +1,8 @@
 """NumPy's own functions on Tensors: `np.exp(x) / np.sum(np.exp(x), axis=0)` is differentiable.
 
 NumPy hands a call with a Tensor among its arguments to `call_ufunc` or `call_function`. Each looks
-the function up in one table, and calls ours; what is in no table raises, so that no gradient is
-ever dropped in silence.
+the function up in a table and calls ours. A function that no table has raises, so that no gradient
+is ever dropped silently.
 """
 
 import inspect
@@ -50,7 +50,7 @@ UFUNCS = {
     np.minimum: F.minimum,
 }
 
-# Ours, and NumPy's arguments in NumPy's order; those that ours does not take are refused.
+# Our function, and NumPy's arguments in NumPy's order; those that ours does not take are refused.
 FUNCTIONS = {
     np.sum: (F.sum, "x axis dtype out keepdims initial where"),
     np.mean: (F.mean, "x axis dtype out keepdims where"),
@@ -73,7 +73,7 @@ FUNCTIONS = {
     np.dot: (_dot, "a b out"),
 }
 
-# NumPy's names of arguments, where ours differ; and what changes nothing, and so may be passed.
+# NumPy's names of arguments that have another name here, and values that change nothing.
 RENAMED = {
     "a": "x",
     "array": "x",
@@ -84,27 +84,12 @@ RENAMED = {
 }
 HARMLESS = {"dtype": None, "out": None, "order": "C", "subok": False}
 
-# What has no gradient to lose gives NumPy's plain result.
+# Functions without a gradient return NumPy's plain result.
 PLAIN = {
-    np.equal,
-    np.not_equal,
-    np.less,
-    np.less_equal,
-    np.greater,
-    np.greater_equal,
-    np.isnan,
-    np.isfinite,
-    np.isinf,
-    np.argmax,
-    np.argmin,
-    np.shape,
-    np.ndim,
-    np.size,
-    np.zeros_like,
-    np.ones_like,
-    np.allclose,
-    np.array_equal,
-}
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.isnan,
+    np.isfinite, np.isinf, np.argmax, np.argmin, np.shape, np.ndim, np.size, np.zeros_like,
+    np.ones_like, np.allclose, np.array_equal,
+}  # fmt: skip
 
 NEAREST = {
     "append": "np.concatenate",
@@ -133,7 +118,7 @@ NEAREST = {
     "ptp": "np.max(x) - np.min(x)",
     "ravel": "np.reshape(x, -1)",
     "reciprocal": "1 / x",
-    "repeat": "x[indices], where indices may repeat",
+    "repeat": "x[indices] with repeated indices",
     "sinh": "(np.exp(x) - np.exp(-x)) / 2",
     "sort": "x[np.argsort(x.data)]",
     "split": "x[start:stop]",
@@ -149,10 +134,10 @@ NEAREST = {
 
 
 def call_ufunc(ufunc, method: str, inputs: tuple, options: dict):
-    """Run a ufunc on inputs of which at least one is a Tensor.
+    """Run a ufunc on inputs, at least one of which is a Tensor.
 
     Raises:
-        UnsupportedError: another method than a plain call, an option, or no function of ours.
+        UnsupportedError: if there is no function of ours for it, or it is not a plain call.
     """
     name = f"np.{ufunc.__name__}"
     if method != "__call__":
@@ -172,7 +157,7 @@ def call_function(function, args: tuple, options: dict):
     """Run another NumPy function with a Tensor among its arguments.
 
     Raises:
-        UnsupportedError: an option that ours does not take, or no function of ours.
+        UnsupportedError: if there is no function of ours for it, or ours lacks an option.
     """
     name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
     if function in PLAIN:

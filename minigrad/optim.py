@@ -1,11 +1,15 @@
 """Stochastic gradient descent, and the clipping of gradients."""
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, message, warn_once
+from .errors import ArgumentError, warn_once
 from .tensor import Tensor
+
+__all__ = ["SGD", "clip_grad_norm"]
 
 
 class SGD:
@@ -21,8 +25,8 @@ class SGD:
         params: the parameters, or a list of groups {"params": [...], "lr": ...}; an option that a
             group leaves out has the value of the argument.
         lr: the learning rate, 0 or more.
-        momentum: the share of the last step that is kept, 0 or more.
-        dampening: the share of the new gradient that momentum leaves out.
+        momentum: the fraction of the last step that is kept, 0 or more.
+        dampening: the fraction of the new gradient that momentum leaves out.
         weight_decay: the factor of an L2 penalty, 0 or more.
         nesterov: look ahead by one step of momentum (Nesterov, 1983; Sutskever et al., 2013).
 
@@ -37,7 +41,7 @@ class SGD:
 
     def __init__(
         self,
-        params,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
         lr: float,
         momentum: float = 0,
         dampening: float = 0,
@@ -106,12 +110,10 @@ class SGD:
         ]
         if missing:
             warn_once(
-                message(
-                    "SGD.step",
-                    "parameters never received a gradient and will not be trained",
-                    f"{len(missing)} of {len(every)}: {', '.join(missing)}",
-                    "call loss.backward() first, and use them in the model's forward",
-                )
+                "SGD.step",
+                "parameters never received a gradient and will not be trained",
+                f"{len(missing)} of {len(every)}: {', '.join(missing)}",
+                "call loss.backward() first, and use them in the model's forward",
             )
 
 
@@ -142,7 +144,7 @@ def _checked(group: dict, defaults: dict) -> dict:
     return group
 
 
-def clip_grad_norm(params, max_norm: float = math.inf) -> float:
+def clip_grad_norm(params: Iterable[Tensor], max_norm: float = math.inf) -> float:
     """Scale the gradients by one factor so that the norm of all together is at most max_norm.
 
     Returns the norm before scaling, √(Σ g²) over every element (Pascanu et al., 2013). If it is

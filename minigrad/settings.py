@@ -6,7 +6,7 @@ Nothing heavy is imported here, so that `--help` answers at once.
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -41,7 +41,7 @@ class Setting(NamedTuple):
 
 
 # What a value of a kind is in Python, and how a message calls it.
-KINDS = {
+KINDS: dict[str, tuple[Any, str]] = {
     "flag": (bool, "True or False"),
     "whole": (Integral, "a whole number"),
     "number": (Real, "a finite number"),
@@ -49,7 +49,7 @@ KINDS = {
     "column": ((str, Integral), "the name or the index of a column"),
     "path": ((str, os.PathLike), "a path"),
 }
-CONVERT = {"whole": int, "number": float, "path": os.fspath}
+CONVERT: dict[str, Callable] = {"whole": int, "number": float, "path": os.fspath}
 
 SETTINGS = {
     "hidden": Setting(
@@ -160,14 +160,14 @@ SETTINGS = {
 }
 
 # What a data set changes in the defaults; chosen by validation accuracy over seeds 0 to 9.
-OWN_DEFAULTS = {
+OWN_DEFAULTS: dict[str, dict[str, Any]] = {
     "digits": {"hidden": (128,), "label_smoothing": 0.1},
     "spirals": {"hidden": (64, 64)},
 }
 
 # The same for a folder of IDX images. A pixel that is dark in almost every image becomes so large
 # in the others, if divided by its deviation, that the first steps diverge.
-IMAGES = {"hidden": (128,), "scale": "minmax"}
+IMAGES: dict[str, Any] = {"hidden": (128,), "scale": "minmax"}
 
 VARYING = {name for own in (*OWN_DEFAULTS.values(), IMAGES) for name in own}
 
@@ -176,7 +176,7 @@ def checked(name: str, value: Any) -> Any:
     """Return the value of an option as a plain Python value that JSON can hold, lists as tuples.
 
     Raises:
-        ArgumentError: there is no such option, or the value is of another kind or out of range.
+        ArgumentError: if there is no such option, or the value is of another kind or out of range.
     """
     if name not in SETTINGS:
         raise ArgumentError(

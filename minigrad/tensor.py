@@ -3,13 +3,15 @@
 Every operator and method calls a function of `minigrad.functions`; none of them does maths.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from . import engine, numpy_protocol
 from . import functions as F
-from .errors import DTypeError, GraphError, ShapeError, UnsupportedError, message, warn_once
+from .errors import DTypeError, GraphError, ShapeError, UnsupportedError, warn_once
+from .typing import ArrayLike, Axis, DTypeLike
 
 
 class Tensor:
@@ -29,23 +31,28 @@ class Tensor:
         node: the Function that made this tensor; None for a leaf.
 
     Raises:
-        DTypeError: data that is not boolean, integer or floating; a gradient for integers.
+        DTypeError: if the data is not boolean, integer or floating, or integers are to have a
+            gradient.
     """
 
     __slots__ = ("__weakref__", "_grad", "_requires_grad", "data", "node")
+    data: np.ndarray
+    node: engine.Function | None
 
-    def __init__(self, data, requires_grad: bool = False, dtype=None):
+    def __init__(
+        self, data: ArrayLike, requires_grad: bool = False, dtype: DTypeLike | None = None
+    ):
         if type(data) is not np.ndarray or dtype is not None:
             data = _as_array(data, dtype)
         if data.dtype.kind not in "fiub":
             raise DTypeError(
                 "Tensor",
-                f"{data.dtype} is not a dtype of numbers that minigrad takes",
+                f"dtype {data.dtype} is not supported",
                 f"shape {data.shape}",
                 "give boolean, integer or floating data",
             )
         self.data = data
-        self._grad = None
+        self._grad: np.ndarray | None = None
         self.node = None
         self._requires_grad = False
         if requires_grad:
@@ -81,7 +88,7 @@ class Tensor:
             made = f"{type(self.node).__name__} made this tensor"
             wrong = f"{made}, so it is not a leaf and keeps no gradient"
             remedy = "to update a leaf w, write w.data -= lr * w.grad, not w = w - lr * w.grad"
-            warn_once(message("Tensor.grad", wrong, f"shape {self.shape}", remedy))
+            warn_once("Tensor.grad", wrong, f"shape {self.shape}", remedy)
         return self._grad
 
     @grad.setter
@@ -125,18 +132,18 @@ class Tensor:
         """Return a leaf that shares this tensor's data and requires no gradient."""
         return Tensor(self.data)
 
-    def backward(self, gradient=None, retain_graph: bool = False) -> None:
+    def backward(self, gradient: ArrayLike | None = None, retain_graph: bool = False) -> None:
         """Add the gradient of this tensor with respect to every leaf to the leaf's `grad`.
 
         Args:
-            gradient: the gradient of the loss with respect to this tensor, of its shape; it may
-                be left out for one element only, and is 1 then.
-            retain_graph: keep the graph for another backward pass, in place of freeing it.
+            gradient: the gradient of the loss with respect to this tensor, of its shape; for a
+                tensor of one element it may be left out, and is 1 then.
+            retain_graph: keep the graph for another backward pass instead of freeing it.
 
         Raises:
-            GraphError: nothing that made this tensor requires a gradient.
-            GraphFreedError: the graph was freed by an earlier backward pass.
-            ShapeError: `gradient` is missing, or has another shape.
+            GraphError: if nothing that made this tensor requires a gradient.
+            GraphFreedError: if an earlier backward pass freed the graph.
+            ShapeError: if `gradient` is missing, or does not have the shape of this tensor.
         """
         if not self.requires_grad:
             raise GraphError(
@@ -159,7 +166,7 @@ class Tensor:
         if gradient.shape != self.shape:
             raise ShapeError(
                 "backward",
-                "the gradient has another shape than the tensor",
+                "the gradient does not have the shape of the tensor",
                 f"gradient {gradient.shape}, tensor {self.shape}",
                 "pass one number for each element",
             )
@@ -167,72 +174,72 @@ class Tensor:
 
     # ---- operators -------------------------------------------------------------------------
 
-    def __neg__(self):
+    def __neg__(self) -> "Tensor":
         return F.neg(self)
 
-    def __pos__(self):
+    def __pos__(self) -> "Tensor":
         return self
 
-    def __abs__(self):
+    def __abs__(self) -> "Tensor":
         return F.abs(self)
 
-    def __add__(self, other):
+    def __add__(self, other: ArrayLike) -> "Tensor":
         return F.add(self, other)
 
-    def __radd__(self, other):
+    def __radd__(self, other: ArrayLike) -> "Tensor":
         return F.add(other, self)
 
-    def __sub__(self, other):
+    def __sub__(self, other: ArrayLike) -> "Tensor":
         return F.sub(self, other)
 
-    def __rsub__(self, other):
+    def __rsub__(self, other: ArrayLike) -> "Tensor":
         return F.sub(other, self)
 
-    def __mul__(self, other):
+    def __mul__(self, other: ArrayLike) -> "Tensor":
         return F.mul(self, other)
 
-    def __rmul__(self, other):
+    def __rmul__(self, other: ArrayLike) -> "Tensor":
         return F.mul(other, self)
 
-    def __truediv__(self, other):
+    def __truediv__(self, other: ArrayLike) -> "Tensor":
         return F.div(self, other)
 
-    def __rtruediv__(self, other):
+    def __rtruediv__(self, other: ArrayLike) -> "Tensor":
         return F.div(other, self)
 
-    def __pow__(self, other):
+    def __pow__(self, other: ArrayLike) -> "Tensor":
         return F.pow(self, other)
 
-    def __rpow__(self, other):
+    def __rpow__(self, other: ArrayLike) -> "Tensor":
         return F.pow(other, self)
 
-    def __matmul__(self, other):
+    def __matmul__(self, other: ArrayLike) -> "Tensor":
         return F.matmul(self, other)
 
-    def __rmatmul__(self, other):
+    def __rmatmul__(self, other: ArrayLike) -> "Tensor":
         return F.matmul(other, self)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> "Tensor":
         return F.getitem(self, index)
 
     # Comparisons have no gradient: they give plain boolean arrays.
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> np.ndarray:  # type: ignore[override]
         return _compare(np.equal, self, other)
 
-    def __ne__(self, other):
+    def __ne__(self, other: object) -> np.ndarray:  # type: ignore[override]
         return _compare(np.not_equal, self, other)
 
-    def __lt__(self, other):
+    def __lt__(self, other: ArrayLike) -> np.ndarray:
         return _compare(np.less, self, other)
 
-    def __le__(self, other):
+    def __le__(self, other: ArrayLike) -> np.ndarray:
         return _compare(np.less_equal, self, other)
 
-    def __gt__(self, other):
+    def __gt__(self, other: ArrayLike) -> np.ndarray:
         return _compare(np.greater, self, other)
 
-    def __ge__(self, other):
+    def __ge__(self, other: ArrayLike) -> np.ndarray:
         return _compare(np.greater_equal, self, other)
 
     __hash__ = object.__hash__
@@ -287,71 +294,71 @@ class Tensor:
         """See `functions.tanh`."""
         return F.tanh(self)
 
-    def clip(self, min=None, max=None) -> "Tensor":
+    def clip(self, min: ArrayLike | None = None, max: ArrayLike | None = None) -> "Tensor":
         """See `functions.clip`."""
         return F.clip(self, min, max)
 
-    def sum(self, axis=None, keepdims: bool = False) -> "Tensor":
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
         """See `functions.sum`."""
         return F.sum(self, axis, keepdims)
 
-    def mean(self, axis=None, keepdims: bool = False) -> "Tensor":
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
         """See `functions.mean`."""
         return F.mean(self, axis, keepdims)
 
-    def max(self, axis=None, keepdims: bool = False) -> "Tensor":
+    def max(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
         """See `functions.max`."""
         return F.max(self, axis, keepdims)
 
-    def min(self, axis=None, keepdims: bool = False) -> "Tensor":
+    def min(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
         """See `functions.min`."""
         return F.min(self, axis, keepdims)
 
-    def prod(self, axis=None, keepdims: bool = False) -> "Tensor":
+    def prod(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
         """See `functions.prod`."""
         return F.prod(self, axis, keepdims)
 
-    def logsumexp(self, axis=None, keepdims: bool = False) -> "Tensor":
+    def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
         """See `functions.logsumexp`."""
         return F.logsumexp(self, axis, keepdims)
 
-    def var(self, axis=None, ddof: int = 0, keepdims: bool = False) -> "Tensor":
+    def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> "Tensor":
         """See `functions.var`."""
         return F.var(self, axis, ddof, keepdims)
 
-    def std(self, axis=None, ddof: int = 0, keepdims: bool = False) -> "Tensor":
+    def std(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> "Tensor":
         """See `functions.std`."""
         return F.std(self, axis, ddof, keepdims)
 
-    def reshape(self, *shape) -> "Tensor":
+    def reshape(self, *shape: int | Sequence[int]) -> "Tensor":
         """See `functions.reshape`; the shape may be given as one tuple or as several numbers."""
         return F.reshape(self, shape[0] if len(shape) == 1 else shape)
 
-    def transpose(self, *axes) -> "Tensor":
+    def transpose(self, *axes: int | Sequence[int]) -> "Tensor":
         """See `functions.transpose`; the axes may be given as one tuple or as several numbers."""
         return F.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
-    def expand_dims(self, axis) -> "Tensor":
+    def expand_dims(self, axis: Axis) -> "Tensor":
         """See `functions.expand_dims`."""
         return F.expand_dims(self, axis)
 
-    def squeeze(self, axis=None) -> "Tensor":
+    def squeeze(self, axis: Axis = None) -> "Tensor":
         """See `functions.squeeze`."""
         return F.squeeze(self, axis)
 
-    def broadcast_to(self, shape) -> "Tensor":
+    def broadcast_to(self, shape: int | Sequence[int]) -> "Tensor":
         """See `functions.broadcast_to`."""
         return F.broadcast_to(self, shape)
 
-    def pad(self, pad_width, value=0) -> "Tensor":
+    def pad(self, pad_width: ArrayLike, value: float = 0) -> "Tensor":
         """See `functions.pad`."""
         return F.pad(self, pad_width, value)
 
-    def leaky_relu(self, negative_slope=0.01) -> "Tensor":
+    def leaky_relu(self, negative_slope: float = 0.01) -> "Tensor":
         """See `functions.leaky_relu`."""
         return F.leaky_relu(self, negative_slope)
 
-    def elu(self, alpha=1.0) -> "Tensor":
+    def elu(self, alpha: float = 1.0) -> "Tensor":
         """See `functions.elu`."""
         return F.elu(self, alpha)
 
@@ -407,7 +414,7 @@ class Tensor:
 
     # ---- NumPy's protocols: numpy_protocol.py says which function becomes which ---------------
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if self.requires_grad:
             raise UnsupportedError(
                 "np.asarray",
@@ -445,7 +452,7 @@ def _as_array(data, dtype) -> np.ndarray:
 def _compare(ufunc, x: Tensor, other):
     try:
         return ufunc(*engine.as_arrays(x, other))
-    except DTypeError:  # not numbers: Python's own answer, such as False for x == None
+    except DTypeError:  # not numbers: Python's own answer, for example False for x == None
         return NotImplemented
 
 

@@ -292,14 +292,13 @@ def planted(function: types.FunctionType, code: types.CodeType) -> Iterator[None
 def checks(target: Target) -> Iterator[tuple[str, Callable]]:
     """Yield the tests of the target's rows, each with the name of its judge."""
     for row in target.rows:
-        yield "gradcheck", partial(test_gradients.test_gradients, row)
+        yield "gradcheck", partial(test_gradients.test_gradients.check, *row)
     for row in target.rows:
         if row[0].twin is not None:
             for dtype in test_torch.TOLERANCE:
-                yield "PyTorch", partial(test_torch.test_values_and_gradients, row, dtype)
+                yield "PyTorch", partial(test_torch.compare, *row, dtype)
     for kink in target.kinks:
-        for upstream in (1.5, 0.0):
-            yield "kinks", partial(test_torch.test_points_without_a_derivative, kink, upstream)
+        yield "kinks", partial(test_torch.test_points_without_a_derivative.check, *kink)
     if target.function is engine.unbroadcast:
         for pair in test_engine.REFUSED:
             refuses = test_engine.test_unbroadcast_refuses_shapes_that_do_not_broadcast
@@ -311,7 +310,7 @@ def checks(target: Target) -> Iterator[tuple[str, Callable]]:
             test_contract.test_gradients_have_their_tensor_s_shape_and_dtype_and_are_its_own,
             test_contract.test_a_retained_graph_gives_the_same_again,
         ):
-            yield "contract", partial(test, row)
+            yield "contract", partial(test.check, *row)
 
 
 def judge(target: Target, mutant: Mutant) -> str:

@@ -71,7 +71,7 @@ def messages():
     for path in sorted(p for part in core for p in PACKAGE.glob(f"{part}.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             name = getattr(getattr(node, "func", None), "id", "")
-            if name == "message" or (name.endswith("Error") and len(node.args) == 4):
+            if name in ("message", "warn_once") or (name.endswith("Error") and len(node.args) == 4):
                 for argument in (node.args[1], node.args[3]):
                     yield f"{path.name}:{argument.lineno}", constants(argument)
 
@@ -99,26 +99,29 @@ def test_every_message_of_the_core_is_asserted_in_some_test():
 # ---- warn_once ---------------------------------------------------------------------------------
 
 
+REST = ("wrong", "facts", "remedy")
+
+
 def test_a_warning_is_given_once_per_text():
     with pytest.warns(MinigradWarning) as caught:
         for _ in range(3):
-            warn_once("one")
-            warn_once("two")
-    assert [str(w.message) for w in caught] == ["one", "two"]
+            warn_once("one", *REST)
+            warn_once("two", *REST)
+    assert [str(w.message) for w in caught] == [message(where, *REST) for where in ("one", "two")]
     assert all(w.category is MinigradWarning for w in caught)
 
 
 def test_a_new_block_of_catch_warnings_starts_afresh():
     for _ in range(2):
         with pytest.warns(MinigradWarning, match="again") as caught:
-            warn_once("again")
-            warn_once("again")
+            warn_once("again", *REST)
+            warn_once("again", *REST)
         assert len(caught) == 1
 
 
 def test_a_warning_names_the_users_line():
     with pytest.warns(MinigradWarning) as caught:
-        warn_once("here")
+        warn_once("here", *REST)
         line = inspect.currentframe().f_lineno - 1
     assert (caught[0].filename, caught[0].lineno) == (__file__, line)
     z = Tensor([[0.5, 0.5]], requires_grad=True).softmax()
@@ -131,11 +134,11 @@ def test_a_warning_names_the_users_line():
 def test_a_filter_can_silence_it_or_make_it_an_error():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MinigradWarning)
-        warn_once("silent")
+        warn_once("silent", *REST)
     with warnings.catch_warnings():
         warnings.simplefilter("error", MinigradWarning)
-        with pytest.raises(MinigradWarning, match=r"\Aloud\Z"):
-            warn_once("loud")
+        with pytest.raises(MinigradWarning, match=r"\Aloud: wrong; facts; remedy\Z"):
+            warn_once("loud", *REST)
 
 
 def test_user_frame_is_the_innermost_frame_outside_the_package():

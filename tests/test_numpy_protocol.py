@@ -142,7 +142,7 @@ def test_a_numpy_function_of_plain_tensors_and_of_mixtures_gives_tensors(theirs,
         try:
             y = theirs(x, w)
         except AttributeError:
-            pytest.fail("an array stood where a Tensor was expected")
+            pytest.fail("an array in place of a Tensor")
         if isinstance(y, Tensor):
             np.testing.assert_allclose(y.data, theirs(X, W), rtol=1e-15)
         else:  # the call used the array only

@@ -187,7 +187,7 @@ def test_step_leaves_the_gradient_alone():
 
 def test_gradients_add_up_until_zero_grad():
     p = leaf([1.0])
-    optimizer = SGD(p, lr=0.1)  # one tensor will do
+    optimizer = SGD(p, lr=0.1)  # a single tensor is accepted
     for _ in range(2):
         (p * 3).sum().backward()
     optimizer.step()
@@ -368,7 +368,7 @@ def test_unknown_options_of_a_group():
     ],
     ids=["intermediate", "array", "mixed", "names", "rows of a tensor"],
 )
-def test_what_is_no_parameter(params):
+def test_what_is_not_a_parameter(params):
     text = exactly(
         f"SGD: params holds something that is not a leaf Tensor; {DEFAULTS}; see help(optim.SGD)"
     )

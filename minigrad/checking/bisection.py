@@ -8,8 +8,8 @@ all earlier operations, but not their own backward passes.
 import contextlib
 import copy
 import inspect
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..debugging import Watch, all_finite, non_finite, user_line, watched_by
 from ..errors import COMMANDS, ArgumentError, message
 from ..nn import Module
 from ..text import table
+from ..typing import ArrayLike
 from .check import gradcheck
 from .report import GOOD, worst
 from .subject import Subject
@@ -100,7 +101,9 @@ class Bisection(NamedTuple):
         return {"ok": self.ok, "found": self.found, "steps": steps}
 
 
-def bisect(f: Callable, inputs=(), *, module: Module | None = None) -> Bisection:
+def bisect(
+    f: Callable, inputs: ArrayLike | Sequence[Any] = (), *, module: Module | None = None
+) -> Bisection:
     """Run f once, forward and backward, and find its first wrong operation.
 
     `gradcheck` compares each operation's backward pass alone with finite differences in float64, on

@@ -1,13 +1,15 @@
 """gradcheck: is a backward pass the derivative of its forward pass?"""
 
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..debugging import watched_by
 from ..errors import ArgumentError, GradcheckError, GraphError, ShapeError
 from ..nn import Module
+from ..typing import ArrayLike
 from .diagnosis import diagnose
 from .differences import (
     NEGLIGIBLE,
@@ -38,8 +40,8 @@ FLOAT32 = {"same": 1e-5, "rtol": 1e-3, "slack": 1e-4}  # what float32 rounding m
 
 def gradcheck(
     f: Callable,
-    inputs=(),
-    *more,
+    inputs: ArrayLike | Sequence[Any] = (),
+    *more: ArrayLike,
     module: Module | None = None,
     mode: str = "auto",
     dtype: str = "float64",
@@ -97,23 +99,28 @@ def gradcheck(
 
 
 def _check_options(mode, dtype, eps, atol, rtol, seed) -> None:
-    """Refuse options that would make a check of nothing, or none at all."""
+    """Raise ArgumentError for options with which nothing would be checked, such as rtol=inf."""
 
     def is_number(value) -> bool:
         return isinstance(value, numbers.Real) and 0 <= value < np.inf
 
     for name, value, good, known in (
-        ("mode", mode, mode in ("auto", "full", "project"), "auto, full, project"),
-        ("dtype", dtype, dtype in ("float64", "float32"), "float64, float32"),
-        ("eps", eps, eps is None or (is_number(eps) and eps > 0), "None, or a number above 0"),
-        ("atol", atol, is_number(atol), "a number from 0"),
-        ("rtol", rtol, is_number(rtol), "a number from 0"),
-        ("seed", seed, isinstance(seed, numbers.Integral) and seed >= 0, "a whole number from 0"),
+        ("mode", mode, mode in ("auto", "full", "project"), "auto, full or project"),
+        ("dtype", dtype, dtype in ("float64", "float32"), "float64 or float32"),
+        (
+            "eps",
+            eps,
+            eps is None or (is_number(eps) and eps > 0),
+            "None or a finite number above 0",
+        ),
+        ("atol", atol, is_number(atol), "a finite number, 0 or more"),
+        ("rtol", rtol, is_number(rtol), "a finite number, 0 or more"),
+        ("seed", seed, isinstance(seed, numbers.Integral) and seed >= 0, "an integer, 0 or more"),
     ):
         if not good:
             raise ArgumentError(
                 "gradcheck",
-                f"{name}={value!r} is unknown",
+                f"{name}={value!r} is not valid",
                 f"it can be {known}",
                 "choose one of them",
             )
@@ -318,7 +325,7 @@ class _Check:
 
     def _sober(self, word: str, gap: float, ladder: Ladder) -> str:
         """Return UNDECIDED in place of a verdict where f is too rough for one."""
-        if (ladder.rough() & ladder.scrambled).any():
+        if ladder.scrambled():
             return "UNDECIDED"
         if word == "FAIL" and (self.noise.lost or ladder.covers(gap)):
             return "UNDECIDED"

@@ -102,7 +102,7 @@ class Ladder:
 
     def __init__(self, probe: Probe, where: Where, noise: Noise, flow: float, side: int = 0):
         self.probe, self.where, self.flow, self.side = probe, where, flow, side
-        self.noise, self.scrambled = abs(probe.u) * noise.y, noise.scrambled
+        self.noise_of, self.noise = noise, abs(probe.u) * noise.y
         self.value = float(probe.x[where]) if isinstance(where, tuple) else 1.0
         self.top = max(1.0, abs(self.value))
         self.rungs: dict[float, tuple[np.ndarray, float]] = {}  # by step: change of y, length
@@ -183,25 +183,22 @@ class Ladder:
         step *= abs(self.probe.u)
         return np.maximum(self.noise, np.where(step <= ROUGH * EPS * self.flow, step, 0))
 
-    def rough(self) -> np.ndarray:
-        """Return which y are nothing but rounding: they never move by much more than that.
-
-        And they round by far more than floats of their size do, like Σ (x − mean(x)).
-        """
-        most = abs(np.array([change for change, _ in self.rungs.values()])).max(axis=0, initial=0)
-        noise, u = self.noise, abs(self.probe.u)
-        rough = noise > np.maximum(ROUGH * EPS * u * abs(self.probe.y), u * most / 20)
-        return rough & (most > 0)
+    def scrambled(self) -> bool:
+        """Return whether x reaches a y that does not follow the roundings of f's operations."""
+        return bool((self.noise_of.scrambled & self._reached()).any())
 
     def covers(self, gap: float) -> bool:
-        """Return whether y that are nothing but rounding can hide a slope so large.
+        """Return whether a right backward pass may be off by so much, by its own rounding.
 
-        Where numbers cancel so far, the gradient of a right backward pass is rounding as well.
+        Noise of y, over ε, is the size of the terms that cancel in it. Those of the gradient are
+        as large over |x|, and known no better than y is: to noise / |y|.
         """
-        rough = self.rough()
-        noise = float(self.noise[rough].sum())
-        unknown = bool((rough & self.scrambled).any())
-        return unknown or gap <= noise / (EPS * max(abs(self.value), unit(self.value)))
+        noise, y = self.noise_of.y, np.maximum(abs(self.probe.y), self.noise_of.y)
+        off = np.where(self._reached(), abs(self.probe.u) * noise / EPS * (noise / y), 0)
+        return gap <= float(off.sum()) / max(abs(self.value), unit(self.value))
+
+    def _reached(self) -> np.ndarray:
+        return np.any([change for change, _ in self.rungs.values()], axis=0)
 
 
 def locate(disagrees: Callable[[np.ndarray], bool], v: np.ndarray, sample: int, rng) -> np.ndarray:

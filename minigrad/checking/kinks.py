@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MOVE = 1e-6  # of |x|, from the kink to a neighbour: f's curvature shows in the sixth digit
 SHARE = 1 / 64  # of it, the step of the slopes there: it crosses no kink, for 12 members
 SHRINK = 16  # by which a step is made smaller to see whether a bend stays
+ALIKE = 0.1  # of a bend: by how much it may differ between two scales
 ANGLE = 1e-3  # of the slopes: the smallest bend that counts, far above the curvature's
 GROUPS = 200  # that are looked at, drawn at random
 EVERY = 6  # elements of a group, up to which every pattern of signs is tried
@@ -82,49 +83,47 @@ class Kinks:
     # ---- which elements ------------------------------------------------------------------------
 
     def _bends(self, e: Element) -> bool:
-        """Return whether the bend stays as the step shrinks: then it is a kink or a jump."""
-        wide, near, nearer = (self._bend(e, MOVE / SHRINK**n) for n in range(3))
-        least = ANGLE * self._size(e)
-        if not (near > max(wide / 4, least) and nearer > max(near / 4, least)):
-            return False
-        if nearer > near * SHRINK / 4:
+        """Return whether the slopes to the two sides differ alike at all scales, or f jumps."""
+        bends = [self._bend(e, MOVE / SHRINK**n) for n in range(3)]
+        if _alike(bends):
+            return True
+        heights = [bend / SHRINK**n for n, bend in enumerate(bends)]
+        if _alike(heights):
             self.jumps.add(e)
-        return True
+            return True
+        return False
 
-    def _bend(self, e: Element, share: float) -> float:
-        """Return by how much the slopes of y to the left and right of e differ, beyond rounding."""
+    def _bend(self, e: Element, share: float) -> np.ndarray:
+        """Return by how much the slopes of each term of L differ, where that is not rounding."""
         check = self.check
         h = share * unit(self._value(e))
         (below, a), (above, b) = (check.probe(e.i).at(e.index, t) for t in (-h, h))
         if a == 0 or b == 0:
-            return 0.0
-        bend = abs((above - check.y) / b - (below - check.y) / a)
-        bend = np.where(np.isfinite(bend), bend, 0)
-        return float(abs(check.u) @ np.where(bend > 10 * check.noise.y / h, bend, 0))
-
-    def _size(self, e: Element) -> float:
-        h = MOVE * unit(self._value(e))
-        (below, _), (above, _) = (self.check.probe(e.i).at(e.index, t) for t in (-h, h))
-        y = self.check.y
-        size = abs(self.check.u) @ (abs(np.nan_to_num(above - y)) + abs(np.nan_to_num(y - below)))
-        return float(size) / h
+            return np.zeros(len(check.y))
+        left, right = (below - check.y) / a, (above - check.y) / b
+        bend = np.where(np.isfinite(right - left), right - left, 0)
+        small = ANGLE * (abs(left) + abs(right)) + 10 * check.noise.y / h
+        return np.where(abs(bend) > small, check.u * bend, 0)
 
     def _neighbours_differ(self, e: Element) -> bool:
-        """Return whether the slope along e depends on where the others go, however near."""
-        spreads = []
-        for share in (MOVE, MOVE / SHRINK, MOVE / SHRINK**2):
-            slopes = [self._slope_beside(e, share) for _ in range(4)]
-            if not np.isfinite(slopes).all():
-                return False
-            noise = float(abs(self.check.u) @ self.check.noise.y) / (
-                share * SHARE * unit(self._value(e))
-            )
-            spreads.append((max(slopes) - min(slopes) - 4 * noise, max(map(abs, slopes))))
-        (wide, size), (near, _), (nearer, _) = spreads
-        return near > max(wide / 4, ANGLE * size) and nearer > max(near / 4, ANGLE * size)
+        """Return whether the slope along e depends on where the others go, however near.
 
-    def _slope_beside(self, e: Element, share: float) -> float:
-        rng, leaves = self.check.rng, self.check.subject.leaves
+        In one direction it is the same at all scales, as that of a smooth f is in all directions.
+        """
+        seeds = self.check.rng.integers(2**32, size=4)
+        slopes = np.array(
+            [[self._slope_beside(e, MOVE / SHRINK**n, seed) for seed in seeds] for n in range(3)]
+        )
+        if not np.isfinite(slopes).all():
+            return False
+        h = MOVE / SHRINK**2 * SHARE * unit(self._value(e))
+        noise = float(abs(self.check.u) @ self.check.noise.y) / h
+        size = abs(slopes).max()
+        same = np.ptp(slopes, axis=0).max() <= ALIKE * size
+        return same and np.ptp(slopes[0]) > max(10 * ANGLE * size, 10 * noise)
+
+    def _slope_beside(self, e: Element, share: float, seed: int) -> float:
+        leaves, rng = self.check.subject.leaves, np.random.default_rng(seed)
         before = [x.data.copy() for _, x in leaves]
         try:
             for (_, x), data in zip(leaves, before, strict=True):
@@ -281,3 +280,9 @@ class Kinks:
         one[k] = 1
         _, gradients = self.check.subject.gradients(lambda size: one, self.check.dtype)
         return np.array([gradients[e.i][e.index] for e in group])
+
+
+def _alike(bends: list[np.ndarray]) -> bool:
+    """Return whether there is a bend, and it is the same at all scales."""
+    size = abs(bends[-1]).sum()
+    return size > 0 and all(abs(bend - bends[-1]).sum() <= ALIKE * size for bend in bends)

@@ -122,15 +122,22 @@ def check_mutants(names: Sequence[str], as_json: bool) -> bool:
                 else:
                     counts = (len(of_class), *_fates(of_class))
                     click.echo(_below(header, (function, *map(str, counts))))
-    fates = _fates(outcomes)
-    killed, _, survived = fates
+    killed, equivalent, survived = _fates(outcomes)
     if as_json:
-        counts = dict(zip(FATES, fates, strict=True))
-        event("result", ok=not survived, mutants=len(outcomes), **counts)
+        event(
+            "result",
+            ok=not survived,
+            mutants=len(outcomes),
+            killed=killed,
+            equivalent=equivalent,
+            survived=survived,
+        )
         return not survived
-    counts = ", ".join(f"{n:,} {fate}" for n, fate in zip(fates, FATES, strict=True))
     score = f"score {killed / (killed + survived):.1%}" if killed + survived else "no score"
-    click.echo(f"\n{_count(len(outcomes), 'mutant')}: {counts}; {score}")
+    click.echo(
+        f"\n{_count(len(outcomes), 'mutant')}: {killed:,} killed, {equivalent:,} equivalent, "
+        f"{survived:,} survived; {score}"
+    )
     for outcome in outcomes:
         if outcome.status == "survived":
             click.echo(f"survived: {outcome.function}, {outcome.kind}")
@@ -276,8 +283,8 @@ def _no_such_name(path: str, owner: str, name: str, found) -> DataError:
     names = [n for n, value in held.items() if callable(value) and not n.startswith("_")]
     return DataError(
         path,
-        f"{owner} defines no {name!r}",
-        f"there are {', '.join(names)}" if names else "there is nothing to call",
+        f"{owner} does not define {name!r}",
+        f"it defines {', '.join(names) or 'nothing to call'}",
         did_you_mean(name, names, "give a name of the file"),
     )
 

@@ -7,47 +7,16 @@ when a command runs.
 import click
 from click.core import ParameterSource
 
-from ..settings import OWN_DEFAULTS
+from ..settings import OWN_DEFAULTS, SETTINGS
 from ..text import table
 from . import options as shared
-from .options import config, option, origins, show, show_config
+from .options import config, origins, settings, show, show_config
 from .shell import HELP, Command
 
 
 @click.command(cls=Command, context_settings={**HELP, "auto_envvar_prefix": "MINIGRAD_TRAIN"})
 @click.argument("data", default="digits")
-@option("hidden", metavar="N,N…")
-@option("activation")
-@option("dropout")
-@option("epochs")
-@option("batch_size")
-@option("lr")
-@option("momentum")
-@option("nesterov")
-@option("weight_decay")
-@option("label_smoothing")
-@option("schedule")
-@option("warmup", metavar="EPOCHS")
-@option("clip_grad", metavar="NORM")
-@option("accumulate", metavar="K")
-@option("class_weight", metavar="balanced|NAME=W,…")
-@option("patience", metavar="EPOCHS")
-@option("init_from", metavar="MODEL")
-@option("seed")
-@option("dtype")
-@option("test_fraction")
-@option("val_fraction")
-@option("label", metavar="NAME|INDEX")
-@option("delimiter")
-@option("header")
-@option("one_hot", metavar="COL")
-@option("drop", metavar="COL")
-@option("missing")
-@option("scale")
-@option("out", type=click.Path(file_okay=False), metavar="DIR")
-@option("overwrite")
-@option("no_save")
-@option("checkpoint_every", metavar="STEPS")
+@settings(*SETTINGS)
 @config
 @show_config
 @shared.as_json
@@ -149,12 +118,15 @@ NEEDS = {
 
 def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
     """Turn "4,3" into (4, 3), and "" into ()."""
-    shapes = [shared.whole_numbers(text, 0) for text in texts]
-    if None in shapes:
-        raise click.BadParameter(
-            f"{texts[shapes.index(None)]!r} is not a shape; write whole numbers from 0 separated "
-            "by commas, such as 4,3, or '' for a single number"
-        )
+    shapes = []
+    for text in texts:
+        shape = shared.whole_numbers(text, 0)
+        if shape is None:
+            raise click.BadParameter(
+                f"{text!r} is not a shape; write whole numbers from 0 separated by commas, such "
+                "as 4,3, or '' for a single number"
+            )
+        shapes.append(shape)
     return shapes
 
 
@@ -169,13 +141,7 @@ def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
     help="Shape of a random input of FILE.py:NAME, once per input; '' for a single number.",
 )
 @click.option("--data", metavar="DATA", help="Check a network on a batch of this data set.")
-@option("hidden", metavar="N,N…")
-@option("activation")
-@option("dropout")
-@option("batch_size")
-@option("label_smoothing")
-@option("seed")
-@option("dtype")
+@settings(*NETWORK)
 @click.option("--bisect", is_flag=True, help="Name the first wrong operation.")
 @click.option("--mutants", is_flag=True, help="Check that typical mistakes are found.")
 @shared.as_json
@@ -262,8 +228,7 @@ def _refuse_nonsense(ctx, names: tuple[str, ...], files: list[str]) -> None:
     "--output", type=click.Path(), metavar="FILE", help="Write to FILE instead of stdout."
 )
 @click.option("--overwrite", is_flag=True, help="Let --output replace a file.")
-@option("delimiter")
-@option("header")
+@settings("delimiter", "header")
 @shared.as_json
 @shared.quiet
 def predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet):
@@ -285,8 +250,7 @@ def predict(model, data, proba, output, overwrite, delimiter, header, as_json, q
 @click.command(cls=Command, context_settings=HELP)
 @click.argument("model", type=click.Path())
 @click.argument("data")
-@option("delimiter")
-@option("header")
+@settings("delimiter", "header")
 @shared.as_json
 @shared.quiet
 def evaluate(model, data, delimiter, header, as_json, quiet):

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from ..settings import SETTINGS, VARYING
 from ..text import did_you_mean, table
 
-WIDEST = int(SETTINGS["hidden"].most)
+WIDEST = SETTINGS["hidden"].most
 
 
 class Number(click.FloatRange):
@@ -51,38 +51,60 @@ def as_text(value) -> str:
     return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
-def option(name: str, **more):
-    """Return the option for one of the library's settings: its range, default and help.
+METAVARS = {
+    "hidden": "N,N…",
+    "warmup": "EPOCHS",
+    "clip_grad": "NORM",
+    "accumulate": "K",
+    "class_weight": "balanced|NAME=W,…",
+    "patience": "EPOCHS",
+    "init_from": "MODEL",
+    "label": "NAME|INDEX",
+    "one_hot": "COL",
+    "drop": "COL",
+    "out": "DIR",
+    "checkpoint_every": "STEPS",
+}
 
-    Args:
-        name: a key of SETTINGS.
-        more: further arguments of click.option, such as metavar.
-    """
+
+def settings(*names: str):
+    """Return a decorator that gives a command the options for these settings of the library."""
+
+    def decorate(command):
+        for name in reversed(names):  # as decorators above each other are applied
+            command = _option(name)(command)
+        return command
+
+    return decorate
+
+
+def _option(name: str):
+    """Return Click's option for a setting, with its range, default and help."""
     setting = SETTINGS[name]
     flag = f"--{name.replace('_', '-')}"
     if setting.kind == "flag":
         return click.option(flag, is_flag=True, help=setting.help)
-    kind: dict = {"default": setting.default, "show_default": True}
+    more: dict = {"default": setting.default, "show_default": True}
     if setting.many or setting.default is None:
-        kind = {"show_default": setting.none}
+        more = {"show_default": setting.none}
     if name in VARYING:
-        kind = {"show_default": f"{as_text(setting.default)}, or the data set's own"}
+        more = {"show_default": f"{as_text(setting.default)}, or the data set's own"}
     low = setting.least if setting.above is None else setting.above
     high = setting.most if setting.below is None else setting.below
     if name == "hidden":
-        kind["callback"] = _widths
+        more["callback"] = _widths
     elif setting.many:
-        kind["multiple"] = True
+        more["multiple"] = True
     elif setting.choices:
-        kind["type"] = click.Choice(setting.choices)
+        more["type"] = click.Choice(setting.choices)
     elif setting.kind == "whole":
-        kind["type"] = click.IntRange(low, high)
+        more["type"] = click.IntRange(low, high)
     elif setting.kind == "number":
         ends = {"min_open": setting.above is not None, "max_open": setting.below is not None}
-        kind["type"] = Number(low, high, **ends)
+        more["type"] = Number(low, high, **ends)
     elif setting.kind == "path":
-        kind["type"] = click.Path()
-    return click.option(flag, help=setting.help, **{**kind, **more})
+        more["type"] = click.Path(file_okay=name != "out")
+    return click.option(flag, help=setting.help, metavar=METAVARS.get(name), **more)
 
 
 def given(ctx: click.Context) -> dict:

@@ -13,6 +13,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
+from typing import NoReturn
 
 import click
 
@@ -33,7 +34,7 @@ class Command(click.Command):
     """A command whose failures are one line after `Error:`, without a traceback."""
 
     def invoke(self, ctx):
-        """Run the command; turn errors that a user can do something about into Click's."""
+        """Run the command; turn an error that a user can do something about into one line."""
         if isinstance(sys.stdout, io.TextIOWrapper):  # as on stderr: \u2212 if there is no "−"
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
@@ -43,10 +44,10 @@ class Command(click.Command):
                 warnings.showwarning = _show
                 return super().invoke(ctx)
         except errors.MinigradError as error:
-            raise _failure(str(error), EXIT_CODES.get(type(error), 1)) from error
+            _fail(ctx, str(error), EXIT_CODES.get(type(error), 1))
         except MemoryError as error:
             text = f"out of memory: {error}; make the network, the batches or the inputs smaller"
-            raise _failure(text, EXIT_CODES[errors.ArgumentError]) from error
+            _fail(ctx, text, EXIT_CODES[errors.ArgumentError])
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of our output has left
                 for stream in (sys.stdout, sys.stderr):  # or Python complains when it ends
@@ -55,9 +56,9 @@ class Command(click.Command):
                 ctx.exit(INTERRUPTED)
             where = "the output" if error.filename is None else error.filename
             text = f"{where}: {error.strerror}; check the path, its rights, and the space there"
-            raise _failure(text, EXIT_CODES[errors.DataError]) from error
+            _fail(ctx, text, EXIT_CODES[errors.DataError])
         except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
+            remark("Interrupted.")
             ctx.exit(INTERRUPTED)
 
 
@@ -73,13 +74,13 @@ def _sigterm_as_interrupt() -> Iterator[None]:
 
 def _show(text, category, filename, lineno, file=None, line=None) -> None:
     """Print a warning as one line instead of Python's three."""
-    click.echo(f"Warning: {text}", err=True)
+    remark(f"Warning: {text}")
 
 
-def _failure(text: str, exit_code: int) -> click.ClickException:
-    failure = click.ClickException(text)
-    failure.exit_code = exit_code
-    return failure
+def _fail(ctx: click.Context, text: str, exit_code: int) -> NoReturn:
+    """End the command with one line on stderr."""
+    remark(f"Error: {text}")
+    ctx.exit(exit_code)
 
 
 # ---- streams -------------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ def _train(experiment: training.Experiment, report: Report) -> None:
         remark(f"{after}; nothing was saved.")
     else:
         folder = click.format_filename(experiment.folder)
-        remark(f"{after}. Go on with: minigrad resume {folder}")
+        remark(f"{after}. Continue with: minigrad resume {folder}")
     click.get_current_context().exit(INTERRUPTED)
 
 

@@ -198,8 +198,8 @@ def _classifier(classifier: Classifier) -> str:
         f"scaling: {scaling.kind}, (x - shift) / scale",
         "",
     ]
-    columns = {"shift": scaling.shift, "scale": scaling.scale, "fill": scaling.fill}
-    columns = {name: values for name, values in columns.items() if values is not None}
+    arrays = {"shift": scaling.shift, "scale": scaling.scale, "fill": scaling.fill}
+    columns = {name: values for name, values in arrays.items() if values is not None}
     rows = [("feature", *columns)]
     for i, name in enumerate(schema.feature_names):
         rows.append((printable(name), *(f"{values[i]:.6g}" for values in columns.values())))

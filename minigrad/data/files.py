@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from ..errors import DataError
+from ..typing import Path
 
 LONGEST_LINE = 1 << 24  # characters
 UTF8_BOM = b"\xef\xbb\xbf"
@@ -123,7 +124,9 @@ def _check_line(line, number, where):
         raise DataError(where, "is not UTF-8", facts, remedy) from None
 
 
-def atomic_write(path, content: bytes | Callable[[BinaryIO], None], *, sync: bool = True) -> None:
+def atomic_write(
+    path: Path, content: bytes | Callable[[BinaryIO], None], *, sync: bool = True
+) -> None:
     """Write a file whole or not at all: to a temporary name beside it, flushed, then renamed.
 
     Args:

@@ -9,10 +9,13 @@ import math
 import numpy as np
 
 from ..errors import ArgumentError
+from ..typing import DTypeLike, Rng
 from .dataset import Dataset
 
 
-def moons(n: int = 1000, *, noise: float = 0.1, rng=0, dtype=np.float32) -> Dataset:
+def moons(
+    n: int = 1000, *, noise: float = 0.1, rng: Rng = 0, dtype: DTypeLike = np.float32
+) -> Dataset:
     """Return two interleaving half circles.
 
     With t uniform in [0, π):
@@ -35,7 +38,9 @@ def moons(n: int = 1000, *, noise: float = 0.1, rng=0, dtype=np.float32) -> Data
     return _dataset("moons", x, y, ("upper", "lower"), dtype)
 
 
-def circles(n: int = 1000, *, noise: float = 0.08, rng=0, dtype=np.float32) -> Dataset:
+def circles(
+    n: int = 1000, *, noise: float = 0.08, rng: Rng = 0, dtype: DTypeLike = np.float32
+) -> Dataset:
     """Return a circle inside another.
 
     With t uniform in [0, 2π):
@@ -58,7 +63,12 @@ def circles(n: int = 1000, *, noise: float = 0.08, rng=0, dtype=np.float32) -> D
 
 
 def blobs(
-    n: int = 1000, *, classes: int = 3, noise: float = 0.25, rng=0, dtype=np.float32
+    n: int = 1000,
+    *,
+    classes: int = 3,
+    noise: float = 0.25,
+    rng: Rng = 0,
+    dtype: DTypeLike = np.float32,
 ) -> Dataset:
     """Return one round cloud per class, the centres evenly spaced on the unit circle.
 
@@ -78,7 +88,12 @@ def blobs(
 
 
 def spirals(
-    n: int = 1000, *, classes: int = 3, noise: float = 0.2, rng=0, dtype=np.float32
+    n: int = 1000,
+    *,
+    classes: int = 3,
+    noise: float = 0.2,
+    rng: Rng = 0,
+    dtype: DTypeLike = np.float32,
 ) -> Dataset:
     """Return one spiral arm per class, evenly spaced in angle.
 
@@ -101,7 +116,9 @@ def spirals(
     return _dataset("spirals", x, y, tuple(f"arm_{c}" for c in range(classes)), dtype)
 
 
-def xor(n: int = 1000, *, noise: float = 0.3, rng=0, dtype=np.float32) -> Dataset:
+def xor(
+    n: int = 1000, *, noise: float = 0.3, rng: Rng = 0, dtype: DTypeLike = np.float32
+) -> Dataset:
     """Return a cloud at each corner of a square; the class says whether the signs differ.
 
     With a and b each -1 or 1:

@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 import numpy as np
 
 from ..errors import ArgumentError, DataError, ShapeError
+from ..typing import Rng
 from .dataset import Dataset
 
 Data = TypeVar("Data", Dataset, np.ndarray)
@@ -14,7 +15,7 @@ KINDS = ("standard", "minmax", "none")
 
 
 def split(
-    dataset: Dataset, *, test: float = 0.2, val: float = 0.2, rng=0
+    dataset: Dataset, *, test: float = 0.2, val: float = 0.2, rng: Rng = 0
 ) -> tuple[Dataset, Dataset, Dataset]:
     """Return the parts (train, val, test), every class divided as the whole is.
 
@@ -53,7 +54,8 @@ def split(
         rows = rng.permutation(np.flatnonzero(dataset.y == c))
         for part, piece in zip(parts, np.split(rows, division.cumsum()[:2]), strict=True):
             part.append(piece)
-    return tuple(dataset.take(rng.permutation(np.concatenate(part))) for part in parts)
+    takes = [dataset.take(rng.permutation(np.concatenate(part))) for part in parts]
+    return takes[0], takes[1], takes[2]
 
 
 def _divide(counts, fractions):
@@ -183,7 +185,7 @@ def _name(data: Data, feature: int) -> str:
 
 
 def batches(
-    x: np.ndarray, y: np.ndarray, size: int, *, rng
+    x: np.ndarray, y: np.ndarray, size: int, *, rng: Rng
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Return an iterator over one epoch: every row once, shuffled, as (x[rows], y[rows]).
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..engine import Function
 from ..errors import ArgumentError
+from ..typing import ArrayLike, Axis, Tensor
 
 
 class ReLU(Function):
@@ -175,13 +176,13 @@ class LogSoftmax(Function):
         return gy - np.exp(self.y) * gy.sum(axis=self.axis, keepdims=True)
 
 
-def logistic(x):
+def logistic(x: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + e⁻ˣ); e^−|x| cannot overflow, and keeps small results exact."""
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
-def shifted(x, axis):
+def shifted(x: np.ndarray, axis: Axis) -> np.ndarray:
     """Return x minus its maximum: the softmax is the same, and no exponential overflows.
 
     eˣⁱ⁻ᵐ / Σⱼ eˣʲ⁻ᵐ = eˣⁱ / Σⱼ eˣʲ, for e⁻ᵐ cancels. The largest exponent is now 0.
@@ -194,26 +195,26 @@ def shifted(x, axis):
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
-def relu(x):
+def relu(x: ArrayLike) -> Tensor:
     """Return max(x, 0); as in PyTorch the gradient at 0 is 0."""
     return ReLU.apply(x)
 
 
-def leaky_relu(x, negative_slope: float = 0.01):
+def leaky_relu(x: ArrayLike, negative_slope: float = 0.01) -> Tensor:
     """Return x for x > 0 and `negative_slope` · x elsewhere, which is its gradient at 0 too."""
     return LeakyReLU.apply(x, negative_slope=negative_slope)
 
 
-def elu(x, alpha: float = 1.0):
+def elu(x: ArrayLike, alpha: float = 1.0) -> Tensor:
     """Return x for x > 0 and alpha (eˣ − 1) elsewhere (Clevert et al., 2015)."""
     return ELU.apply(x, alpha=alpha)
 
 
-def gelu(x, approximate: str = "none"):
+def gelu(x: ArrayLike, approximate: str = "none") -> Tensor:
     """Return x Φ(x), Φ the standard normal distribution (Hendrycks and Gimpel, 2016).
 
-    `approximate="tanh"` takes their approximation by tanh, which is several times faster here:
-    NumPy has no error function, and Python's works on one element at a time.
+    `approximate="tanh"` uses their approximation by tanh, which is several times faster here: NumPy
+    has no error function, and Python's takes one element at a time.
     """
     if approximate not in ("none", "tanh"):
         wrong, facts = f"approximate={approximate!r} is unknown", "it can be 'none' or 'tanh'"
@@ -221,35 +222,35 @@ def gelu(x, approximate: str = "none"):
     return GELU.apply(x) if approximate == "none" else GELUTanh.apply(x)
 
 
-def silu(x):
+def silu(x: ArrayLike) -> Tensor:
     """Return x / (1 + e⁻ˣ), also known as swish."""
     return SiLU.apply(x)
 
 
-def softplus(x):
+def softplus(x: ArrayLike) -> Tensor:
     """Return ln(1 + eˣ), exact for large |x| (PyTorch switches to x above 20)."""
     return Softplus.apply(x)
 
 
-def sigmoid(x):
+def sigmoid(x: ArrayLike) -> Tensor:
     """Return 1 / (1 + e⁻ˣ)."""
     return Sigmoid.apply(x)
 
 
-def tanh(x):
+def tanh(x: ArrayLike) -> Tensor:
     """Return the hyperbolic tangent of x."""
     return Tanh.apply(x)
 
 
-def softmax(x, axis: int = -1):
+def softmax(x: ArrayLike, axis: int = -1) -> Tensor:
     """Return eˣ divided by its sum along `axis`: positive numbers that sum to 1.
 
     −∞ gives 0; NaN, +∞ or nothing but −∞ makes the row NaN. To train a classifier, give the
-    logits to `cross_entropy`, which is exact where this one underflows.
+    logits to `cross_entropy`, which stays exact when softmax underflows.
     """
     return Softmax.apply(x, axis=axis)
 
 
-def log_softmax(x, axis: int = -1):
+def log_softmax(x: ArrayLike, axis: int = -1) -> Tensor:
     """Return the logarithm of `softmax(x, axis)`, without its underflow."""
     return LogSoftmax.apply(x, axis=axis)

@@ -1,13 +1,14 @@
 """Arithmetic: add, sub, mul, div, neg, pow and matmul.
 
-The gradients are written as if both operands had the shape of the result. Where one was broadcast,
-the engine sums its gradient over the broadcast axes.
+The gradients are written as if both operands had the shape of the result. If one was broadcast, the
+engine sums its gradient over the broadcast axes.
 """
 
 import numpy as np
 
 from ..engine import Function, as_tensors
 from ..errors import ShapeError
+from ..typing import ArrayLike, Tensor
 
 
 class Add(Function):
@@ -115,7 +116,7 @@ class Matmul(Function):
     gb = aᵀ gy
 
     The leading axes broadcast. As in NumPy, a 1-D `a` is a row (1, K), a 1-D `b` is a column
-    (K, 1), and the axis of length 1 that this adds is taken out of y.
+    (K, 1), and the added axis of length 1 is removed from y.
     """
 
     def forward(self, a, b):
@@ -135,32 +136,32 @@ class Matmul(Function):
         return ga, gb
 
 
-def add(a, b):
+def add(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return a + b; the shapes broadcast."""
     return Add.apply(a, b)
 
 
-def sub(a, b):
+def sub(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return a − b; the shapes broadcast."""
     return Sub.apply(a, b)
 
 
-def mul(a, b):
+def mul(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return the elementwise product a b; the shapes broadcast."""
     return Mul.apply(a, b)
 
 
-def div(a, b):
+def div(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return a / b; the shapes broadcast."""
     return Div.apply(a, b)
 
 
-def neg(x):
+def neg(x: ArrayLike) -> Tensor:
     """Return −x."""
     return Neg.apply(x)
 
 
-def pow(a, b):
+def pow(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return aᵇ; the shapes broadcast, and both base and exponent may be Tensors.
 
     The gradients at 0 and for negative bases are PyTorch's: see `Pow`.
@@ -168,7 +169,7 @@ def pow(a, b):
     return Pow.apply(a, b)
 
 
-def matmul(a, b):
+def matmul(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return the matrix product of a (…, M, K) and b (…, K, N), as `numpy.matmul` does.
 
     Raises:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..engine import Function, as_tensor, is_recording
-from ..errors import ArgumentError, message, warn_once
+from ..errors import ArgumentError, warn_once
+from ..typing import ArrayLike, Rng, Tensor
 
 
 class Dropout(Function):
@@ -11,7 +12,7 @@ class Dropout(Function):
 
     gx = gy m      the units that were off get no gradient
 
-    The factor 1/(1 − p) keeps the expected value of y at x, so that evaluation needs no change.
+    The factor 1/(1 − p) makes x the expected value of y, so that evaluation needs no factor.
     """
 
     def forward(self, x, p, rng):
@@ -25,10 +26,10 @@ class Dropout(Function):
         return gy * self.m
 
 
-def dropout(x, p: float = 0.5, *, rng, training: bool = True):
+def dropout(x: ArrayLike, p: float = 0.5, *, rng: Rng, training: bool = True) -> Tensor:
     """Return x with each element set to 0 with probability p, and the others divided by 1 − p.
 
-    Outside training it returns x unchanged (Srivastava et al., 2014).
+    With training=False it returns x unchanged (Srivastava et al., 2014).
 
     Args:
         x: a Tensor of any shape.
@@ -37,7 +38,7 @@ def dropout(x, p: float = 0.5, *, rng, training: bool = True):
         training: False switches dropout off.
 
     Raises:
-        ArgumentError: p is not from 0 to 1.
+        ArgumentError: if p is not from 0 to 1.
     """
     if not 0 <= p <= 1:
         raise ArgumentError(
@@ -47,11 +48,9 @@ def dropout(x, p: float = 0.5, *, rng, training: bool = True):
         return as_tensor(x)
     if p > 0 and not is_recording():
         warn_once(
-            message(
-                "dropout",
-                "predicting in training mode drops units at random",
-                f"p {p}, inside no_grad()",
-                "call model.eval() first",
-            )
+            "dropout",
+            "predicting in training mode drops units at random",
+            f"p {p}, inside no_grad()",
+            "call model.eval() first",
         )
     return Dropout.apply(x, p=p, rng=np.random.default_rng(rng))

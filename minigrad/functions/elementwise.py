@@ -7,6 +7,7 @@ import numpy as np
 
 from ..engine import Function, as_array, constant
 from ..errors import ArgumentError
+from ..typing import ArrayLike, Tensor
 
 
 class Exp(Function):
@@ -176,12 +177,12 @@ class Clip(Function):
         return np.where(self.inside, gy, 0)
 
 
-def exp(x):
+def exp(x: ArrayLike) -> Tensor:
     """Return eˣ for each element."""
     return Exp.apply(x)
 
 
-def log(x):
+def log(x: ArrayLike) -> Tensor:
     """Return the natural logarithm of each element: −∞ at 0, NaN below.
 
     As in PyTorch the gradient is infinite at 0. See `where` for how to leave such points out.
@@ -189,32 +190,32 @@ def log(x):
     return Log.apply(x)
 
 
-def log1p(x):
+def log1p(x: ArrayLike) -> Tensor:
     """Return ln(1 + x) for each element, exact for small x too."""
     return Log1p.apply(x)
 
 
-def sqrt(x):
+def sqrt(x: ArrayLike) -> Tensor:
     """Return √x for each element: NaN for x < 0; as in PyTorch the gradient is infinite at 0."""
     return Sqrt.apply(x)
 
 
-def abs(x):
+def abs(x: ArrayLike) -> Tensor:
     """Return |x| for each element; as in PyTorch the gradient is 0 at 0."""
     return Abs.apply(x)
 
 
-def sin(x):
+def sin(x: ArrayLike) -> Tensor:
     """Return sin x for each element, x in radians."""
     return Sin.apply(x)
 
 
-def cos(x):
+def cos(x: ArrayLike) -> Tensor:
     """Return cos x for each element, x in radians."""
     return Cos.apply(x)
 
 
-def maximum(a, b):
+def maximum(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return the larger of a and b for each element; the shapes broadcast, NaN wins.
 
     As in `torch.maximum` a tie gives half of the gradient to each.
@@ -222,7 +223,7 @@ def maximum(a, b):
     return Maximum.apply(a, b)
 
 
-def minimum(a, b):
+def minimum(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return the smaller of a and b for each element; the shapes broadcast, NaN wins.
 
     As in `torch.minimum` a tie gives half of the gradient to each.
@@ -230,11 +231,11 @@ def minimum(a, b):
     return Minimum.apply(a, b)
 
 
-def where(condition, a, b):
+def where(condition: ArrayLike, a: ArrayLike, b: ArrayLike) -> Tensor:
     """Return a where the condition holds and b elsewhere; the shapes broadcast.
 
-    The branch that is not chosen gets a gradient of exactly 0. That does not help a function
-    behind it whose own slope is infinite there, for 0 · ∞ is NaN: at x = 0,
+    The branch that is not chosen gets a gradient of exactly 0. If the function in that branch has
+    an infinite slope, the result is still NaN, because 0 · ∞ is NaN: at x = 0,
     `where(x > 0, log(x), 0)` has the gradient NaN, as in PyTorch. The remedy is to keep the bad
     values away from the function as well:
 
@@ -243,8 +244,8 @@ def where(condition, a, b):
     return Where.apply(a, b, condition=as_array(condition).astype(bool, copy=False))
 
 
-def clip(x, min=None, max=None):
-    """Return x limited to [min, max]; None leaves a side open.
+def clip(x: ArrayLike, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
+    """Return x limited to [min, max]; a limit of None is no limit.
 
     The limits are numbers or arrays that broadcast to x, and get no gradient. As in `torch.clamp`
     the gradient passes on the limits themselves, and is 0 outside them and at NaN.

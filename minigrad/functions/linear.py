@@ -4,6 +4,7 @@ import math
 
 from ..engine import Function, as_tensors
 from ..errors import ShapeError
+from ..typing import ArrayLike, Tensor
 from .shapes import reshape
 
 
@@ -35,7 +36,7 @@ class Linear(Function):
         return gx, gW, gb
 
 
-def linear(x, W, b=None):
+def linear(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> Tensor:
     """Return x Wᵀ + b for x (…, I), W (O, I) and b (O,) or None.
 
     Raises:

@@ -8,7 +8,8 @@ the division by N.
 import numpy as np
 
 from ..engine import Function, as_array, as_tensor, constant
-from ..errors import DataError, DTypeError, ShapeError, message, warn_once
+from ..errors import DataError, DTypeError, ShapeError, warn_once
+from ..typing import ArrayLike, Tensor
 from .activations import logistic, shifted
 from .elementwise import where as select
 from .reductions import sum
@@ -50,14 +51,14 @@ class SoftCrossEntropy(Function):
 
     gzₙ = gy (pₙ Σ_c qₙc − qₙ)
 
-    A mixture of the one above: class c counts as the target with weight q_c.
+    A mixture of `CrossEntropy`: class c counts as the target with the weight q_c.
     """
 
     def forward(self, z, q, total):
         logp = shifted(z, 1)
         logp -= np.log(np.exp(logp).sum(axis=1, keepdims=True))
         self.p, self.q = np.exp(logp), q
-        losses = -np.where(q == 0, 0, q * logp).sum(axis=1)  # a q of 0 counts 0, next to −∞ too
+        losses = -np.where(q == 0, 0, q * logp).sum(axis=1)  # 0 times −∞ counts 0
         return losses.sum() if total else losses
 
     def backward(self, gy):
@@ -138,24 +139,24 @@ class BCEWithLogits(Function):
 
 
 def cross_entropy(
-    logits,
-    target,
+    logits: ArrayLike,
+    target: ArrayLike,
     *,
-    weight=None,
+    weight: ArrayLike | None = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     reduction: str = "mean",
     from_probabilities: bool = False,
-):
+) -> Tensor:
     """Return the cross-entropy −ln p[target], p = softmax(logits), of `torch.nn.functional`.
 
     Args:
         logits: (N, C) or (N, C, d1 … dk), unbounded; not probabilities.
-        target: class indices (N, d1 … dk), integers from 0 to C − 1; or rows of probabilities
-            shaped as the logits, of which a one-hot row is one.
+        target: class indices (N, d1 … dk), integers from 0 to C − 1; or rows of probabilities in
+            the shape of the logits, for example one-hot rows.
         weight: (C,), multiplies the loss of each class.
-        ignore_index: rows with this target count nothing; for class indices only. The class
-            still stands in the softmax of the other rows.
+        ignore_index: rows with this target are left out; for class indices only. The class stays
+            in the softmax of the other rows.
         label_smoothing: ε from 0 to 1; the target becomes (1 − ε) target + ε / C.
         reduction: "mean", "sum", or "none" for a loss of the target's shape (N, d1 … dk). The
             mean divides by Σₙ weight[targetₙ] over the rows that count for class indices, and by
@@ -163,9 +164,9 @@ def cross_entropy(
         from_probabilities: the first argument holds probabilities, such as softmax gives.
 
     Raises:
-        ShapeError, DTypeError, DataError: logits and target do not fit, or the target is neither
-            class indices nor rows of probabilities; the text says which, where, and what to do.
-        ArgumentError: an option is outside its values.
+        ShapeError, DTypeError, DataError: if logits and target do not match, or the target is
+            neither class indices nor rows of probabilities; the message says where.
+        ArgumentError: if an option is outside its values.
     """
     where = "cross_entropy"
     logits = _as_floats(logits)
@@ -190,7 +191,14 @@ def cross_entropy(
     return loss if total else _per_target(loss, logits)
 
 
-def nll_loss(log_probs, target, *, weight=None, ignore_index=None, reduction: str = "mean"):
+def nll_loss(
+    log_probs: ArrayLike,
+    target: ArrayLike,
+    *,
+    weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Return −log_probs[target], the negative log-likelihood, of `torch.nn.functional`.
 
     Args:
@@ -221,14 +229,14 @@ def nll_loss(log_probs, target, *, weight=None, ignore_index=None, reduction: st
     return loss if reduction != "none" else _per_target(loss, log_probs)
 
 
-def mse_loss(x, target, *, reduction: str = "mean"):
+def mse_loss(x: ArrayLike, target: ArrayLike, *, reduction: str = "mean") -> Tensor:
     """Return the mean, the sum or each one of the squared differences (x − target)².
 
     Both have the same shape: a loss never broadcasts. Both may require a gradient.
 
     Raises:
-        ShapeError: the shapes differ.
-        ArgumentError: `reduction` is not mean, sum or none.
+        ShapeError: if the shapes differ.
+        ArgumentError: if `reduction` is not mean, sum or none.
     """
     check_options("mse_loss", reduction)
     size = _check_same_shape("mse_loss", "x", x, target)
@@ -239,8 +247,13 @@ def mse_loss(x, target, *, reduction: str = "mean"):
 
 
 def binary_cross_entropy_with_logits(
-    logits, target, *, weight=None, pos_weight=None, reduction: str = "mean"
-):
+    logits: ArrayLike,
+    target: ArrayLike,
+    *,
+    weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Return −k t ln s − (1 − t) ln(1 − s), s = sigmoid(logits), of `torch.nn.functional`.
 
     Args:
@@ -251,10 +264,10 @@ def binary_cross_entropy_with_logits(
         reduction: "mean" over all elements, "sum" or "none".
 
     Raises:
-        ShapeError: logits and target differ in shape, or a weight does not broadcast to it.
-        DTypeError: the target or a weight does not hold numbers.
-        DataError: a target is outside 0 … 1.
-        ArgumentError: `reduction` is not mean, sum or none.
+        ShapeError: if logits and target differ in shape, or a weight does not broadcast to it.
+        DTypeError: if the target or a weight does not hold numbers.
+        DataError: if a target is outside 0 … 1.
+        ArgumentError: if `reduction` is not mean, sum or none.
     """
     where = "binary_cross_entropy_with_logits"
     check_options(where, reduction)
@@ -330,18 +343,16 @@ def _per_target(loss, x):
 def _mean_of_nothing(where, x):
     """Warn, and return NaN with a gradient of 0, as PyTorch does."""
     warn_once(
-        message(
-            where,
-            "the mean of no rows is NaN",
-            "every target is ignored or weighs 0, or there is none",
-            'pass reduction="sum", or leave such a batch out',
-        )
+        where,
+        "the mean of no rows is NaN",
+        "every target is ignored or weighs 0, or there is none",
+        'pass reduction="sum", or leave such a batch out',
     )
     return sum(getitem(x, slice(0))) + np.nan
 
 
 def _check_same_shape(where, name, x, target) -> int:
-    """Return the size of x, the input `name`; ShapeError where the target has another shape."""
+    """Return the size of x, the input `name`; raise if the target has another shape."""
     x, t = as_array(x), as_array(target)
     if x.shape != t.shape:
         raise ShapeError(

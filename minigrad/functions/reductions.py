@@ -7,6 +7,7 @@ place with length 1. The maths is written for one reduced axis of length n.
 import numpy as np
 
 from ..engine import Function
+from ..typing import ArrayLike, Axis, Tensor
 
 
 class Reduction(Function):
@@ -172,40 +173,44 @@ def _product_before(rows):
     return np.cumprod(shifted, axis=-1)
 
 
-def sum(x, axis=None, keepdims: bool = False):
+def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the sum over `axis`; 0 for no elements."""
     return Sum.apply(x, axis=axis, keepdims=keepdims)
 
 
-def mean(x, axis=None, keepdims: bool = False):
+def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the mean over `axis`; NaN for no elements."""
     return Mean.apply(x, axis=axis, keepdims=keepdims)
 
 
-def max(x, axis=None, keepdims: bool = False):
+def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the largest value over `axis`; NaN if there is one.
 
-    As in `torch.amax` elements that tie share the gradient equally. Raises ShapeError for no
-    elements.
+    As in `torch.amax`, elements that tie share the gradient equally.
+
+    Raises:
+        ShapeError: if there are no elements.
     """
     return Max.apply(x, axis=axis, keepdims=keepdims)
 
 
-def min(x, axis=None, keepdims: bool = False):
+def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the smallest value over `axis`; NaN if there is one.
 
-    As in `torch.amin` elements that tie share the gradient equally. Raises ShapeError for no
-    elements.
+    As in `torch.amin`, elements that tie share the gradient equally.
+
+    Raises:
+        ShapeError: if there are no elements.
     """
     return Min.apply(x, axis=axis, keepdims=keepdims)
 
 
-def prod(x, axis=None, keepdims: bool = False):
+def prod(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the product over `axis`; 1 for no elements. The gradient is exact at zeros too."""
     return Prod.apply(x, axis=axis, keepdims=keepdims)
 
 
-def var(x, axis=None, ddof: int = 0, keepdims: bool = False):
+def var(x: ArrayLike, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
     """Return the variance over `axis`, with the divisor n − ddof as in NumPy.
 
     PyTorch's default is ddof=1. NaN for n = 0.
@@ -213,7 +218,7 @@ def var(x, axis=None, ddof: int = 0, keepdims: bool = False):
     return Var.apply(x, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
-def std(x, axis=None, ddof: int = 0, keepdims: bool = False):
+def std(x: ArrayLike, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
     """Return the standard deviation over `axis`, the square root of `var`.
 
     As in PyTorch the gradient is 0 where the standard deviation is 0.
@@ -221,6 +226,6 @@ def std(x, axis=None, ddof: int = 0, keepdims: bool = False):
     return Std.apply(x, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
-def logsumexp(x, axis=None, keepdims: bool = False):
+def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return ln Σ exp(x) over `axis`, without overflow; −∞ for no elements."""
     return Logsumexp.apply(x, axis=axis, keepdims=keepdims)

@@ -1,12 +1,16 @@
 """Functions that move elements and compute nothing: reshape, transpose, getitem, concatenate …
 
-Each backward pass moves the gradient of an element back to where the element came from.
+Each backward pass moves the gradient of an element back to the place that the element came from.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ..engine import Function, as_array, as_tensors, constant
 from ..errors import ArgumentError, ShapeError
+from ..typing import ArrayLike, Axis, Tensor
 
 
 class Reshape(Function):
@@ -98,17 +102,17 @@ class Pad(Function):
         return gy[self.inner]
 
 
-def reshape(x, shape):
+def reshape(x: ArrayLike, shape: int | Sequence[int]) -> Tensor:
     """Return the elements of x in another shape of the same size; one length may be −1."""
     return Reshape.apply(x, shape=shape)
 
 
-def transpose(x, axes=None):
+def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Tensor:
     """Return x with its axes in the order `axes`; in reverse order for None."""
     return Transpose.apply(x, axes=axes)
 
 
-def expand_dims(x, axis):
+def expand_dims(x: ArrayLike, axis: int | Sequence[int]) -> Tensor:
     """Return x with axes of length 1 inserted at the positions `axis` (int or tuple) of the result.
 
     A reshape: gx is gy in the shape of x.
@@ -119,7 +123,7 @@ def expand_dims(x, axis):
     return reshape(x, _shape_of(np.expand_dims, x, axis, "count the axes of the result"))
 
 
-def squeeze(x, axis=None):
+def squeeze(x: ArrayLike, axis: Axis = None) -> Tensor:
     """Return x without the axes of length 1, or only without those in `axis`.
 
     A reshape: gx is gy in the shape of x.
@@ -139,12 +143,12 @@ def _shape_of(function, x, axis, remedy: str) -> tuple[int, ...]:
         raise ShapeError(function.__name__, str(error), facts, remedy) from error
 
 
-def broadcast_to(x, shape):
+def broadcast_to(x: ArrayLike, shape: int | Sequence[int]) -> Tensor:
     """Return x repeated to `shape` by NumPy's rules of broadcasting."""
     return BroadcastTo.apply(x, shape=shape)
 
 
-def getitem(x, index):
+def getitem(x: ArrayLike, index: Any) -> Tensor:
     """Return x[index] for slices, integers, None, ..., lists, integer arrays and masks.
 
     Integer indices may repeat. An index may be a Tensor of integers or booleans.
@@ -161,7 +165,7 @@ def _plain_index(part):
     return part if part.size or part.dtype.kind in "iub" else part.astype(int)  # [] is float
 
 
-def concatenate(xs, axis: int = 0):
+def concatenate(xs: Sequence[ArrayLike], axis: int = 0) -> Tensor:
     """Return the tensors of the sequence one behind the other along an existing axis."""
     xs = tuple(xs)
     if not xs:
@@ -171,7 +175,7 @@ def concatenate(xs, axis: int = 0):
     return Concatenate.apply(*xs, axis=axis)
 
 
-def stack(xs, axis: int = 0):
+def stack(xs: Sequence[ArrayLike], axis: int = 0) -> Tensor:
     """Return the tensors of the sequence, all of one shape, joined along a new axis.
 
     Each one gets the new axis, of length 1, and then they are concatenated.
@@ -179,16 +183,13 @@ def stack(xs, axis: int = 0):
     xs = as_tensors(*xs)
     shapes = {x.shape for x in xs}
     if len(shapes) != 1:
-        raise ShapeError(
-            "stack",
-            "needs tensors of one shape, and at least one",
-            f"{len(xs)} tensors of shapes {', '.join(map(str, sorted(shapes))) or 'none'}",
-            "use concatenate to join along an existing axis",
-        )
+        wrong = "needs tensors of one shape, and at least one"
+        facts = f"{len(xs)} tensors of shapes {', '.join(map(str, sorted(shapes))) or 'none'}"
+        raise ShapeError("stack", wrong, facts, "use concatenate to join along an existing axis")
     return concatenate([expand_dims(x, axis) for x in xs], axis)
 
 
-def pad(x, pad_width, value=0):
+def pad(x: ArrayLike, pad_width: ArrayLike, value: float = 0) -> Tensor:
     """Return x with a border of the constant `value`.
 
     `pad_width` is an integer for every side, (before, after) for every axis, or one such pair

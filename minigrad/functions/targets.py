@@ -7,17 +7,20 @@ probabilities (N, C), such as one-hot rows.
 import numpy as np
 
 from ..engine import constant
-from ..errors import ArgumentError, DataError, DTypeError, ShapeError, message, warn_once
+from ..errors import ArgumentError, DataError, DTypeError, ShapeError, warn_once
+from ..typing import ArrayLike, DTypeLike
 from .activations import Softmax
 
 
-def check_target(where: str, name: str, logits: tuple, target, ignore_index) -> np.ndarray:
+def check_target(
+    where: str, name: str, logits: tuple, target: ArrayLike, ignore_index: int | None
+) -> np.ndarray:
     """Return the target as an array: class indices (N, d…) or rows (N, C, d…).
 
     The two differ in their number of axes. `logits` is the shape (N, C, d…) of the input `name`.
 
     Raises:
-        ShapeError, DTypeError, DataError: the target is neither; the text says how to make it one.
+        ShapeError, DTypeError, DataError: if it is neither; the message says how to make it one.
     """
     t = constant(where, "target", target)
     wrong, indices = None, t.shape == logits[:1] + logits[2:]
@@ -39,8 +42,10 @@ def check_target(where: str, name: str, logits: tuple, target, ignore_index) -> 
     return t.astype(np.intp, copy=False) if indices else t
 
 
-def check_weight(where: str, weight, classes: int, dtype) -> np.ndarray | None:
-    """Return the class weights as an array (C,), or None; ShapeError where they are not C."""
+def check_weight(
+    where: str, weight: ArrayLike | None, classes: int, dtype: DTypeLike
+) -> np.ndarray | None:
+    """Return the class weights as an array (C,), or None; raise if they are not C numbers."""
     if weight is None:
         return None
     w = constant(where, "weight", weight)
@@ -56,34 +61,35 @@ def check_options(where: str, reduction: str, label_smoothing: float = 0.0) -> N
         wrong, facts = f"reduction={reduction!r} is unknown", "it can be 'mean', 'sum' or 'none'"
         raise ArgumentError(where, wrong, facts, "choose one of them")
     if not 0 <= label_smoothing <= 1:
-        wrong, facts = "label_smoothing is not a share", f"label_smoothing {label_smoothing}"
+        wrong, facts = "label_smoothing is outside 0 … 1", f"label_smoothing {label_smoothing}"
         raise ArgumentError(where, wrong, facts, "give a number from 0 to 1")
 
 
-def check_logits(where: str, logits, from_probabilities: bool) -> None:
+def check_logits(where: str, logits: ArrayLike, from_probabilities: bool) -> None:
     """Warn if the logits are what Softmax made.
 
     Raises:
-        DataError: if they are to be probabilities and a row of them is not.
+        DataError: if `from_probabilities` is set and a row is not one of probabilities.
     """
     if not from_probabilities:
         if isinstance(logits.node, Softmax):
             wrong = "the logits are the output of Softmax, and cross_entropy applies softmax itself"
             remedy = "remove the Softmax layer, or pass from_probabilities=True"
-            warn_once(message(where, wrong, f"{logits.shape[1]} classes", remedy))
+            warn_once(where, wrong, f"{logits.shape[1]} classes", remedy)
         return
     p = logits.data
     if np.isnan(p).any():
         return  # what a softmax of NaN gives: NaN in, NaN out
     if (bad := first_bad_row(p)) is not None:
         row, why = bad
-        wrong, facts = f"row {row} holds no probabilities: it {why}", f"probabilities {p.shape}"
-        raise DataError(where, wrong, facts, "leave from_probabilities out for logits")
+        wrong = f"row {row} is not a row of probabilities: it {why}"
+        remedy = "leave from_probabilities out for logits"
+        raise DataError(where, wrong, f"probabilities {p.shape}", remedy)
 
 
 @np.errstate(all="ignore")
 def first_bad_row(rows: np.ndarray) -> tuple[int, str] | None:
-    """Return the first row (N, C, d…) that holds no probabilities, and why; None if all do."""
+    """Return the first row of (N, C, d…) that is not probabilities, and why; None if all are."""
     sums = rows.sum(axis=1)
     negative = (rows < 0).any(axis=1)
     bad = ~(np.abs(sums - 1) <= 1e-3) | negative  # written so that NaN is bad

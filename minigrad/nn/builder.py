@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ArgumentError
+from ..typing import DTypeLike, Rng
 from .layers import (
     ELU,
     GELU,
@@ -38,8 +39,8 @@ def mlp(
     *,
     activation: str = "relu",
     dropout: float = 0.0,
-    rng=None,
-    dtype=np.float32,
+    rng: Rng = None,
+    dtype: DTypeLike = np.float32,
 ) -> Sequential:
     """Return Linear, activation and Dropout for each hidden size, then Linear to the logits.
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from .. import functions as F
 from ..errors import ArgumentError
+from ..tensor import Tensor
+from ..typing import DTypeLike, Rng
 from .module import Module, Parameter
 
 
@@ -28,7 +30,13 @@ class Linear(Module):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, *, rng=None, dtype=np.float32
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        rng: Rng = None,
+        dtype: DTypeLike = np.float32,
     ):
         if in_features < 1 or out_features < 1:
             raise ArgumentError(
@@ -46,7 +54,7 @@ class Linear(Module):
             Parameter(rng.uniform(-bound, bound, out_features), dtype=dtype) if bias else None
         )
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (…, I) -> y (…, O)"""
         return F.linear(x, self.weight, self.bias)
 
@@ -85,7 +93,7 @@ class Sequential(Module):
         """Return the layers by number: their parameters are `0.weight`, `0.bias`, …"""
         return [(name.removeprefix("layers."), child) for name, child in super().children()]
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Return the last layer's output."""
         for layer in self.layers:
             x = layer(x)
@@ -101,7 +109,7 @@ class Sequential(Module):
 class ReLU(Module):
     """max(x, 0)"""
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…)"""
         return F.relu(x)
 
@@ -112,7 +120,7 @@ class LeakyReLU(Module):
     def __init__(self, negative_slope: float = 0.01):
         self.negative_slope = negative_slope
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…)"""
         return F.leaky_relu(x, self.negative_slope)
 
@@ -127,7 +135,7 @@ class ELU(Module):
     def __init__(self, alpha: float = 1.0):
         self.alpha = alpha
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…)"""
         return F.elu(x, self.alpha)
 
@@ -142,7 +150,7 @@ class GELU(Module):
     def __init__(self, approximate: str = "none"):
         self.approximate = approximate
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…)"""
         return F.gelu(x, self.approximate)
 
@@ -154,7 +162,7 @@ class GELU(Module):
 class SiLU(Module):
     """x / (1 + e⁻ˣ)"""
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…)"""
         return F.silu(x)
 
@@ -162,7 +170,7 @@ class SiLU(Module):
 class Softplus(Module):
     """ln(1 + eˣ)"""
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…)"""
         return F.softplus(x)
 
@@ -170,7 +178,7 @@ class Softplus(Module):
 class Sigmoid(Module):
     """1 / (1 + e⁻ˣ)"""
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…)"""
         return F.sigmoid(x)
 
@@ -178,7 +186,7 @@ class Sigmoid(Module):
 class Tanh(Module):
     """tanh x"""
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…)"""
         return F.tanh(x)
 
@@ -189,7 +197,7 @@ class Softmax(Module):
     def __init__(self, axis: int = -1):
         self.axis = axis
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…), positive, with sum 1 along the axis"""
         return F.softmax(x, self.axis)
 
@@ -204,7 +212,7 @@ class LogSoftmax(Module):
     def __init__(self, axis: int = -1):
         self.axis = axis
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…)"""
         return F.log_softmax(x, self.axis)
 
@@ -221,11 +229,11 @@ class Dropout(Module):
         rng: a `numpy.random.Generator`, an int seed, or None for fresh entropy.
     """
 
-    def __init__(self, p: float = 0.5, *, rng=None):
+    def __init__(self, p: float = 0.5, *, rng: Rng = None):
         self.p = p
         self.rng = np.random.default_rng(rng)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…)"""
         return F.dropout(x, self.p, rng=self.rng, training=self.training)
 
@@ -237,6 +245,6 @@ class Dropout(Module):
 class Flatten(Module):
     """x (N, d1 … dk) -> y (N, d1 · … · dk)"""
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x (N, d1 … dk) -> y (N, d1 · … · dk)"""
         return F.reshape(x, (len(x), math.prod(x.shape[1:])))

@@ -3,6 +3,8 @@
 import numpy as np
 
 from .. import functions as F
+from ..tensor import Tensor
+from ..typing import ArrayLike
 from .module import Module
 
 
@@ -32,7 +34,7 @@ class CrossEntropy(_Loss):
     def __init__(
         self,
         *,
-        weight=None,
+        weight: ArrayLike | None = None,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
         reduction: str = "mean",
@@ -46,7 +48,7 @@ class CrossEntropy(_Loss):
             "from_probabilities": from_probabilities,
         }
 
-    def forward(self, logits, target):
+    def forward(self, logits: Tensor, target: ArrayLike) -> Tensor:
         """logits (N, C, …), target (N, …) indices or (N, C, …) probabilities -> ()"""
         return F.cross_entropy(logits, target, **self.options)
 
@@ -54,10 +56,16 @@ class CrossEntropy(_Loss):
 class NLLLoss(_Loss):
     """−log_probs[target]; see `functions.nll_loss` for the options."""
 
-    def __init__(self, *, weight=None, ignore_index: int | None = None, reduction: str = "mean"):
+    def __init__(
+        self,
+        *,
+        weight: ArrayLike | None = None,
+        ignore_index: int | None = None,
+        reduction: str = "mean",
+    ):
         self.options = {"weight": weight, "ignore_index": ignore_index, "reduction": reduction}
 
-    def forward(self, log_probs, target):
+    def forward(self, log_probs: Tensor, target: ArrayLike) -> Tensor:
         """log_probs (N, C, …), target (N, …) indices -> ()"""
         return F.nll_loss(log_probs, target, **self.options)
 
@@ -68,7 +76,7 @@ class MSELoss(_Loss):
     def __init__(self, *, reduction: str = "mean"):
         self.options = {"reduction": reduction}
 
-    def forward(self, x, target):
+    def forward(self, x: Tensor, target: ArrayLike) -> Tensor:
         """x (…), target (…) -> ()"""
         return F.mse_loss(x, target, **self.options)
 
@@ -76,9 +84,15 @@ class MSELoss(_Loss):
 class BCEWithLogitsLoss(_Loss):
     """Two classes, one logit; see `functions.binary_cross_entropy_with_logits` for the options."""
 
-    def __init__(self, *, weight=None, pos_weight=None, reduction: str = "mean"):
+    def __init__(
+        self,
+        *,
+        weight: ArrayLike | None = None,
+        pos_weight: ArrayLike | None = None,
+        reduction: str = "mean",
+    ):
         self.options = {"weight": weight, "pos_weight": pos_weight, "reduction": reduction}
 
-    def forward(self, logits, target):
+    def forward(self, logits: Tensor, target: ArrayLike) -> Tensor:
         """logits (…), target (…) from 0 to 1 -> ()"""
         return F.binary_cross_entropy_with_logits(logits, target, **self.options)

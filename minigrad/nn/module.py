@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from ..engine import no_grad
 from ..errors import ArgumentError
 from ..tensor import Tensor
 from ..text import table
+from ..typing import ArrayLike, DTypeLike
 
 
 class Parameter(Tensor):
@@ -20,7 +22,13 @@ class Parameter(Tensor):
 
     __slots__ = ("name",)
 
-    def __init__(self, data, requires_grad: bool = True, dtype=None, name: str = ""):
+    def __init__(
+        self,
+        data: ArrayLike,
+        requires_grad: bool = True,
+        dtype: DTypeLike | None = None,
+        name: str = "",
+    ):
         super().__init__(data, requires_grad=requires_grad, dtype=dtype)
         self.name = name
 
@@ -37,11 +45,11 @@ class Module:
 
     training = True
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any, **options: Any) -> Tensor:
         """Compute the output from the inputs."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
-    def __call__(self, *inputs, **options):
+    def __call__(self, *inputs: Any, **options: Any) -> Tensor:
         y = self.forward(*inputs, **options)
         for watch in _watchers:
             watch(self, y)

@@ -1,4 +1,4 @@
-"""Pictures of training runs: in the terminal and, in the extra `plot`, by matplotlib (`figure`)."""
+"""Pictures of training runs: in the terminal, or with matplotlib (`figure`, the extra `plot`)."""
 
 from .plane import Plane, read_plane
 from .terminal import ASCII, BRAILLE, draw, style_for

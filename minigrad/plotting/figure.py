@@ -1,4 +1,4 @@
-"""Runs as a picture file, by matplotlib: the only module that imports it (extra `plot`)."""
+"""Runs as a picture file; the only module that imports matplotlib (the extra `plot`)."""
 
 import warnings
 from typing import BinaryIO
@@ -14,32 +14,35 @@ from ..training import Run
 from .panels import PANELS, Panel, epoch_range
 from .plane import Plane
 
-# Told apart by every kind of colour vision: Okabe and Ito 2008, Color Universal Design.
+# Distinct for every kind of colour vision: Okabe and Ito 2008, Color Universal Design.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f")
 LINES = ("#0072b2", "#d55e00")
 MARKERS = "os^Dv*P"  # 7 of them and 8 colours: 56 classes before two look the same
-SIZE = 4.4  # inches of a picture's side
-CELL = 0.36  # inches of a confusion matrix's cell, where its number can be read
-MOST_CELLS = 100  # a side; beyond, colours only
-LONGEST = 20  # characters of a name
-GRID = 300  # cells of the decision regions, a side
+SIZE = 4.4  # inches, the side of a picture
+CELL = 0.36  # inches, the side of a confusion matrix's cell; its number is still legible
+MOST_CELLS = 100  # on a side; a larger matrix has colours only
+LONGEST = 20  # characters in a name
+GRID = 300  # cells of the decision regions, on a side
 DPI = 150
-MOST_PIXELS = 20_000  # a side
+MOST_PIXELS = 20_000  # on a side
 
 
 def save(file: BinaryIO, picture_format: str, runs: list[Run], planes: list[Plane | None]) -> None:
     """Write the curves, confusion matrices and decision regions of the runs, side by side.
 
-    The same runs give the same bytes with the same matplotlib, whatever its settings are here.
+    The same runs and the same matplotlib give the same bytes, whatever its settings are.
 
     Args:
         file: open for writing.
         picture_format: png or svg.
         runs: one column each.
-        planes: of each run, or None.
+        planes: one for each run, or None.
+
+    Raises:
+        DataError: if a run has no epochs.
     """
     with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # names that the font cannot write
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # the font lacks some letters
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(
             {
@@ -92,7 +95,7 @@ def _figure(runs, planes):
 
 
 def _side(run):
-    """Return how many inches a confusion matrix takes with its names."""
+    """Return the side in inches of a confusion matrix with its names."""
     cells = min(len(run.classes), MOST_CELLS)
     return 1.3 + CELL * cells + 0.08 * max(len(_short(name)) for name in run.classes)
 
@@ -103,7 +106,7 @@ def _heading(run):
 
 
 def _draw_panel(axes: Axes, panel: Panel, run: Run, runs: list[Run]) -> None:
-    """Draw the curves of a panel over the epochs; of two, the second one dashed."""
+    """Draw the curves of a panel over the epochs, the second one dashed."""
     epochs = run.history.column("epoch")
     marker = "o" if len(epochs) <= 40 else None
     looks = {"marker": marker, "markersize": 3}
@@ -128,7 +131,7 @@ def _draw_panel(axes: Axes, panel: Panel, run: Run, runs: list[Run]) -> None:
 
 
 def _draw_confusion(axes: Axes, run: Run) -> None:
-    """Draw counts, on a colour that is their share of the true class."""
+    """Draw the counts, on a colour that shows their share of the true class."""
     if run.confusion is None:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "no test results", ha="center", color="grey")
@@ -154,7 +157,7 @@ def _draw_confusion(axes: Axes, run: Run) -> None:
 
 
 def _draw_regions(axes: Axes, plane: Plane | None, classes: tuple[str, ...]) -> None:
-    """Draw what is predicted everywhere as a pale colour, and the rows as points."""
+    """Draw the predicted class of every place as a pale colour, and the rows as points."""
     if plane is None:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "no decision regions", ha="center", color="grey")
@@ -180,8 +183,8 @@ def _draw_regions(axes: Axes, plane: Plane | None, classes: tuple[str, ...]) -> 
             marker=MARKERS[i % len(MARKERS)],
             edgecolors="black",
             linewidths=0.3,
-            label=f" {_short(name)}",  # a label that begins with _ is left out
-            rasterized=True,  # a million of them would make a huge .svg
+            label=f" {_short(name)}",  # matplotlib leaves out a label that begins with _
+            rasterized=True,  # a million points would make a huge .svg
         )
     axes.set(title="decision regions", xlabel=_short(plane.names[0]), ylabel=_short(plane.names[1]))
     place = {"loc": "upper left", "bbox_to_anchor": (1, 1), "ncols": 1 + (len(classes) - 1) // 20}

@@ -1,4 +1,4 @@
-"""Which curves a picture shows, in the terminal as in a file."""
+"""The curves that a picture shows, in the terminal and in a file."""
 
 import os
 from typing import NamedTuple
@@ -8,35 +8,35 @@ import numpy as np
 from ..errors import DataError
 from ..training import Run, run_folder
 
-WIDE = 20  # losses further apart than this factor get a logarithmic axis
+WIDE = 20  # losses that differ by more than this factor get a logarithmic axis
 
 
 class Curve(NamedTuple):
-    """A line of a panel: its name in the legend, its column in the history, and its unit's size."""
+    """A line of a panel: its name in the legend, its column in the history, and a factor."""
 
     label: str
     column: str
     scale: float = 1.0
 
     def of(self, run: Run) -> np.ndarray:
-        """Return the numbers of a run (epochs,), NaN where there are none."""
+        """Return the numbers of a run, (epochs,); NaN for a missing one."""
         return self.scale * run.history.column(self.column)
 
 
 class Panel(NamedTuple):
-    """What one pair of axes shows, with its unit."""
+    """What one pair of axes shows; the title has the unit."""
 
     title: str
     curves: tuple[Curve, ...]
     may_be_log: bool = False
 
     def numbers(self, runs: list[Run]) -> np.ndarray:
-        """Return every number of the panel, of all runs, in one array."""
+        """Return all numbers of the panel, from all runs, in one array."""
         everything = np.concatenate([curve.of(run) for curve in self.curves for run in runs])
         return everything[~np.isnan(everything)]
 
     def needs_log(self, runs: list[Run]) -> bool:
-        """Return whether numbers lie so far apart that a linear axis would hide the small ones."""
+        """Return whether a linear axis would hide the small numbers beside the large ones."""
         numbers = self.numbers(runs)
         return bool(
             self.may_be_log
@@ -64,7 +64,7 @@ def epoch_range(runs: list[Run]) -> tuple[int, int]:
     """Return the first and the last epoch of all runs.
 
     Raises:
-        DataError: a run has no epochs.
+        DataError: if a run has no epochs.
     """
     for run in runs:
         if not run.history:

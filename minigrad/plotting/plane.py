@@ -1,4 +1,4 @@
-"""The decision regions of a classifier of two numbers, and the rows that it was made from."""
+"""The decision regions of a classifier with two features, and the rows that it was made from."""
 
 import os
 from typing import NamedTuple
@@ -10,17 +10,17 @@ from ..errors import ArgumentError, DataError
 from ..training import Classifier, Run, load, run_folder
 
 MARGIN = 0.05  # of the rows' range, on each side
-SPREAD = 2.5  # standard deviations on each side of the mean, where the rows are gone
+SPREAD = 2.5  # standard deviations on each side of the mean, if the rows are gone
 
 
 class Plane(NamedTuple):
-    """Two features, and what a classifier makes of them.
+    """Two features, and what a classifier predicts for them.
 
     Attributes:
         classifier: the model with its scaling.
-        names: of the features, the one across first.
-        low, high (2,): the corners of what is shown, in the units of the features.
-        points (N, 2), labels (N,): the rows and their classes; N is 0 where the rows are gone.
+        names: the names of the features; the first one is across.
+        low, high (2,): the corners of the picture, in the units of the features.
+        points (N, 2), labels (N,): the rows and their classes; N is 0 if the rows are gone.
     """
 
     classifier: Classifier
@@ -31,9 +31,9 @@ class Plane(NamedTuple):
     labels: np.ndarray
 
     def regions(self, rows: int, columns: int) -> np.ndarray:
-        """Return the class (rows, columns) that is predicted in the middle of each cell.
+        """Return the class predicted at the middle of each cell, (rows, columns).
 
-        The first row is the upper one, at the largest values of the second feature.
+        The first row is at the top, at the largest values of the second feature.
         """
         across, up = (
             low + (np.arange(n) + 0.5) / n * (high - low)
@@ -46,10 +46,11 @@ class Plane(NamedTuple):
 def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
     """Return the plane of a run, None unless its features are two numbers, and remarks.
 
-    The rows are read again from where they came. If they are gone, or are not those that the run
-    was trained on, the plane has no points, and a remark says why.
+    The data is read again. If it is gone or has changed since, the plane has no points, and a
+    remark says why.
 
-    Raises DataError where the model's file is damaged.
+    Raises:
+        DataError: if the model's file is damaged.
     """
     if len(run.features) != 2:
         return None, ()
@@ -58,7 +59,7 @@ def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
         return None, (f"{run.folder}: no decision regions: there is no {run_folder.BEST} yet",)
     classifier = load(path)
     if any(column.values is not None for column in classifier.schema.columns):
-        return None, ()  # the two values of one column: there is nothing between them
+        return None, ()  # two values of a text column: there is nothing between them
     try:
         points, labels = _rows(run)
     except (ArgumentError, DataError, OSError) as error:
@@ -70,7 +71,7 @@ def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
 
 
 def _rows(run):
-    """Return the rows (N, 2) and labels (N,) that a run was trained and tested on."""
+    """Return the rows (N, 2) and the labels (N,) that a run was trained and tested on."""
     if run.source == "-":
         raise DataError(
             "standard input",
@@ -85,7 +86,7 @@ def _rows(run):
 
 
 def _without_rows(run, classifier, error):
-    """Return the plane where the model's scaling says that the rows were, and the remark."""
+    """Return the plane around the rows as far as the model's scaling shows it, and the remark."""
     scaling = classifier.scaling
     if scaling.kind == "none":
         return None, (f"{run.folder}: no decision regions without rows or scaling: {error}",)

@@ -1,4 +1,4 @@
-"""Training curves and decision regions in characters; the same input draws the same characters."""
+"""Training curves and decision regions as characters; the same runs draw the same characters."""
 
 import itertools
 import math
@@ -10,8 +10,8 @@ from ..training import Run
 from .panels import PANELS, epoch_range
 from .plane import Plane
 
-HEIGHT = 12  # lines of a chart
-NARROWEST = 39  # columns of a picture: two stand side by side in 80
+HEIGHT = 12  # lines in a chart
+NARROWEST = 39  # columns in a picture: two fit side by side into 80
 WIDEST_PLANE = 78
 GAP = "  "
 POINT = "o"
@@ -22,8 +22,8 @@ CLASSES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 class Style(NamedTuple):
     """The characters of a drawing.
 
-    A character of a line stands for `dots` (down, across), each worth its number; the sum over
-    those that are set is the character's place in `glyphs`.
+    A character of a line consists of dots, each of which has a number in `dots` (down, across).
+    The sum over the dots that are set is the index of the character in `glyphs`.
     """
 
     dots: np.ndarray
@@ -46,7 +46,7 @@ ASCII = Style(np.array([[1]]), " .", "..", *"|-+-+")
 
 
 def style_for(encoding: str) -> Style:
-    """Return BRAILLE where the encoding of the terminal or file has its characters, else ASCII."""
+    """Return BRAILLE if the encoding of the terminal or file has its characters, else ASCII."""
     try:
         "".join(BRAILLE[1:]).encode(encoding)
     except UnicodeEncodeError:
@@ -73,19 +73,19 @@ class Axis(NamedTuple):
 
     @classmethod
     def between(cls, low: float, high: float, steps: int, whole: bool = False) -> Self:
-        """Cover what lies between two numbers, which need not be round; steps >= 1 if `whole`."""
+        """Cover the range between two numbers, which need not be round; steps >= 1 if `whole`."""
         if low == high:
             low, high = low - 0.5, high + 0.5
         return cls(low, high, _step((high - low) / steps, whole))
 
     def cells(self, values: np.ndarray, count: int) -> np.ndarray:
-        """Return in which of `count` equal parts of the range each value lies, 0 the lowest."""
+        """Return which of `count` equal parts of the range each value is in; 0 is the lowest."""
         values = np.log10(values) if self.log else values
         share = (values - self.low) / (self.high - self.low)
         return np.clip((share * count).astype(int), 0, count - 1)
 
     def ticks(self) -> tuple[np.ndarray, list[str]]:
-        """Return the round numbers of the range, and how they are written."""
+        """Return the round numbers in the range, and their text."""
         first = math.ceil(self.low / self.step - 1e-9)
         last = math.floor(self.high / self.step + 1e-9)
         numbers = np.arange(first, last + 1) * self.step
@@ -97,7 +97,7 @@ class Axis(NamedTuple):
 
 
 def _step(span, whole):
-    """Return the first of …, 0.5, 1, 2, 5, 10, … that is at least `span`."""
+    """Return the smallest of …, 0.5, 1, 2, 5, 10, … that is at least `span`."""
     if span == 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(span))
@@ -106,10 +106,13 @@ def _step(span, whole):
 
 
 def draw(runs: list[Run], planes: list[Plane | None], width: int, style: Style) -> str:
-    """Return the curves of the runs, and the decision regions of those that have a plane.
+    """Return the curves of the runs, and the decision regions of the runs that have a plane.
 
-    Pictures stand side by side as far as `width` columns reach: those of one run, or the same
-    picture of several runs, with the same axes.
+    As many pictures as fit into `width` columns are side by side: the pictures of one run, or the
+    same picture of several runs, on the same axes.
+
+    Raises:
+        DataError: if a run has no epochs.
     """
     abreast = max(1, (width + len(GAP)) // (NARROWEST + len(GAP)))
     abreast = min(abreast, max(2, len(runs)))
@@ -129,7 +132,7 @@ def draw(runs: list[Run], planes: list[Plane | None], width: int, style: Style) 
 
 
 def _beside(blocks, width):
-    """Return blocks of lines as one text, each block `width` columns wide."""
+    """Return blocks of lines side by side, each block `width` columns wide."""
     return "\n".join(
         GAP.join(f"{line[:width]:<{width}}" for line in lines).rstrip()
         for lines in itertools.zip_longest(*blocks, fillvalue="")
@@ -144,7 +147,7 @@ def _heading(run, width):
 
 
 def _charts(run, runs, width, style):
-    """Yield the curves of a run, a block of lines for each panel, on axes that fit all runs."""
+    """Yield the lines of each panel with the curves of a run, on axes that fit all runs."""
     epochs = Axis.between(*epoch_range(runs), 6, whole=True)
     for panel in PANELS:
         upright = Axis.around(panel.numbers(runs), 5, panel.needs_log(runs))
@@ -162,7 +165,7 @@ def _charts(run, runs, width, style):
 
 
 def _regions(plane, classes, width, style):
-    """Return the decision regions in characters, and over them the rows as capital letters."""
+    """Return the decision regions as characters, with the rows as capital letters on them."""
     width = min(width, WIDEST_PLANE)
     (left, low), (right, high) = plane.low, plane.high
     axes = Axis.between(left, right, 5), Axis.between(low, high, 5)
@@ -172,7 +175,7 @@ def _regions(plane, classes, width, style):
     counts = np.zeros((canvas.rows, canvas.columns, len(classes)), dtype=int)
     np.add.at(counts, (*canvas.place(*plane.points.T), plane.labels), 1)
     for row, column in np.argwhere(counts.any(axis=2)):
-        label = counts[row, column].argmax()  # of the rows in one place, the most frequent class
+        label = counts[row, column].argmax()  # the most frequent class of the rows in one place
         canvas.signs[row, column] = CLASSES[label % len(CLASSES)]
     entries = [
         f"{REGIONS[i % len(REGIONS)]} {CLASSES[i % len(CLASSES)]} {name}"[:width]
@@ -188,7 +191,7 @@ def _regions(plane, classes, width, style):
 
 
 class _Canvas:
-    """Characters between two axes; the places are (row, column), counted from the upper left."""
+    """Characters between two axes; a place is (row, column), counted from the upper left."""
 
     def __init__(self, width: int, rows: int, across: Axis, upright: Axis, style: Style):
         self.margin = 1 + max(map(len, upright.ticks()[1]))
@@ -199,12 +202,12 @@ class _Canvas:
         self.signs = {}
 
     def place(self, x: np.ndarray, y: np.ndarray, down: int = 1, wide: int = 1) -> tuple:
-        """Return the rows and columns of points, or those of the dots, `down` by `wide` to each."""
+        """Return the rows and columns of points, counted in dots if a character has several."""
         rows = self.rows * down
         return rows - 1 - self.upright.cells(y, rows), self.across.cells(x, self.columns * wide)
 
     def line(self, x: np.ndarray, y: np.ndarray) -> None:
-        """Draw a line through points, with a gap where y is NaN."""
+        """Draw a line through points, with a gap at each y that is NaN."""
         finite = np.flatnonzero(np.isfinite(y))
         rows, columns = self.place(x[finite], y[finite], *self.style.dots.shape)
         self.dots[rows, columns] = True
@@ -215,7 +218,7 @@ class _Canvas:
             self.dots[*between.T] = True
 
     def points(self, x: np.ndarray, y: np.ndarray) -> None:
-        """Draw points; where they stand close, only in every other column: a line shows through."""
+        """Draw points; close ones only in every other column, so that a line stays visible."""
         finite = np.isfinite(y)
         rows, columns = self.place(x[finite], y[finite])
         if 2 * len(x) > self.columns:
@@ -223,7 +226,7 @@ class _Canvas:
         self.signs.update(dict.fromkeys(zip(rows, columns, strict=True), POINT))
 
     def framed(self, title: str) -> list[str]:
-        """Return the lines of the drawing with its axes, and the title of the one across."""
+        """Return the lines of the drawing with its axes, and the title below."""
         style, (down, wide) = self.style, self.style.dots.shape
         parts = self.dots.reshape(self.rows, down, self.columns, wide)
         glyphs = np.einsum("rdcw,dw->rc", parts, style.dots)

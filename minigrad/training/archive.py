@@ -23,6 +23,7 @@ import numpy as np
 from ..data.arrays import read_array
 from ..data.files import atomic_write
 from ..errors import ArgumentError, DataError
+from ..typing import Path
 
 FORMAT = "minigrad"
 VERSION = 2  # whoever changes what is in a model file or in last.npz counts it up
@@ -36,7 +37,7 @@ _NONSENSE = (
 )  # fmt: skip
 
 
-def write(path, header: dict, arrays: dict[str, np.ndarray], *, sync: bool = True) -> None:
+def write(path: Path, header: dict, arrays: dict[str, np.ndarray], *, sync: bool = True) -> None:
     """Write a header and arrays to `path`, as `atomic_write` does; equal content, equal bytes.
 
     Args:
@@ -90,7 +91,7 @@ def _member(name: str) -> zipfile.ZipInfo:
     return member
 
 
-def read(path) -> tuple[dict, dict[str, np.ndarray]]:
+def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
     """Return the header and the arrays of a file that `write` made.
 
     A damaged file raises or, if the damage hits only bytes without meaning, gives the same content

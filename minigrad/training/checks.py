@@ -1,19 +1,23 @@
-"""What `Trainer` looks for: data and wiring that train silently and are almost surely mistakes."""
+"""What `Trainer` checks: data and wiring that train silently and are almost surely mistakes."""
 
 import numpy as np
 
 from ..data import Dataset
-from ..errors import DivergedError, message, warn_once
+from ..errors import DivergedError, warn_once
 from ..functions.activations import Softmax
 from ..nn import CrossEntropy, Module, ReLU, evaluating, watching
 from ..tensor import Tensor
 
-DEAD = 0.2  # of a layer's ReLUs, above which there is a warning
-MAJORITY = 0.9  # of the rows in one class, above which there is a warning
+DEAD = 0.2  # share of a layer's ReLUs above which there is a warning
+MAJORITY = 0.9  # share of the rows in one class above which there is a warning
 
 
 def check_finite(part: Dataset, name: str) -> None:
-    """Refuse features that would make every loss NaN: that is not the learning rate's fault."""
+    """Refuse features that would make every loss NaN, whatever the learning rate.
+
+    Raises:
+        DivergedError: if a feature is NaN or infinite.
+    """
     bad = ~np.isfinite(part.x)
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
@@ -26,9 +30,9 @@ def check_finite(part: Dataset, name: str) -> None:
 
 
 def warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
-    """Warn where the logits of the first batch look like probabilities.
+    """Warn if the logits of the first batch look like probabilities.
 
-    What Softmax made is left to `cross_entropy`, which knows it from the graph.
+    The output of a Softmax is left to `cross_entropy`, which recognises it in the graph.
     """
     if not isinstance(loss, CrossEntropy) or loss.options["from_probabilities"]:
         return
@@ -42,33 +46,29 @@ def warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
         model.train()
     if probable and not isinstance(z.node, Softmax):
         warn_once(
-            message(
-                "fit",
-                "the model's outputs look like probabilities, and CrossEntropy takes logits",
-                f"output {p.shape}, each row from 0 to 1 with sum 1",
-                "remove the model's softmax, or use CrossEntropy(from_probabilities=True)",
-            )
+            "fit",
+            "the model's outputs look like probabilities, and CrossEntropy takes logits",
+            f"output {p.shape}, each row from 0 to 1 with sum 1",
+            "remove the model's softmax, or use CrossEntropy(from_probabilities=True)",
         )
 
 
 def warn_of_majority(train: Dataset) -> None:
-    """Warn where a classifier that always gives the same answer would look good."""
+    """Warn if a classifier that always gives the same answer would look good."""
     counts = np.bincount(train.y)
     share = counts.max() / len(train)
     if share > MAJORITY and len(train.class_names) > 1:
         warn_once(
-            message(
-                "fit",
-                f"{share:.1%} of the training rows are of one class, "
-                f"{train.class_names[counts.argmax()]!r}",
-                f"{counts.max()} of {len(train)} rows; always guessing it is as accurate",
-                "look at the recall of the other classes, or weight the classes",
-            )
+            "fit",
+            f"{share:.1%} of the training rows are of one class, "
+            f"{train.class_names[counts.argmax()]!r}",
+            f"{counts.max()} of {len(train)} rows; always guessing it is as accurate",
+            "look at the recall of the other classes, or weight the classes",
         )
 
 
 def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
-    """Warn where many units of a ReLU layer give 0 for every row: no gradient can revive them."""
+    """Warn if many units of a ReLU layer give 0 for every row: no gradient can revive them."""
     names = {module: name for name, module in model.named_modules() if isinstance(module, ReLU)}
     if not names:
         return
@@ -84,11 +84,9 @@ def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
         dead, units = int((~units_alive).sum()), units_alive.size
         if dead > DEAD * units:
             warn_once(
-                message(
-                    "fit",
-                    f"{dead} of {units} units of layer {name!r} are dead: ReLU gives 0 for each "
-                    f"of {len(x)} training rows",
-                    "no gradient reaches them",
-                    "try a smaller learning rate, or LeakyReLU",
-                )
+                "fit",
+                f"{dead} of {units} units of layer {name!r} are dead: ReLU gives 0 for each "
+                f"of {len(x)} training rows",
+                "no gradient reaches them",
+                "try a smaller learning rate, or LeakyReLU",
             )

@@ -13,6 +13,7 @@ from ..data import Dataset, Scaling, Schema
 from ..data.prepare import KINDS
 from ..errors import ArgumentError, DataError, ShapeError
 from ..tensor import Tensor
+from ..typing import ArrayLike, Path
 from . import archive
 from .architecture import build, check_arrays, describe, flat
 from .loop import Evaluation
@@ -81,7 +82,7 @@ class Classifier:
         """The model's "layers" with their arguments, and their "dtype", as the file holds them."""
         return describe(self.model)
 
-    def save(self, path, *, sync: bool = True) -> None:
+    def save(self, path: Path, *, sync: bool = True) -> None:
         """Write the classifier to one file, which `load` reads. See `archive.write`.
 
         Raises:
@@ -103,16 +104,18 @@ class Classifier:
         }
         archive.write(path, header, {**self.model.state_dict(), **scaling}, sync=sync)
 
-    def predict(self, rows) -> np.ndarray:
+    def predict(self, rows: Dataset | ArrayLike) -> np.ndarray:
         """Return the name of the most probable class of each row, (N,). See `predict_log_proba`."""
         names = np.array(self.schema.class_names)
         return names[self.predict_log_proba(rows).argmax(axis=1)]
 
-    def predict_proba(self, rows) -> np.ndarray:
+    def predict_proba(self, rows: Dataset | ArrayLike) -> np.ndarray:
         """Return the probability of each class, (N, C), float64. See `predict_log_proba`."""
         return np.exp(self.predict_log_proba(rows))
 
-    def predict_log_proba(self, rows, numbers: Sequence[int] | None = None) -> np.ndarray:
+    def predict_log_proba(
+        self, rows: Dataset | ArrayLike, numbers: Sequence[int] | None = None
+    ) -> np.ndarray:
         """Return the logarithm of the probability of each class, (N, C), float64.
 
         The result of a row does not depend on the other rows, to the bit.
@@ -243,7 +246,7 @@ def _row_by_row(layer: nn.Module, x: np.ndarray) -> np.ndarray:
     return layer(Tensor(x)).data
 
 
-def load(path) -> Classifier:
+def load(path: Path) -> Classifier:
     """Return the Classifier that was saved to `path`, in eval mode.
 
     Args:

@@ -1,6 +1,6 @@
-"""One call that trains a classifier on a data set, records the run, and resumes it.
+"""One call to train a classifier on a data set and record the run, and one to resume it.
 
-`minigrad train` and `minigrad resume` are this with a terminal around it.
+`minigrad train` and `minigrad resume` add a terminal to it.
 """
 
 import contextlib
@@ -8,13 +8,13 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from .. import __version__, data, nn, optim
 from ..data.arrays import is_idx_folder
-from ..errors import ArgumentError, DataError, DivergedError, message, warn_once
+from ..errors import ArgumentError, DataError, DivergedError, warn_once
 from ..settings import IMAGES, OWN_DEFAULTS, SETTINGS, checked
 from ..text import printable
 from . import run_folder
@@ -26,7 +26,7 @@ from .run_folder import Recorder
 from .trainer import Trainer
 from .weights import balanced_weights, named_weights
 
-SAVING = ("out", "overwrite", "no_save")  # where a run is written is not recorded in it
+SAVING = ("out", "overwrite", "no_save")  # not recorded in the run
 OF_TRAINER = ("epochs", "batch_size", "accumulate", "clip_grad", "schedule", "warmup", "patience")
 OF_OPTIMIZER = ("lr", "momentum", "weight_decay", "nesterov")
 
@@ -49,21 +49,9 @@ class Result(NamedTuple):
     folder: str | None
 
 
-class Options(NamedTuple):
-    """The options of a run.
-
-    Attributes:
-        values: the value of every option.
-        own: those of them that the data set chose itself.
-        origins: for each option, where its value comes from.
-    """
-
-    values: dict
-    own: dict
-    origins: dict[str, str]
-
-
-def choose(source: str, given: dict, origins: dict[str, str] | None = None) -> Options:
+def choose(
+    source: str, given: dict, origins: dict[str, str] | None = None
+) -> tuple[dict, dict, dict[str, str]]:
     """Return the options of a run on `source`: the given ones, the data set's own, the defaults.
 
     Args:
@@ -71,8 +59,11 @@ def choose(source: str, given: dict, origins: dict[str, str] | None = None) -> O
         given: options by name, see `minigrad.settings`; None is as if it were not given.
         origins: where the given options come from, if not from a call.
 
+    Returns:
+        the value of every option, the values that the data set chose, and every option's origin.
+
     Raises:
-        ArgumentError: an option is unknown, has a value that it cannot have, or two options
+        ArgumentError: if an option is unknown, has a value that it cannot have, or two options
             exclude each other.
     """
     given = {name: checked(name, value) for name, value in given.items() if value is not None}
@@ -81,27 +72,17 @@ def choose(source: str, given: dict, origins: dict[str, str] | None = None) -> O
         own = IMAGES
     own = {name: value for name, value in own.items() if name not in given}
     values = {name: setting.default for name, setting in SETTINGS.items()} | own | given
-    if values["no_save"]:
-        for name in ("out", "checkpoint_every"):
-            if values[name] is not None:
-                flag = f"--{name.replace('_', '-')}"
-                raise ArgumentError(
-                    "train",
-                    f"--no-save and {flag} exclude each other",
-                    f"{flag} is {values[name]}",
-                    "give one of them",
-                )
+    for name in ("out", "checkpoint_every"):
+        if values["no_save"] and values[name] is not None:
+            flag = f"--{name.replace('_', '-')}"
+            wrong, facts = f"--no-save and {flag} exclude each other", f"{flag} is {values[name]}"
+            raise ArgumentError("train", wrong, facts, "give one of them")
     if values["overwrite"] and values["out"] is None:
-        raise ArgumentError(
-            "train",
-            "--overwrite needs the folder to overwrite",
-            "--out is not given",
-            "give it with --out",
-        )
-    found = dict.fromkeys(given, "given") | (origins or {})
-    for name in SETTINGS:
-        found.setdefault(name, "the data set's default" if name in own else "default")
-    return Options(values, own, {name: found[name] for name in SETTINGS})
+        wrong = "--overwrite needs the folder to overwrite"
+        raise ArgumentError("train", wrong, "--out is not given", "give it with --out")
+    found = dict.fromkeys(SETTINGS, "default") | dict.fromkeys(own, "the data set's default")
+    found |= {name: (origins or {}).get(name, "given") for name in given}
+    return values, own, found
 
 
 class Experiment:
@@ -128,9 +109,9 @@ class Experiment:
         folder: the run folder, once `run` has made it.
 
     Raises:
-        ArgumentError: an option is unknown, has a value that it cannot have, or does not go
+        ArgumentError: if an option is unknown, has a value that it cannot have, or does not go
             with another one.
-        DataError: the data, or the model to start from, cannot be used.
+        DataError: if the data, or the model to start from, cannot be used.
     """
 
     def __init__(
@@ -138,7 +119,7 @@ class Experiment:
         data: str | os.PathLike = "digits",
         *,
         origins: dict[str, str] | None = None,
-        **options,
+        **options: Any,
     ):
         # A path is never the name of a built-in set.
         source = data if isinstance(data, str) else os.path.join(os.curdir, data)
@@ -156,7 +137,7 @@ class Experiment:
             rng=rng,
             **self._only(OF_TRAINER),
         )
-        # With a model of its own: the trainer's goes on.
+        # Its model is a copy: the trainer keeps training its own.
         copy, _ = self._network(np.random.default_rng(0))
         self._classifier = Classifier(copy, self.dataset.schema, scaling)
         if self.options["init_from"]:
@@ -166,19 +147,19 @@ class Experiment:
 
     @classmethod
     def resume(cls, folder: str | os.PathLike, epochs: int | None = None) -> Self:
-        """Return the experiment of a run folder at its last checkpoint; `run` goes on from there.
+        """Return the experiment of a run folder at its last checkpoint; `run` continues from there.
 
-        It ends in the same bytes as a run that was never stopped. The data is looked for at its
-        old path, then under its name from here.
+        It ends in the same bytes as a run that was never stopped. It looks for the data at its old
+        path, then under the name that was given.
 
         Args:
             folder: the run folder.
-            epochs: train to so many epochs in all; None leaves their number as it was.
+            epochs: train until there are this many epochs in all; None keeps their number.
 
         Raises:
-            DataError: the folder is not a run or is damaged, the data is gone or has changed, or
+            DataError: if the folder is not a run or is damaged, the data is gone or has changed, or
                 the run began with another version of minigrad or NumPy, or other options.
-            ArgumentError: the run cannot have had this number of epochs from the start.
+            ArgumentError: if the run cannot have had this number of epochs from the start.
         """
         folder = os.fspath(folder)
         header, arrays = run_folder.read_checkpoint(folder)
@@ -191,7 +172,7 @@ class Experiment:
             about["options"]["epochs"], about["origins"]["epochs"] = epochs, "resume"
         source = run_folder.find_data(about)
         if source is None:
-            remedy = "put it back where it was, then resume"
+            remedy = "put it back there, then resume"
             raise DataError(folder, "the data of the run is gone", about["path"], remedy)
         experiment = cls(source, **{**about["options"], "init_from": None})
         now, then = experiment.about["data"]["sha256"], about["data"]["sha256"]
@@ -208,19 +189,19 @@ class Experiment:
         on_start: Callable[[], None] = lambda: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Result | None:
-        """Train to the end, record it, test the best weights; return the Result.
+        """Train to the end, record the run, test the best weights and return the Result.
 
-        Return None if `should_stop` ended the run; it can be resumed, also by `run`. After an
-        exception, Ctrl-C among them, the folder holds the last checkpoint and can be resumed.
+        Return None if `should_stop` ended the run. After that, and after an exception such as the
+        one of Ctrl-C, the run can be resumed.
 
         Args:
             on_epoch: called with each Epoch at its end.
-            on_start: called when all is ready and the folder is made, before the first step.
+            on_start: called before the first step, when the folder exists.
             should_stop: called after each step; True ends the run with a checkpoint.
 
         Raises:
-            DataError: the folder cannot be made, is not empty, or a file cannot be written.
-            DivergedError: a loss or a gradient is not finite.
+            DataError: if the folder cannot be made, is not empty, or a file cannot be written.
+            DivergedError: if a loss or a gradient is not finite.
         """
         with self._recorder() as recorder:
             on_start()
@@ -244,29 +225,28 @@ class Experiment:
                     recorder.write_status("interrupted")
                 return None
             except DivergedError as error:
-                if recorder is None:
+                if self.folder is None:
                     raise
                 *parts, remedy = error.args
-                kept = f"the run up to there is in {printable(recorder.path)}"
+                kept = f"the run up to there is in {printable(self.folder)}"
                 raise DivergedError(*parts, f"{remedy}; {kept}") from error
             if recorder:
                 recorder.checkpoint(best=False)
             test = evaluate(self._best().model, self.test, loss=self.trainer.loss)
-            results = {"test_loss": test.loss, "test_accuracy": test.accuracy}
-            results["confusion"] = test.confusion.tolist()
-            classifier = self._best(results)
+            numbers = {"test_loss": test.loss, "test_accuracy": test.accuracy}
+            classifier = self._best({**numbers, "confusion": test.confusion.tolist()})
             if recorder:
-                recorder.finish(classifier, results)
-        epoch_of_weights = classifier.training["epoch"]
-        return Result(test, epoch_of_weights, self.trainer.history, classifier, self.folder)
+                recorder.finish(classifier)
+        epoch, history = classifier.training["epoch"], self.trainer.history
+        return Result(test, epoch, history, classifier, self.folder)
 
     def _best(self, results: dict | None = None) -> Classifier:
-        """Return the classifier of the best epoch so far, or of the last without validation rows.
+        """Return the classifier of the best epoch so far, or of the last one without validation.
 
-        Every call gives the same model, with the weights of now.
+        Every call returns the same model, with its weights set again.
 
         Args:
-            results: of its test, to be kept in its file.
+            results: the results of its test, for its file.
         """
         best, history = self.trainer.best, self.trainer.history
         state = best.state if best else self.trainer.model.state_dict()
@@ -307,7 +287,7 @@ class Experiment:
         return model, nn.CrossEntropy(weight=weight, label_smoothing=smoothing)
 
     def _init_from(self, path: str) -> None:
-        """Give the model the parameters of a saved one of the same network."""
+        """Give the model the parameters of a saved model with the same network."""
         saved, mine = load(path), self._classifier
         if other := difference(saved.architecture, mine.architecture):
             raise ArgumentError(
@@ -320,12 +300,10 @@ class Experiment:
         other = next(((a, b) for a, b in zip(*names, strict=True) if a != b), None)
         if other:
             warn_once(
-                message(
-                    "--init-from",
-                    f"the weights of {path} were trained on other columns or classes",
-                    f"{other[0]!r} there is {other[1]!r} here",
-                    "go on if that is meant",
-                )
+                "--init-from",
+                f"the weights of {path} were trained on other columns or classes",
+                f"{other[0]!r} there is {other[1]!r} here",
+                "go on if that is meant",
             )
         self.trainer.model.load_state_dict(saved.model.state_dict())
 
@@ -356,7 +334,7 @@ class Experiment:
 
     @contextlib.contextmanager
     def _recorder(self):
-        """Yield the Recorder of the run folder, which is made now or goes on; None without one."""
+        """Yield the Recorder of the run folder, which is made if it is new; None without saving."""
         if self.options["no_save"]:
             yield None
             return
@@ -377,7 +355,7 @@ class _Stopped(Exception):
     """Leaves the training loop after a step."""
 
 
-# ---- what a run needs to go on ------------------------------------------------------------------
+# ---- what a run needs to be resumed -------------------------------------------------------------
 
 
 def _versions() -> dict[str, str]:
@@ -400,12 +378,12 @@ def _check_versions(folder: str, then: dict) -> None:
 
 
 def _check_options(folder: str, options: dict) -> None:
-    """Refuse options that were changed in run.json: last.npz decides, and has the old ones."""
+    """Refuse options that were changed in run.json: those in last.npz are used."""
     try:
         changed = run_folder.read_run(folder).options
     except DataError:
-        return  # run.json is written again
-    # --epochs of an earlier resume may have come as far as here, and no checkpoint after it
+        return  # run.json will be written again
+    # An earlier resume may have written its --epochs here, and no checkpoint after it.
     names = [n for n in options if n != "epochs" and changed.get(n) != options[n]]
     if names:
         raise DataError(

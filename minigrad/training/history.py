@@ -28,5 +28,5 @@ class History(list[Epoch]):
     """The epochs of a run, in order: `history[-1].val_accuracy` is the last one's."""
 
     def column(self, name: str) -> np.ndarray:
-        """Return one field of all epochs, (epochs,) floats; NaN where it is None."""
+        """Return one field of all epochs, (epochs,) floats; NaN for None."""
         return np.array([getattr(epoch, name) for epoch in self], dtype=float)

@@ -1,4 +1,4 @@
-"""The training step and the evaluation, the same ones for the library and the command line."""
+"""The training step and the evaluation, the same for the library and the command line."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ class Sums:
 
     @property
     def mean_loss(self) -> float:
-        """The mean loss of the rows; 0 where they all weigh nothing."""
+        """The mean loss of the rows; 0 if they all weigh nothing."""
         return self.loss / self.mass if self.mass else 0.0
 
 
@@ -62,13 +62,13 @@ def train_step(
         model: maps x (N, …) to logits (N, C).
         loss: takes logits (N, C) and class indices t (N,) and returns their mean.
         optimizer: holds the model's parameters.
-        parts: the batch as (x, t), in one part or in several, whose gradients accumulate to
-            that of the whole.
+        parts: the batch as one pair (x, t), or as several whose gradients add up to that of the
+            whole batch.
         sums: what the epoch adds up.
         clip_grad: the largest norm of all gradients together.
 
     Raises:
-        DivergedError: the loss or the gradient is not finite; the step is not taken.
+        DivergedError: if the loss or the gradient is not finite; the step is not taken.
     """
     masses = [_mass(loss, t) for _, t in parts]
     optimizer.zero_grad()  # gradients add up until they are set back
@@ -105,12 +105,12 @@ def train_epoch(
     """Take one step for each batch (x, t); return the mean loss and the accuracy of the rows.
 
     Raises:
-        DivergedError: a loss or a gradient is not finite; that step is not taken.
-        ArgumentError: there are no batches.
+        DivergedError: if a loss or a gradient is not finite; that step is not taken.
+        ArgumentError: if there are no batches.
     """
     sums = Sums()
-    # An overflow ends in the one error above, without NumPy's warnings. Not as a decorator: its
-    # frame, outside this package, would pass for the user's line in our own warnings.
+    # An overflow raises the error above, without NumPy's warnings. Not as a decorator: its frame is
+    # outside this package, and our own warnings would name it as the user's line.
     with np.errstate(all="ignore"):
         for batch in batches:
             train_step(model, loss, optimizer, [batch], sums)
@@ -129,10 +129,10 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
-    """Judge a classifier in eval mode, without a graph; its modes are put back afterwards.
+    """Evaluate a classifier in eval mode, without a graph; its modes are restored afterwards.
 
     Raises:
-        ArgumentError: the set has no rows.
+        ArgumentError: if the set has no rows.
     """
     if not len(dataset):
         raise ArgumentError(
@@ -151,7 +151,7 @@ def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
 
 
 def diverged(wrong: str, model: Module, optimizer: SGD, x: np.ndarray) -> DivergedError:
-    """Say where it comes from: the data, or the learning rate and the first non-finite output."""
+    """Return the error that names the cause: the data, or the learning rate and a layer."""
     if not np.isfinite(x).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(x.reshape(len(x), -1)))[0])
         return DivergedError(
@@ -166,7 +166,7 @@ def diverged(wrong: str, model: Module, optimizer: SGD, x: np.ndarray) -> Diverg
         return DivergedError(
             "train",
             f"{wrong}, and the data holds {x.flat[largest]:g}",
-            f"row {row} of what went in, feature {column}",
+            f"row {row} of the batch, feature {column}",
             "scale the features, or change their unit; then look at the learning rate",
         )
     names = {module: name for name, module in model.named_modules()}

@@ -1,4 +1,4 @@
-"""The numbers that judge a classifier, from its class indices and the true ones."""
+"""How good a classifier is, from the classes that it predicted and the true ones."""
 
 import numpy as np
 
@@ -13,8 +13,8 @@ def confusion_matrix(predicted: np.ndarray, true: np.ndarray, classes: int) -> n
 def classification_report(matrix: np.ndarray) -> dict[str, np.ndarray]:
     """Return precision, recall, f1 and support (C,) of each class, from a confusion matrix.
 
-        precision  the share of the rows predicted as the class that are of it
-        recall     the share of the rows of the class that are predicted as it
+        precision  of the rows predicted as the class, the share that belongs to it
+        recall     of the rows that belong to the class, the share predicted as it
         f1         2 · precision · recall / (precision + recall)
         support    the number of rows of the class
 
@@ -34,8 +34,8 @@ def averages(matrix: np.ndarray) -> dict[str, dict[str, float]]:
     """Return precision, recall and f1 over all classes, from a confusion matrix.
 
     macro  the mean over the classes, each counting the same
-    micro  from the counts of all classes together; where each row has one class and gets one,
-           all three are the accuracy
+    micro  from the counts of all classes together; each row has one class and is predicted as
+           one, so all three are the accuracy
     """
     shares = {k: v for k, v in classification_report(matrix).items() if k != "support"}
     accuracy = float(np.trace(matrix) / max(matrix.sum(), 1))

@@ -1,7 +1,7 @@
-"""The run folder: what a training run leaves behind, and from which it can go on.
+"""The run folder: everything that a training run writes, and what it is resumed from.
 
 best.npz      the classifier, with the parameters of the best epoch so far
-last.npz      the state of the run after its last checkpoint; the run goes on from it
+last.npz      the state of the run after its last checkpoint; `resume` continues from it
 history.csv   a line for each epoch
 run.json      what was asked for, where it came from, and what came out
 """
@@ -15,7 +15,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def create(folder: str | None, name: str, overwrite: bool) -> str:
     """Make the folder of a new run; return its path, `folder` or the next free runs/<name>-<n>.
 
     Raises:
-        DataError: it cannot be made, or holds files and `overwrite` is False.
+        DataError: if it cannot be made, or holds files and `overwrite` is False.
     """
     number = 1
     while True:
@@ -95,7 +95,7 @@ class Recorder:
             second is written; the last one is kept until then.
 
     Raises:
-        DataError: another process writes to the folder.
+        DataError: if another process writes to the folder.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Recorder:
         self.checkpoint(sync=False)
 
     def go_on(self) -> None:
-        """Note in run.json that the run goes on, and remove what a kill left half written."""
+        """Note in run.json that the run continues, and remove files that a kill left unfinished."""
         names = os.listdir(self.path)
         self._remove([n for n in names if n.endswith(".tmp") and n[1:].startswith(FILES)])
         self.write_status("running")
@@ -193,12 +193,12 @@ class Recorder:
             self._write(*self._kept)
         self.write_status(status)
 
-    def finish(self, classifier: Classifier, results: dict) -> None:
-        """Write the classifier, which has its results, and run.json, after the last checkpoint."""
+    def finish(self, classifier: Classifier) -> None:
+        """Write the classifier with its results, and run.json, after the last checkpoint."""
         classifier.save(os.path.join(self.path, BEST))
-        self.write_status("finished", results=results)
+        self.write_status("finished", results=classifier.training["results"])
 
-    def write_status(self, status: str, **more) -> None:
+    def write_status(self, status: str, **more: Any) -> None:
         """Write run.json."""
         facts = {
             "format": FORMAT,
@@ -220,7 +220,7 @@ def _lock(path: str) -> int | None:
     """Lock the folder for this process, as long as it lives; without flock, do nothing.
 
     Raises:
-        DataError: another process has locked it.
+        DataError: if another process has locked it.
     """
     if fcntl is None:
         return None
@@ -291,7 +291,7 @@ def read_run(folder: str | os.PathLike) -> Run:
     """Return what run.json and history.csv of a run folder hold.
 
     Raises:
-        DataError: it is not a run folder, or one of the two files is damaged.
+        DataError: if it is not a run folder, or one of the two files is damaged.
     """
     folder = os.path.normpath(folder)
     path = os.path.join(folder, RUN)
@@ -321,8 +321,8 @@ def read_run(folder: str | os.PathLike) -> Run:
             reading={k: tuple(v) if isinstance(v, list) else v for k, v in options.items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        facts = f"{type(error).__name__}: {error}"
-        raise DataError(path, "it does not describe a run", facts, AGAIN) from error
+        why = f"{type(error).__name__}: {error}"
+        raise DataError(path, "it does not describe a run", why, AGAIN) from error
 
 
 def _read_facts(folder: str, path: str) -> dict:
@@ -371,7 +371,7 @@ def _read_history(path: str) -> History:
             if number > 1:
                 epoch, *fields = text.split(",")
                 numbers = [int(epoch), *(float(field) if field else None for field in fields)]
-                history.append(Epoch(*numbers))
+                history.append(Epoch._make(numbers))
                 wrong = text == line or any(n is not None and math.isinf(n) for n in numbers)
             else:
                 wrong = line != f"{header}\n"
@@ -397,7 +397,7 @@ def read_checkpoint(folder: str) -> tuple[dict, dict[str, np.ndarray]]:
     """Return the header of a run folder's last.npz, and its arrays.
 
     Raises:
-        DataError: there is no checkpoint, or it is damaged.
+        DataError: if there is no checkpoint, or it is damaged.
     """
     path = os.path.join(folder, LAST)
     if not os.path.exists(path):
@@ -426,7 +426,7 @@ def fingerprint(dataset: Dataset) -> str:
 
 
 def find_data(about: dict) -> str | None:
-    """Return where a run's data is: at its old path, or under its name from here; None: gone."""
+    """Return the old path of a run's data, or the name that was given; None if it is gone."""
     path, source = about["path"], about["data"]["source"]
     if path is None or os.path.exists(path):
         return path or source
@@ -437,7 +437,7 @@ def check_data(source: str, now: str, then: str) -> None:
     """Refuse data whose fingerprint is not the one that the run began with.
 
     Raises:
-        DataError: the two differ.
+        DataError: if the two differ.
     """
     if now != then:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Schedules: how the learning rate moves during a run."""
+"""Schedules: how the learning rate changes during a run."""
 
 import math
 
@@ -8,7 +8,7 @@ SCHEDULES = ("constant", "step", "cosine")
 
 
 def lr_factor(kind: str, step: int, total: int, warmup: int = 0) -> float:
-    """Return what the learning rate is multiplied by in step 0 … total − 1.
+    """Return the factor of the learning rate in step 0 … total − 1.
 
         warmup    (step + 1) / warmup, in the first `warmup` steps; after them, with s from 0 to 1,
         constant  1
@@ -22,7 +22,7 @@ def lr_factor(kind: str, step: int, total: int, warmup: int = 0) -> float:
         warmup: the steps of a linear rise.
 
     Raises:
-        ArgumentError: the kind is unknown.
+        ArgumentError: if the kind is unknown.
     """
     if kind not in SCHEDULES:
         raise ArgumentError(

@@ -1,9 +1,9 @@
-"""A training run from the first step to the last, which can be left and taken up at any step."""
+"""A training run from the first step to the last, which can be stopped and resumed at any step."""
 
 import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,12 +11,13 @@ from ..data import Dataset
 from ..errors import ArgumentError
 from ..nn import Module
 from ..optim import SGD
+from ..typing import Rng
 from .checks import check_finite, warn_of_dead_relus, warn_of_majority, warn_of_probabilities
 from .history import Epoch, History
 from .loop import Sums, diverged, evaluate, train_step
 from .schedules import lr_factor
 
-LOOK = 1024  # rows that are looked at for dead ReLUs
+LOOK = 1024  # rows to look for dead ReLUs in
 
 
 class Best(NamedTuple):
@@ -28,30 +29,30 @@ class Best(NamedTuple):
 
 
 class Trainer:
-    """Trains a classifier for some epochs over shuffled batches.
+    """Trains a classifier on shuffled batches.
 
     Args:
         model: maps x (N, …) to logits (N, C); it is left in training mode.
         train: the rows to learn from.
-        val: the rows to judge each epoch by, in eval mode; nothing is learned from them.
+        val: the rows to validate each epoch on, in eval mode; nothing is learned from them.
         loss: takes logits (N, C) and class indices (N,) and returns their mean.
         optimizer: holds the model's parameters.
-        epochs: how often to go through the training rows.
+        epochs: passes over the training rows.
         batch_size: rows that go through the model at once; an epoch's last batch may be shorter.
         rng: a `numpy.random.Generator`, an int seed, or None for fresh entropy; it shuffles.
-        accumulate: how many batches make a step; their gradients add up to that of the mean over
-            all of their rows.
-        clip_grad: the largest norm of all gradients together; larger ones are scaled down.
-        schedule: how the learning rate moves: constant, step or cosine; see `lr_factor`.
-        warmup: epochs, or a part of one, in which the learning rate rises linearly.
-        patience: stop after so many epochs without a lower validation loss.
+        accumulate: batches whose gradients make one step: the gradient of the mean over all their
+            rows.
+        clip_grad: the largest norm of all gradients together; larger gradients are scaled down.
+        schedule: how the learning rate changes: constant, step or cosine; see `lr_factor`.
+        warmup: epochs, such as 2 or 0.5, in which the learning rate rises linearly.
+        patience: stop after this many epochs without a lower validation loss.
 
     Attributes:
         history: the epochs so far.
-        best: the best of them; None without validation rows.
+        best: the epoch with the lowest validation loss; None without validation rows.
 
     Raises:
-        ArgumentError: there are no epochs or rows, or options that exclude each other.
+        ArgumentError: if there are no epochs or rows, or options exclude each other.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Trainer:
         optimizer: SGD,
         epochs: int,
         batch_size: int,
-        rng,
+        rng: Rng,
         accumulate: int = 1,
         clip_grad: float | None = None,
         schedule: str = "constant",
@@ -94,9 +95,9 @@ class Trainer:
         if patience is not None and val is None:
             raise ArgumentError(
                 "fit",
-                "patience judges by the validation loss, and there are no validation rows",
+                "patience needs a validation loss, and there are no validation rows",
                 f"patience {patience}",
-                "set some rows apart as val, or leave patience out",
+                "give some rows as val, or leave patience out",
             )
         self.model, self.train, self.val = model, train, val
         self.loss, self.optimizer = loss, optimizer
@@ -106,7 +107,7 @@ class Trainer:
         self.rng = np.random.default_rng(rng)
         self.history = History()
         self.best: Best | None = None
-        self.sums = Sums()  # of the epoch that is under way
+        self.sums = Sums()  # of the current epoch
         self.order: np.ndarray | None = None  # of its rows
         self.order_from: dict | None = None  # the state of the generator that drew it
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
@@ -126,13 +127,13 @@ class Trainer:
         on_epoch: Callable[[Epoch], None] = lambda epoch: None,
         on_step: Callable[[], None] = lambda: None,
     ) -> History:
-        """Train to the end; the model has its last parameters then, see `use_best`.
+        """Train to the end; the model then has its last parameters, see `use_best`.
 
-        on_step is called after each step and on_epoch after each epoch. Either may raise to stop
-        the run: the state is whole then, and `run` goes on from it.
+        on_step is called after each step and on_epoch after each epoch. Either may raise an
+        exception to stop the run: the state is then complete, and `run` continues from it.
 
         Raises:
-            DivergedError: a loss or a gradient is not finite; that step is not taken.
+            DivergedError: if a loss or a gradient is not finite; that step is not taken.
         """
         check_finite(self.train, "training")
         if self.val is not None:
@@ -151,7 +152,7 @@ class Trainer:
                     self._step()
                     on_step()
             on_epoch(self._end_epoch())
-        if self.val is None:  # then nothing has judged the last step yet
+        if self.val is None:  # then nothing has evaluated the last step yet
             x = self.train.x[: self.batch_size]
             last = evaluate(self.model, self.train.take(slice(self.batch_size)), loss=self.loss)
             if not math.isfinite(last.loss):
@@ -162,18 +163,14 @@ class Trainer:
         return self.history
 
     def use_best(self) -> None:
-        """Give the model the parameters of the best epoch; the run cannot go on from them."""
+        """Give the model the parameters of the best epoch; the run cannot continue from them."""
         if self.best:
             self.model.load_state_dict(self.best.state)
 
     def _step(self) -> None:
         rows = self.order[self.sums.rows :][: self.batch_size * self.accumulate]
-        parts = [
-            (self.train.x[part], self.train.y[part])
-            for part in (
-                rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)
-            )
-        ]
+        batches = [rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)]
+        parts = [(self.train.x[batch], self.train.y[batch]) for batch in batches]
         self._set_lr()
         sums = replace(self.sums)
         train_step(self.model, self.loss, self.optimizer, parts, sums, self.clip_grad)
@@ -213,7 +210,7 @@ class Trainer:
     # ---- state ---------------------------------------------------------------------------------
 
     def state(self) -> tuple[dict, dict[str, np.ndarray]]:
-        """Return copies of all that the rest of the run depends on, as JSON and as arrays."""
+        """Return copies of everything that the rest of the run depends on, as JSON and arrays."""
         names = {p: name for name, p in self.model.named_parameters()}
         numbers = {
             "steps": self.optimizer.steps,
@@ -231,10 +228,10 @@ class Trainer:
         return numbers, arrays
 
     def load_state(self, numbers: dict, arrays: dict[str, np.ndarray]) -> None:
-        """Go on from what `state` returned, in a Trainer that was built in the same way.
+        """Continue from what `state` returned, in a Trainer that was built in the same way.
 
         Raises:
-            ArgumentError: the arrays do not fit the model.
+            ArgumentError: if the arrays do not fit the model.
         """
         parts: dict[str, dict] = {"model": {}, "velocity": {}, "best": {}}
         for name, array in arrays.items():
@@ -256,7 +253,7 @@ class Trainer:
             generator.bit_generator.state = state
 
     def _generators(self) -> list[np.random.Generator]:
-        """Return the generator that shuffles and those of the layers, each once."""
+        """Return the generator that shuffles and the generators of the layers, each once."""
         held = [self.rng]
         for _, module in self.model.named_modules():
             held += [g for g in vars(module).values() if isinstance(g, np.random.Generator)]
@@ -269,21 +266,21 @@ def fit(
     val: Dataset | None = None,
     *,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-    **options,
+    **options: Any,
 ) -> History:
-    """Train a classifier, and return what happened.
+    """Train a classifier, and return its epochs.
 
-    With validation rows the model ends with the parameters of the epoch whose validation loss was
-    lowest, without them with the last.
+    The model ends with the parameters of the epoch with the lowest validation loss or, without
+    validation rows, with the last ones.
 
     Args:
         model, train, val: see Trainer.
-        on_epoch: called with each Epoch when it ends.
+        on_epoch: called with each Epoch at its end.
         options: loss, optimizer, epochs, batch_size and rng, and the others of Trainer.
 
     Raises:
-        DivergedError: a loss or a gradient is not finite.
-        ArgumentError: there is nothing to do, or options exclude each other.
+        DivergedError: if a loss or a gradient is not finite.
+        ArgumentError: if there is nothing to do, or options exclude each other.
     """
     trainer = Trainer(model, train, val, **options)
     history = trainer.run(on_epoch)

@@ -1,4 +1,4 @@
-"""Weights of the classes in the loss, for data in which some classes are rare."""
+"""Weights of the classes in the loss, for data with rare classes."""
 
 import math
 
@@ -13,10 +13,10 @@ HEAVIEST = 1e6
 def balanced_weights(train: Dataset) -> np.ndarray:
     """Return N / (C n) for each of the C classes, with n of the N rows in it.
 
-    Every class then has the same share in the loss. The definition is scikit-learn's "balanced".
+    Every class then has the same share in the loss. scikit-learn calls this "balanced".
 
     Raises:
-        ArgumentError: a class has no rows.
+        ArgumentError: if a class has no rows.
     """
     counts = np.bincount(train.y, minlength=len(train.class_names))
     if not counts.all():
@@ -30,11 +30,11 @@ def balanced_weights(train: Dataset) -> np.ndarray:
 
 
 def named_weights(text: str, class_names: tuple[str, ...]) -> np.ndarray:
-    """Return the weights (C,) that "name=w,name=w" gives; a class that is not named weighs 1.
+    """Return the weights (C,) for "name=w,name=w"; a class that is not named gets 1.
 
     Raises:
-        ArgumentError: a part is not the name of a class, an equals sign and a number from 0 to a
-            million, a class is named twice, or all weigh nothing.
+        ArgumentError: if a part is not the name of a class, an equals sign and a number from 0 to
+            a million, if a class is named twice, or if all weights are 0.
     """
     given: dict[str, float] = {}
     for part in text.split(","):

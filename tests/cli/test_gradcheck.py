@@ -351,24 +351,26 @@ def test_a_file_in_another_folder_finds_its_neighbours(program, ops, tmp_path):
         (
             "ops.py:Swsh",
             3,
-            "ops.py: it defines no 'Swsh'; there are Swish, Wrong, Net, Sized, model, product, "
-            "clumsy, plain_array; did you mean 'Swish'?",
+            "ops.py: it does not define 'Swsh'; it defines Swish, Wrong, Net, Sized, model, "
+            "product, clumsy, plain_array; did you mean 'Swish'?",
         ),
         (
             "ops.py:quux",
             3,
-            "ops.py: it defines no 'quux'; there are Swish, Wrong, Net, Sized, model, product, "
-            "clumsy, plain_array; give a name of the file",
+            "ops.py: it does not define 'quux'; it defines Swish, Wrong, Net, Sized, model, "
+            "product, clumsy, plain_array; give a name of the file",
         ),
         (
             "ops.py:Wrong.forwards",
             3,
-            "ops.py: Wrong defines no 'forwards'; there are backward; give a name of the file",
+            "ops.py: Wrong does not define 'forwards'; it defines backward; give a name of "
+            "the file",
         ),
         (
             "ops.py:three.four",
             3,
-            "ops.py: three defines no 'four'; there is nothing to call; give a name of the file",
+            "ops.py: three does not define 'four'; it defines nothing to call; give a name "
+            "of the file",
         ),
         (
             "ops.py:three",

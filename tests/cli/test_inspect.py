@@ -135,7 +135,7 @@ def test_a_run(cli, run):
     code, out, err = cli("inspect", run)
     assert (code, err) == (0, "")
     model, _, training = cli("inspect", run / "best.npz").out.partition("training\n")
-    assert training  # it stands in run.json again
+    assert training  # run.json has it again
     rest = out.removeprefix(model)
     assert rest.startswith("run.json\n  format: minigrad run\n  version: 1\n  status: finished\n")
     assert "  options\n    dtype: none (unknown)\n" in rest
@@ -209,7 +209,7 @@ def test_no_such_file(cli, tmp_path):
 
 
 def test_names_cannot_break_a_line_or_colour_a_terminal(cli, tmp_path):
-    """Those of a data file, wherever they are printed; a program gets them as they are."""
+    """Names from a data file, wherever they are printed; a program gets them unchanged."""
     red, broken = "\x1b[31mred", "a\nb"
     rows = [f"{i},{i % 3},{red if i % 2 else 'x'}" for i in range(40)]
     (tmp_path / "names.csv").write_text("\n".join([f'"{broken}",{red},kind', *rows, ""]))

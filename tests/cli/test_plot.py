@@ -44,7 +44,7 @@ def test_curves_in_a_pipe():
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
-def test_where_stdout_is_not_utf8_it_is_ascii(encoding):
+def test_if_stdout_is_not_utf8_it_is_ascii(encoding):
     write_run("run")
     code, out, err = plot("run", PYTHONIOENCODING=encoding)
     assert (code, err) == (0, b"")
@@ -65,7 +65,7 @@ def test_ascii_on_demand(cli):
 
 
 @pytest.mark.parametrize("columns", [60, 140])
-def test_the_width_is_that_of_the_terminal(cli, monkeypatch, columns):
+def test_the_width_of_the_terminal(cli, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     write_run("run")
     widest = max(map(len, cli("plot", "run").out.splitlines()))
@@ -91,7 +91,7 @@ def test_regions_without_the_rows(cli, tmp_path):
 
 
 def test_data_that_was_moved_together_with_its_run(cli, tmp_path, monkeypatch):
-    """As `resume`, `plot` finds it by the name that it was called by, from here."""
+    """Like `resume`, `plot` finds it under the name that was given."""
     place = tmp_path / "before"
     place.mkdir()
     monkeypatch.chdir(place)
@@ -213,7 +213,7 @@ def test_options_that_do_not_go_together(cli, options, message):
     assert (code, out) == (2, "") and err.endswith(f"Error: {message}\n")
 
 
-def test_what_is_no_run_folder(cli):
+def test_a_folder_that_is_not_a_run(cli):
     write_run("run")
     assert cli("plot", "run", "runs/nothing-1") == (
         3,

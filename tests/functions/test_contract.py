@@ -13,6 +13,7 @@ from minigrad import functions as F
 from minigrad.checking.cases import CASES
 from minigrad.functions.arithmetic import Div
 from minigrad.functions.losses import MSELoss
+from tests.functions.rows import for_every_row
 from tests.helpers import functions_below
 
 DTYPES = [np.float32, np.float64]
@@ -75,9 +76,10 @@ def check_backward(node):
     node.backward = checked
 
 
-def test_gradients_have_their_tensor_s_shape_and_dtype_and_are_its_own(example):
+@for_every_row
+def test_gradients_have_their_tensor_s_shape_and_dtype_and_are_its_own(case, shapes):
     for dtype in DTYPES:
-        check_gradients(*example, dtype)
+        check_gradients(case, shapes, dtype)
 
 
 def check_gradients(case, shapes, dtype):
@@ -107,8 +109,8 @@ def test_dtypes_mix(case):
     assert [x.grad.dtype for x in xs] == [x.dtype for x in xs]
 
 
-def test_nothing_is_written_to(example):
-    case, shapes = example
+@for_every_row
+def test_nothing_is_written_to(case, shapes):
     inputs = case.inputs(shapes)
     for x in inputs:
         x.flags.writeable = False
@@ -122,8 +124,8 @@ def test_nothing_is_written_to(example):
     assert y.data.tobytes() == value
 
 
-def test_every_subset_of_the_inputs_may_need_gradients(example):
-    case, shapes = example
+@for_every_row
+def test_every_subset_of_the_inputs_may_need_gradients(case, shapes):
     inputs = case.inputs(shapes)
     everything = tensors(inputs)
     y = case.f(*everything)
@@ -141,8 +143,8 @@ def test_every_subset_of_the_inputs_may_need_gradients(example):
             assert x.grad is None if not need else x.grad.tobytes() == full.grad.tobytes()
 
 
-def test_a_retained_graph_gives_the_same_again(example):
-    case, shapes = example
+@for_every_row
+def test_a_retained_graph_gives_the_same_again(case, shapes):
     xs = tensors(case.inputs(shapes))
     y = case.f(*xs)
     y.backward(upstream(y), retain_graph=True)

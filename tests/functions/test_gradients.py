@@ -9,33 +9,55 @@ from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from minigrad import Tensor, gradcheck, nn
 from minigrad import functions as F
 from minigrad.checking.cases import CASES
+from tests.functions.rows import for_every_row
 
 # gradcheck evaluates inside no_grad(), where dropout supposes that somebody predicts
 pytestmark = pytest.mark.filterwarnings("ignore:dropout. predicting")
 
 
-def test_gradients(example):
-    case, shapes = example
+@for_every_row
+def test_gradients(case, shapes):
     inputs = case.inputs(shapes)
     for x in inputs:
         x.flags.writeable = False
     assert gradcheck(case.f, inputs)
 
 
-def test_gradients_of_transposed_and_reversed_inputs(example):
-    case, shapes = example
-    assert gradcheck(
-        lambda *xs: F.transpose(case.f(*[F.transpose(x)[::-1] if x.ndim else x for x in xs])),
-        [x[::-1].T.copy() if x.ndim else x for x in case.inputs(shapes)],
-    )
+def values(f, arrays, view, gy):
+    """Return f of views of the arrays, and the gradients with respect to the whole arrays."""
+    xs = [Tensor(x, requires_grad=True) for x in arrays]
+    y = f(*map(view, xs))
+    y.backward(gy(y))
+    return [y.data, *[x.grad for x in xs]]
 
 
-def test_gradients_of_every_second_element(example):
-    case, shapes = example
-    assert gradcheck(
-        lambda *xs: case.f(*[x[..., ::2] if x.ndim else x for x in xs]),
-        [x.repeat(2, axis=-1) if x.ndim else x for x in case.inputs(shapes)],
-    )
+@for_every_row
+def test_transposed_reversed_and_strided_arrays_give_the_same_values_and_gradients(case, shapes):
+    def strided(x):
+        return x.T[::-1][..., ::2] if x.ndim else x
+
+    def upstream(y):
+        return np.random.default_rng(0).standard_normal(y.shape)
+
+    inputs = case.inputs(shapes)
+    larger = [x.repeat(2, axis=-1)[::-1].T.copy() if x.ndim else x for x in inputs]
+    y, *gradients = values(case.f, inputs, lambda x: x, upstream)
+    expected = [np.zeros_like(x) for x in larger]
+    for x, g in zip(expected, gradients, strict=True):
+        strided(x)[...] = g
+    for layout in (in_fortrans_order, with_gaps):
+        found = values(case.f, larger, strided, lambda y, layout=layout: layout(upstream(y)))
+        for a, b in zip(found, [y, *expected], strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-14 * np.abs(b).max(initial=1))
+
+
+def in_fortrans_order(gy):
+    return np.array(gy, order="F")
+
+
+def with_gaps(gy):
+    """Return an array equal to gy that leaves out every second element of a larger one."""
+    return gy.repeat(2, axis=-1)[..., ::2] if gy.ndim else gy
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.broadcasts], ids=str)

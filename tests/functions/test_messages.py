@@ -105,7 +105,7 @@ def zeros(*shape):
          "cross_entropy: reduction=None is unknown; it can be 'mean', 'sum' or 'none'; "
          "choose one of them"),
         (lambda: F.cross_entropy(X, [0, 1], label_smoothing=1.5), ArgumentError,
-         "cross_entropy: label_smoothing is not a share; label_smoothing 1.5; "
+         "cross_entropy: label_smoothing is outside 0 … 1; label_smoothing 1.5; "
          "give a number from 0 to 1"),
         (lambda: F.nll_loss(X, [0, 1], reduction="x"), ArgumentError,
          "nll_loss: reduction='x' is unknown; it can be 'mean', 'sum' or 'none'; "
@@ -186,7 +186,7 @@ def test_what_numpy_finds_wrong_gets_the_function_s_name_and_the_shapes(call, wr
     assert str(caught.value).startswith(f"{wrong}; {facts}; " if facts else f"{wrong}; ")
     remedy = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
     if "is out of bounds" in wrong:
-        remedy = "choose an axis that is there; −1 is the last"
+        remedy = "choose an axis that exists; −1 is the last"
     assert str(caught.value).endswith(f"; {remedy}")
 
 

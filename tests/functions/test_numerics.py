@@ -10,6 +10,7 @@ import pytest
 from minigrad import Tensor, nn
 from minigrad import functions as F
 from minigrad.errors import DataError, MinigradWarning
+from tests.functions.rows import for_every_row
 
 DTYPES = [np.float32, np.float64]
 EXTREME = [1e300, np.nan, np.inf, 0.0, -np.inf, -1e300, 1e-300, -0.0, 1e4, -1e4, 2.0]
@@ -22,8 +23,8 @@ def strict():
         yield
 
 
-def test_nothing_warns_whatever_the_numbers(example):
-    case, shapes = example
+@for_every_row
+def test_nothing_warns_whatever_the_numbers(case, shapes):
     for dtype in DTYPES:
         with np.errstate(all="ignore"):
             inputs = [np.resize(np.roll(EXTREME, i), s).astype(dtype) for i, s in enumerate(shapes)]

@@ -294,6 +294,6 @@ def test_from_probabilities_refuses_logits(p, why):
     with pytest.raises(DataError) as caught:
         F.cross_entropy(p, T, from_probabilities=True)
     assert str(caught.value) == (
-        f"cross_entropy: row 0 holds no probabilities: {why}; probabilities (4, 3); "
+        f"cross_entropy: row 0 is not a row of probabilities: {why}; probabilities (4, 3); "
         "leave from_probabilities out for logits"
     )

@@ -1,4 +1,4 @@
-"""Pictures in characters."""
+"""Pictures made of characters."""
 
 import re
 
@@ -22,7 +22,7 @@ def run(tmp_path):
 
 
 class Diagonal:
-    """Class 1 where the second feature is larger than the first, else class 0."""
+    """Class 1 if the second feature is larger than the first, else class 0."""
 
     def predict_proba(self, x):
         return np.stack([x[:, 0], x[:, 1]], axis=1)
@@ -109,7 +109,7 @@ def test_no_line_is_wider_than_the_terminal(run, width, epochs, style):
             assert text.count(title) == count
 
 
-def test_pictures_stand_side_by_side_where_there_is_room(run):
+def test_pictures_are_side_by_side_if_there_is_room(run):
     one, other = run(), run(history(5))
     wide, narrow = (draw([one, other], [None, None], width, ASCII) for width in (80, 79))
     assert sum("loss" in line for line in wide.splitlines()) == 1
@@ -140,7 +140,7 @@ def test_training_is_a_line_and_validation_points(run):
     assert not any("o" in line for line in loss)
 
 
-def test_of_many_epochs_the_points_leave_the_line_visible(run):
+def test_the_points_of_many_epochs_leave_the_line_visible(run):
     text = draw([run(history(1000))], [None], 60, ASCII)
     columns = {i for line in block(text, "loss", 13)[1:] for i, c in enumerate(line) if c == "o"}
     assert len({column % 2 for column in columns}) == 1 and len(columns) > 20
@@ -265,7 +265,7 @@ def test_forty_classes(run):
     assert len({look for look, _ in entries}) == 40
 
 
-# ---- where Unicode does not go -----------------------------------------------------------------
+# ---- without Unicode ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

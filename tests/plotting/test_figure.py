@@ -1,4 +1,4 @@
-"""Pictures drawn by matplotlib."""
+"""Pictures that matplotlib draws."""
 
 import io
 
@@ -89,7 +89,7 @@ def test_the_regions_and_the_rows(run):
     assert legend == ["no", "_yes"]
 
 
-def test_several_runs_stand_side_by_side_on_the_same_axes(run):
+def test_several_runs_are_side_by_side_on_the_same_axes(run):
     running = run(history(5), status="running", results=None, best_epoch=2)
     picture = figure._figure([run(), running], [plane(), None])
     assert [part.get_suptitle().split("\n")[1] for part in picture.subfigs] == [

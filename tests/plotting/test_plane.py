@@ -98,7 +98,7 @@ def test_the_folders_own_test_rows_are_drawn_too(tmp_path, monkeypatch):
     np.testing.assert_array_equal(plane.labels, whole.y)
 
 
-# ---- where the rows are gone -------------------------------------------------------------------
+# ---- when the rows are gone --------------------------------------------------------------------
 
 
 def test_data_that_is_gone(tmp_path, file):
@@ -126,7 +126,7 @@ def test_data_that_has_changed(tmp_path, file):
     np.testing.assert_allclose([plane.low, plane.high], [[0, 0], [5, 3]])
 
 
-def test_without_rows_or_scaling_nobody_knows_where_they_were(tmp_path, file):
+def test_without_rows_or_scaling_there_are_no_regions(tmp_path, file):
     run = read_run(two_feature_run(tmp_path / "run", str(file), scale="none"))
     assert len(read_plane(run)[0].points) == 5
     file.unlink()
@@ -169,7 +169,7 @@ def test_other_than_two_features(tmp_path):
         assert read_plane(run) == (None, ())
 
 
-def test_two_values_of_one_column_are_no_plane(tmp_path, file):
+def test_two_values_of_one_column_are_not_a_plane(tmp_path, file):
     file.write_text("colour,class\nred,low\nred,low\nblue,high\nblue,high\n")
     run = read_run(two_feature_run(tmp_path / "run", str(file), header="yes", one_hot=["colour"]))
     assert run.features == ("colour=blue", "colour=red")

@@ -152,7 +152,7 @@ def test_an_overflow_is_one_error_without_warnings_of_numpy(source):
         "validation": "validation loss is nan after step 1",
     }
     diverges(
-        f"train: the {wrong[source]}, and the data holds 1e+38; row 0 of what went in, feature 0; "
+        f"train: the {wrong[source]}, and the data holds 1e+38; row 0 of the batch, feature 0; "
         "scale the features, or change their unit; then look at the learning rate",
         nn.Sequential(Squares(), nn.Linear(2, 2, rng=0)),
         *sets.values(),
@@ -161,7 +161,7 @@ def test_an_overflow_is_one_error_without_warnings_of_numpy(source):
 
 def test_an_overflow_in_the_optimizer_gives_no_warning_of_numpy():
     diverges(
-        "train: the loss is nan at step 2, and the data holds 3e+38; row 0 of what went in, "
+        "train: the loss is nan at step 2, and the data holds 3e+38; row 0 of the batch, "
         "feature 0; scale the features, or change their unit; then look at the learning rate",
         nn.mlp(2, (4,), 2, rng=0),
         rows(np.full((20, 2), 3e38)),

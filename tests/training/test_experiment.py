@@ -104,8 +104,8 @@ def test_a_data_set_chooses_defaults_of_its_own():
     assert own == {"hidden": (128,), "label_smoothing": 0.1}
     assert (values["hidden"], values["epochs"], values["lr"]) == ((128,), 3, 0.1)
     assert (origins["hidden"], origins["epochs"]) == ("the data set's default", "given")
-    assert training.choose("digits", {"hidden": [64]}).own == {"label_smoothing": 0.1}
-    assert training.choose("iris", {"hidden": None}).values["hidden"] == (64,)
+    assert training.choose("digits", {"hidden": [64]})[1] == {"label_smoothing": 0.1}
+    assert training.choose("iris", {"hidden": None})[0]["hidden"] == (64,)
 
 
 # ---- options ------------------------------------------------------------------------------------
@@ -346,7 +346,7 @@ def test_data_that_has_changed_or_is_gone(run):
     assert facts.startswith("its SHA-256 is ") and facts.endswith(f"…, then {then}…")
     assert remedy == "restore it, or start again with minigrad train --init-from"
     path.unlink()
-    message = f"run: the data of the run is gone; {path}; put it back where it was, then resume"
+    message = f"run: the data of the run is gone; {path}; put it back there, then resume"
     refused(DataError, message, Experiment.resume, "run")
 
 

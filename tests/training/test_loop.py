@@ -108,9 +108,9 @@ def test_the_mass_of_a_loss_is_what_its_mean_divides_by():
     assert nn.CrossEntropy(ignore_index=2).mass(np.array([2, 2])) == 0
 
 
-def test_a_loss_of_ones_own_counts_the_rows():
+def test_a_users_own_loss_counts_the_rows():
     class Loss(nn.Module):
-        """Cross-entropy, without a word about its mean."""
+        """Cross-entropy that does not say what its mean divides by."""
 
         def forward(self, z, t):
             return F.cross_entropy(z, t)

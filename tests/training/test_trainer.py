@@ -1,4 +1,4 @@
-"""Trainer: accumulation, schedules, clipping, patience, and a state that goes on to the bit."""
+"""Trainer: accumulation, schedules, clipping, patience, and a state that resumes to the bit."""
 
 import json
 import math
@@ -14,7 +14,7 @@ TRAIN, VAL = (data.blobs(n, noise=0.8, rng=s, dtype=np.float64) for n, s in ((50
 
 
 class Stop(Exception):
-    """Raised by the callbacks of these tests, to leave a run."""
+    """Raised by the callbacks of these tests, to stop a run."""
 
 
 def trainer(train=TRAIN, val=VAL, *, lr=0.1, momentum=0.9, dropout=0.0, weight=None, **options):
@@ -59,7 +59,7 @@ def test_the_mean_loss_of_weighted_classes_is_that_of_all_rows_at_once(weight=(0
 
 
 @pytest.mark.parametrize("accumulate", [1, 50])
-def test_rows_that_weigh_nothing_take_no_step(accumulate):
+def test_rows_without_weight_take_no_step(accumulate):
     """Batches of one row: those of class 0 have no mean loss, and leave the model as it is."""
     weight = [0.0, 1.0, 1.0]
     run = trainer(batch_size=1, accumulate=accumulate, weight=weight, epochs=1)
@@ -72,7 +72,7 @@ def test_rows_that_weigh_nothing_take_no_step(accumulate):
         assert run.history[0].train_loss == pytest.approx(whole.history[0].train_loss, rel=1e-12)
 
 
-def test_a_set_that_weighs_nothing_has_no_loss():
+def test_a_set_without_weight_has_no_loss():
     nothing = TRAIN.take(np.flatnonzero(TRAIN.y == 0))
     loss = nn.CrossEntropy(weight=[0.0, 1.0, 1.0])
     assert training.evaluate(trainer().model, nothing, loss=loss).loss == 0
@@ -112,7 +112,7 @@ def test_a_run_follows_its_schedule():
     assert [epoch.lr for epoch in run.history] == [seen[3], seen[7], seen[11]]
 
 
-def test_a_second_run_with_the_same_optimizer_starts_its_schedule_anew():
+def test_a_second_run_with_the_same_optimizer_starts_its_schedule_again():
     run = trainer(schedule="cosine")
     options = {"epochs": 4, "batch_size": 8, "schedule": "cosine", "rng": 0}
     first = [epoch.lr for epoch in run.run()]
@@ -204,7 +204,7 @@ def test_the_best_weights_are_used_at_the_end():
     assert training.evaluate(run.model, VAL, loss=run.loss).loss == min(losses)
 
 
-def test_patience_stops_after_so_many_epochs_without_a_lower_loss():
+def test_patience_stops_after_that_many_epochs_without_a_lower_loss():
     run = trainer(lr=2.0, epochs=50, patience=3)
     history = run.run()
     assert run.done and len(history) == run.best.epoch + 3 < 50
@@ -221,7 +221,7 @@ def test_without_validation_rows_the_last_weights_are_used():
 
 
 @pytest.mark.parametrize("options", [{"patience": 0}, {"clip_grad": 0.0}, {"clip_grad": -1.0}])
-def test_options_that_would_do_harm(options):
+def test_options_that_are_refused(options):
     ((name, value),) = options.items()
     refuses(
         f"fit: {name}={value!r} is too small; patience is 1 or more, clip_grad above 0; "
@@ -232,8 +232,8 @@ def test_options_that_would_do_harm(options):
 
 def test_patience_without_validation_rows():
     refuses(
-        "fit: patience judges by the validation loss, and there are no validation rows; "
-        "patience 3; set some rows apart as val, or leave patience out",
+        "fit: patience needs a validation loss, and there are no validation rows; "
+        "patience 3; give some rows as val, or leave patience out",
         val=None,
         patience=3,
     )
@@ -255,7 +255,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize("options", RUNS.values(), ids=RUNS)
-def test_a_run_that_is_left_at_any_step_goes_on_to_the_bit(options):
+def test_a_run_stopped_at_any_step_resumes_to_the_bit(options):
     whole = trainer(**options)
     whole.run()
     for stop in range(0, whole.optimizer.steps, 3):
@@ -277,7 +277,7 @@ def test_a_run_that_is_left_at_any_step_goes_on_to_the_bit(options):
         np.testing.assert_equal(second.state(), whole.state())
 
 
-def test_a_run_that_is_left_goes_on_itself():
+def test_a_stopped_trainer_continues():
     whole, left = trainer(dropout=0.5), trainer(dropout=0.5)
     whole.run()
 
@@ -293,7 +293,7 @@ def test_a_run_that_is_left_goes_on_itself():
 
 
 def test_a_generator_that_others_use_too():
-    """The order of the rows is drawn where the epoch begins, whoever drew before."""
+    """The order of the rows is drawn when the epoch begins, whoever drew before."""
 
     def start():
         rng = np.random.default_rng(0)

@@ -23,6 +23,13 @@ class Shares(nn.Module):
         return y / F.sum(y, axis=1, keepdims=True)
 
 
+class Multiplied(nn.Module):
+    """A softmax that is not the last operation."""
+
+    def forward(self, x):
+        return F.softmax(x) * 1.0
+
+
 def warned(*end, loss=None, epochs=3, batch_size=32):
     """Fit a model with this end, validation included, and return the warnings."""
     train, val, _ = data.split(data.load("iris"), rng=0)  # 90, 30 and 30 rows
@@ -35,8 +42,9 @@ def warned(*end, loss=None, epochs=3, batch_size=32):
     return caught
 
 
-def test_probabilities_passed_as_logits():
-    (warning,) = warned(Shares())
+@pytest.mark.parametrize("end", [Shares(), Multiplied()], ids=repr)
+def test_probabilities_passed_as_logits(end):
+    (warning,) = warned(end)
     assert warning.category is MinigradWarning
     assert str(warning.message) == PROBABILITIES
     assert warning.filename == __file__  # the user's line, not one of ours
@@ -61,7 +69,7 @@ def test_the_remedy_silences(end):
 @pytest.mark.parametrize(
     "end", [nn.Sigmoid(), nn.Softplus(), nn.LogSoftmax(), nn.Dropout(0.9, rng=0)]
 )
-def test_outputs_that_are_no_probabilities(end):
+def test_outputs_that_are_not_probabilities(end):
     assert not warned(end)
 
 
@@ -76,7 +84,7 @@ def test_no_built_in_set_gives_a_warning(name, hidden):
     training.fit(model, train, train, batch_size=100, rng=0, **options)
 
 
-def test_the_look_at_the_first_batch_changes_nothing():
+def test_looking_at_the_first_batch_changes_nothing():
     """It neither draws from the dropout's generator nor leaves gradients."""
     model = nn.mlp(4, (8,), 3, dropout=0.5, rng=0)
     state = model[2].rng.bit_generator.state
