@@ -321,15 +321,16 @@ class _Check:
             if max(abs(analytic), seen) <= NEGLIGIBLE * self.flow:
                 return "PASS"
         word = verdict(analytic, slopes, largest, self.flow, self.rtol, self._slack(largest))
-        return self._sober(word, abs(analytic - slopes[0].value), ladder)
+        return self._sober(word, analytic, slopes[0].value, ladder)
 
-    def _sober(self, word: str, gap: float, ladder: Ladder) -> str:
+    def _sober(self, word: str, analytic: float, numeric: float, ladder: Ladder) -> str:
         """Return UNDECIDED in place of a verdict where f is too rough for one."""
         if ladder.scrambled():
             return "UNDECIDED"
-        if word == "FAIL" and (self.noise.lost or ladder.covers(gap)):
-            return "UNDECIDED"
-        return word
+        if word != "FAIL" or ladder.is_flat:
+            return word
+        blind = self.noise.lost or ladder.staircase(analytic, numeric)
+        return "UNDECIDED" if blind or ladder.covers(abs(analytic - numeric)) else word
 
     def _ends(self, probe: Probe, e: Element) -> int:
         """Return 0, the side on which f is finite if it is not on both, or 2 if on neither."""
@@ -445,7 +446,7 @@ class _Check:
                 slopes = ladder.slopes()
                 slope = slopes[0]
                 word = verdict(analytic, slopes, abs(slope.value), 0.0, self.rtol, self.atol)
-                word = self._sober(word, abs(analytic - slope.value), ladder)
+                word = self._sober(word, analytic, slope.value, ladder)
                 if word == "PASS":
                     break
         tolerance = bound(slope, abs(slope.value), self.rtol, self.atol)

@@ -19,8 +19,9 @@ from .watches import EPS, Rounding
 RATIO = 8.0  # between two steps of a ladder: half of them would do for a smooth f
 FINEST = 32 * EPS  # of x: a smaller step keeps fewer than 5 bits
 ROUGH = 1000  # roundings of y itself; beyond that, those of larger numbers show in it
-WIDE = 16  # times the roundings of the operations, so that their own hardly show
+WIDE = 256  # times the roundings of the operations: what they spoil follows no more by then
 LOST = 1e-6  # of an output: one that rounds by less still shows its slopes
+PLATEAU = 4  # steps, each eight times the one before
 RUNS = 8  # that measure rounding: the largest of 8 is exceeded once in 9 times, by little
 NEAR = 1e-6  # of |x|: beside ties and thresholds, and as f is at x
 
@@ -186,6 +187,15 @@ class Ladder:
     def scrambled(self) -> bool:
         """Return whether x reaches a y that does not follow the roundings of f's operations."""
         return bool((self.noise_of.scrambled & self._reached()).any())
+
+    def staircase(self, analytic: float, numeric: float) -> bool:
+        """Return whether the slopes at other steps are what backward says, and no accident.
+
+        A saturated ln(1 + z) goes up in steps of ε: beside x it is flat, and its slope is seen
+        from further away alone.
+        """
+        slopes = np.array([change @ self.probe.u / b for change, b in self.rungs.values()])
+        return np.count_nonzero(abs(slopes - analytic) < abs(numeric - analytic) / 10) >= PLATEAU
 
     def covers(self, gap: float) -> bool:
         """Return whether a right backward pass may be off by so much, by its own rounding.
