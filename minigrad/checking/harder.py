@@ -62,7 +62,7 @@ def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
                 if not name == other == third or not a.shape == b.shape == c.shape:
                     break  # f took another way
                 apart, moves = abs(b + c - 2 * a), np.fmax(abs(b - a), abs(c - a))
-                wild = (apart > moves / 2) & (moves > LOST * abs(a))
+                wild = (apart > moves / 16) & (moves > LOST * abs(a))
                 wild &= moves > ROUGH * EPS * abs(a).max(initial=0)
                 if wild.any():
                     lost = lost or name

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from .check import Element, _Check
 
 MOVE = 1e-6  # of |x|, from the kink to a neighbour: f's curvature shows in the sixth digit
-SHARE = 1 / 64  # of it, the step of the slopes there: it crosses no kink, for 12 members
+SHARE = 1 / 64  # of it, the step of the slopes there: it crosses no kink, for 8 members
 SHRINK = 16  # by which a step is made smaller to see whether a bend stays
 ALIKE = 0.1  # of a bend: by how much it may differ between two scales
 ANGLE = 1e-3  # of the slopes: the smallest bend that counts, far above the curvature's
 GROUPS = 200  # that are looked at, drawn at random
+BUDGET = 10_000  # evaluations of f, after which no more groups are looked at
 EVERY = 6  # elements of a group, up to which every pattern of signs is tried
-MEMBERS = 12  # of a group that are looked at; the rest stays where it is
+MEMBERS = 8  # of a group that are looked at; the rest stays where it is
 OUTPUTS = 8  # that are looked at for a group, drawn at random
 DIRECTIONS = 32  # along which the hull is compared
 
@@ -48,7 +49,8 @@ class Kinks:
 
     def __init__(self, check: _Check, bent: list[Element], unsettled: list[Element]):
         self.check, self.verdicts = check, {}
-        self.looked, self.groups, self.joint = 0, 0, []
+        self.looked, self.groups, self.evaluations = 0, 0, 0
+        self.joint: list[Element] = []
         self.jumps: set[Element] = set()
         kinked = [e for e in bent if self._bends(e)]
         known = set(kinked)
@@ -148,7 +150,7 @@ class Kinks:
             if e in seen:
                 continue
             self.groups += 1
-            if self.looked == GROUPS:
+            if self.looked == GROUPS or self.evaluations > BUDGET:
                 seen.add(e)
                 continue
             self.looked += 1
@@ -198,6 +200,7 @@ class Kinks:
 
     def _evaluate(self, moves: dict[Element, float], e=None, t: float = 0.0) -> np.ndarray:
         """Return y where elements have moved by their shares of MOVE, and e by t."""
+        self.evaluations += 1
         leaves = self.check.subject.leaves
         before = [(o, leaves[o.i][1].data[o.index]) for o in {*moves, *([] if e is None else [e])}]
         try:
@@ -261,7 +264,8 @@ class Kinks:
             signs = np.array([*itertools.product((-1, 1), repeat=n)])
         else:
             alone = 2 * np.eye(n) - 1  # one goes up and the others down, so that it wins each tie
-            signs = np.vstack([alone, -alone, rng.choice([-1, 1], (2 * n, n))])
+            ends = np.array([[1], [-1]]) * np.ones(n)  # or ties that do not move win
+            signs = np.vstack([ends, alone, -alone, rng.choice([-1, 1], (2 * n, n))])
         sizes = [rng.permutation(np.linspace(0.5, 1, n)) for _ in signs]  # no two are equal
         return signs * np.array(sizes)
 
