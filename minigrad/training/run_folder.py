@@ -39,6 +39,7 @@ CONTENT = "run"  # of last.npz
 READING = ("dtype", "label", "delimiter", "header", "one_hot", "drop", "missing")  # of data.load
 INTERVAL = 1.0  # seconds between two checkpoints, at least
 AGAIN = "train again, into another folder"
+State = tuple[dict, dict[str, np.ndarray]]  # of a Trainer: for JSON, and its arrays
 
 
 # ---- making and writing a run folder ------------------------------------------------------------
@@ -109,7 +110,7 @@ class Recorder:
         self.path, self.trainer, self.best = path, trainer, best
         self.about, self.every = about, every
         self.started = self.written = time.monotonic()
-        self._kept: tuple[dict, dict] | None = None  # a checkpoint that was not written yet
+        self._kept: State | None = None  # a checkpoint that was not written yet
         self._lock = _lock(path)
 
     def __enter__(self):
@@ -164,18 +165,17 @@ class Recorder:
             return  # the next loss will end the run
         self._kept = numbers, arrays
         if time.monotonic() - self.written >= INTERVAL:
-            self._write(numbers, arrays)
+            self.checkpoint(self._kept)
 
-    def checkpoint(self, *, best: bool = True, sync: bool = True) -> None:
+    def checkpoint(self, state: State | None = None, *, best=True, sync=True) -> None:
         """Write history.csv, best.npz and last.npz, each of them whole or not at all.
 
         Args:
+            state: what the trainer's `state` returned; None takes it now.
             best: False leaves best.npz as it is, for `finish` to write.
             sync: False leaves the flush to the disk to the operating system.
         """
-        self._write(*self.trainer.state(), best=best, sync=sync)
-
-    def _write(self, numbers: dict, arrays: dict, *, best: bool = True, sync: bool = True) -> None:
+        numbers, arrays = state or self.trainer.state()
         history = write_history(numbers["history"])
         atomic_write(os.path.join(self.path, HISTORY), history, sync=sync)
         if best and self.trainer.history:
@@ -190,7 +190,7 @@ class Recorder:
         Only best.npz may be of a later epoch: that one was judged.
         """
         if self._kept:
-            self._write(*self._kept)
+            self.checkpoint(self._kept)
         self.write_status(status)
 
     def finish(self, classifier: Classifier) -> None:
@@ -217,11 +217,7 @@ class Recorder:
 
 
 def _lock(path: str) -> int | None:
-    """Lock the folder for this process, as long as it lives; without flock, do nothing.
-
-    Raises:
-        DataError: if another process has locked it.
-    """
+    """Lock the folder for this process as long as it lives; without flock, do nothing."""
     if fcntl is None:
         return None
     descriptor = os.open(path, os.O_RDONLY)
