@@ -90,6 +90,14 @@ def test_a_path_is_never_a_built_in_set(folder):
     assert Experiment(Path("iris"), no_save=True).dataset.x.shape == (178, 13)
 
 
+def test_a_built_in_set_beside_a_folder_of_images_of_its_name(folder):
+    for name in ("iris", "flowers"):
+        Path(name).mkdir()
+        Path(name, "train-images-idx3-ubyte").touch()
+    assert training.choose("iris", {})[1] == {}
+    assert training.choose("flowers", {})[1] == {"hidden": (128,), "scale": "minmax"}
+
+
 def test_callbacks(folder):
     seen = []
     Experiment("iris", **IRIS, out="run").run(
