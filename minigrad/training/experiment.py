@@ -87,6 +87,10 @@ def choose(
     return values, own, found
 
 
+class Stopped(Exception):
+    """Raised by `Experiment.run` when `should_stop` asked for it; the run can be resumed."""
+
+
 class Experiment:
     """A training run on one data set: everything before the first step, and `run`.
 
@@ -193,20 +197,20 @@ class Experiment:
         *,
         on_start: Callable[[], None] = lambda: None,
         should_stop: Callable[[], bool] = lambda: False,
-    ) -> Result | None:
+    ) -> Result:
         """Train to the end, record the run, test the best weights and return the Result.
 
-        Return None if `should_stop` ended the run. After that, and after an exception such as the
-        one of Ctrl-C, the run can be resumed.
+        After an exception, such as the one of Ctrl-C, the run can be resumed.
 
         Args:
             on_epoch: called with each Epoch at its end.
             on_start: called before the first step, when the folder exists.
-            should_stop: called after each step; True ends the run with a checkpoint.
+            should_stop: called after each step; if it returns True, the run stops.
 
         Raises:
             DataError: if the folder cannot be made, is not empty, or a file cannot be written.
             DivergedError: if a loss or a gradient is not finite.
+            Stopped: if `should_stop` returned True.
         """
         with self._recorder() as recorder:
             on_start()
@@ -215,7 +219,7 @@ class Experiment:
                 if recorder:
                     recorder.on_step()
                 if should_stop():
-                    raise _Stopped
+                    raise Stopped
 
             def epoch(epoch: Epoch) -> None:
                 on_epoch(epoch)
@@ -224,11 +228,10 @@ class Experiment:
 
             try:
                 self.trainer.run(epoch, step)
-            except _Stopped:
+            except Stopped:
                 if recorder:
                     recorder.checkpoint()
-                    recorder.write_status("interrupted")
-                return None
+                raise
             except DivergedError as error:
                 if self.folder is None:
                     raise
@@ -346,10 +349,6 @@ class Experiment:
             else:
                 recorder.go_on()
             yield recorder
-
-
-class _Stopped(Exception):
-    """Leaves the training loop after a step."""
 
 
 # ---- what a run needs to be resumed -------------------------------------------------------------

@@ -241,7 +241,8 @@ def test_a_stopped_run_resumes_to_the_same_bytes(whole, every, steps):
     """Steps are 7 an epoch: in the middle of one, at the end of one."""
     left = iter(range(steps))
     experiment = Experiment("iris", **LONGER, out="run", checkpoint_every=every)
-    assert experiment.run(should_stop=lambda: next(left, None) is None) is None
+    with pytest.raises(training.Stopped):
+        experiment.run(should_stop=lambda: next(left, None) is None)
     assert experiment.trainer.optimizer.steps == steps + 1
     assert training.read_run("run").status == "interrupted"
     result = Experiment.resume("run").run()
@@ -254,7 +255,8 @@ def test_a_stopped_run_resumes_to_the_same_bytes(whole, every, steps):
 
 def test_a_stopped_run_goes_on_in_the_same_process(whole):
     experiment = Experiment("iris", **LONGER, out="run")
-    assert experiment.run(should_stop=lambda: True) is None
+    with pytest.raises(training.Stopped):
+        experiment.run(should_stop=lambda: True)
     first = experiment.run()
     assert same("run", whole)
     again = experiment.run()  # nothing is left to do
