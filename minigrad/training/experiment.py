@@ -303,7 +303,7 @@ class Experiment:
                 "--init-from",
                 f"the weights of {path} were trained on other columns or classes",
                 f"{other[0]!r} there is {other[1]!r} here",
-                "go on if that is meant",
+                "continue if that is intended",
             )
         self.trainer.model.load_state_dict(saved.model.state_dict())
 

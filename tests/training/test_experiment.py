@@ -331,6 +331,15 @@ def test_nothing_is_overwritten_unless_asked(folder):
     assert same("run", "fresh")
 
 
+def test_overwriting_removes_the_older_run_at_the_start(folder):
+    Experiment("iris", **IRIS, out="run").run()
+    Path("run", "notes.txt").write_text("mine")
+    with pytest.raises(training.Stopped):
+        Experiment("iris", **IRIS, out="run", overwrite=True).run(should_stop=lambda: True)
+    assert not Path("run", "best.npz").exists()  # it belongs to no epoch of this run
+    assert Path("run", "notes.txt").read_text() == "mine"
+
+
 def changed(run, **fields):
     """Rewrite last.npz with other fields in its header."""
     header, arrays = archive.read(run / "last.npz")
@@ -471,7 +480,7 @@ def test_init_from_a_model_of_other_columns_is_a_warning(run):
     Path("other.csv").write_text(rows)
     text = (
         "--init-from: the weights of run were trained on other columns or classes; 'virginica' "
-        "there is 'zzz' here; go on if that is meant"
+        "there is 'zzz' here; continue if that is intended"
     )
     with pytest.warns(MinigradWarning, match=exactly(text)):
         Experiment("other.csv", **IRIS, init_from="run")
