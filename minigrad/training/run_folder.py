@@ -118,7 +118,7 @@ class Recorder:
 
     def __exit__(self, kind, error, traceback) -> None:
         try:
-            if error is not None and not isinstance(error, DataError):  # it can be written to
+            if error is not None:
                 status = "diverged" if isinstance(error, DivergedError) else "interrupted"
                 with contextlib.suppress(DataError):  # `error` is the one to report
                     self._give_up(status)
