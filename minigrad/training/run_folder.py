@@ -22,6 +22,7 @@ import numpy as np
 from ..data import Dataset
 from ..data.files import atomic_write
 from ..errors import DataError, DivergedError
+from ..settings import checked
 from ..text import printable
 from . import archive
 from .classifier import Classifier
@@ -299,7 +300,6 @@ def read_run(folder: str | os.PathLike) -> Run:
         confusion = results.get("confusion")
         if confusion is not None:
             confusion = np.array(confusion, dtype=np.int64).reshape(len(classes), len(classes))
-        options = {name: facts["options"][name] for name in READING}
         return Run(
             folder=folder,
             facts=facts,
@@ -314,7 +314,7 @@ def read_run(folder: str | os.PathLike) -> Run:
             confusion=confusion,
             source=find_data(facts) or facts["path"],
             sha256=facts["data"]["sha256"],
-            reading={k: tuple(v) if isinstance(v, list) else v for k, v in options.items()},
+            reading={name: checked(name, facts["options"][name]) for name in READING},
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         why = f"{type(error).__name__}: {error}"
@@ -332,14 +332,13 @@ def _read_facts(folder: str, path: str) -> dict:
         raise DataError(path, "it cannot be read", error.strerror, remedy) from error
     except (ValueError, RecursionError) as error:
         raise DataError(path, "it is not JSON", " ".join(str(error).split()), AGAIN) from error
-    is_run = isinstance(facts, dict) and facts.get("format") == FORMAT
-    if not is_run or facts.get("version") != VERSION:
-        version = facts.get("version") if is_run else None
+    head = facts if isinstance(facts, dict) else {}
+    if (head.get("format"), head.get("version")) != (FORMAT, VERSION):
         raise DataError(
             path,
-            f"it is version {version!r:.40} of a run" if is_run else "it does not describe a run",
-            f"this minigrad reads version {VERSION}",
-            "use the minigrad that wrote it" if is_run else "give a folder of minigrad train",
+            f"it does not describe a run in version {VERSION}",
+            f"format {head.get('format')!r:.40}, version {head.get('version')!r:.40}",
+            "use the minigrad that wrote it",
         )
     return facts
 

@@ -303,6 +303,14 @@ def test_a_run_that_diverges_keeps_its_last_checkpoint(folder, every):
     assert training.load("bad").training["epoch"] == run.best_epoch
 
 
+def test_a_checkpoint_that_is_not_finite_is_not_taken(folder):
+    """The first step makes it so, and the loss of the second one shows it."""
+    with pytest.raises(DivergedError):
+        Experiment("iris", **IRIS, lr=1e39, out="bad", checkpoint_every=1).run()
+    header, arrays = archive.read("bad/last.npz")
+    assert header["state"]["steps"] == 0 and all(np.isfinite(a).all() for a in arrays.values())
+
+
 def test_after_a_divergence_the_files_are_of_one_checkpoint(folder):
     """Every 95 steps: epochs of 40 steps ended after the last one that was taken."""
     with pytest.raises(DivergedError):
