@@ -175,6 +175,8 @@ VARYING = {name for own in (*OWN_DEFAULTS.values(), IMAGES) for name in own}
 def checked(name: str, value: Any) -> Any:
     """Return the value of an option as a plain Python value that JSON can hold, lists as tuples.
 
+    None gives the default.
+
     Raises:
         ArgumentError: if there is no such option, or the value is of another kind or out of range.
     """
@@ -186,6 +188,8 @@ def checked(name: str, value: Any) -> Any:
             did_you_mean(name, SETTINGS, "minigrad train --help lists them"),
         )
     setting = SETTINGS[name]
+    if value is None:
+        return setting.default
     if not setting.many:
         return _one(name, setting, value)
     if isinstance(value, str) or not isinstance(value, Iterable):

@@ -329,6 +329,9 @@ def judge(target: Target, mutant: Mutant) -> str:
 def run(chosen: list[Target]) -> Iterator[tuple[Target, Counter, list[Mutant]]]:
     """Yield how many mutants of each target each judge rejected, and those that survived."""
     for target in chosen:
+        original = Mutant("", "", "", target.function.__code__)
+        if (by := judge(target, original)) != "survived":  # then it rejects every mutant, too
+            raise RuntimeError(f"{by} rejects {target.name} as it is")
         mutants = mutants_of(target.function)
         verdicts = [judge(target, mutant) for mutant in mutants]
         pairs = zip(mutants, verdicts, strict=True)

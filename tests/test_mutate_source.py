@@ -10,6 +10,7 @@ pytest.importorskip("torch", reason="PyTorch is not installed: it is one of the 
 
 from minigrad.functions.activations import Tanh  # noqa: E402
 from minigrad.functions.reductions import Std, Var  # noqa: E402
+from tests.functions import test_contract  # noqa: E402
 from tests.helpers import functions_below  # noqa: E402
 from tests.mutate_source import Target, main, mutants_of, planted, run, targets  # noqa: E402
 
@@ -65,6 +66,12 @@ def test_each_judge_has_its_share(name, counts):
 def test_without_rows_everything_survives():
     ((_, found, survived),) = run([Target("", Tanh.backward, [], [])])
     assert found == {"survived": 12} and len(survived) == 12
+
+
+def test_judges_that_reject_the_original_prove_nothing(monkeypatch):
+    monkeypatch.setattr(test_contract.test_nothing_is_written_to, "check", lambda *row: 1 / 0)
+    with pytest.raises(RuntimeError, match=r"\Acontract rejects Tanh\.backward as it is\Z"):
+        next(run([target("Tanh.backward")]))
 
 
 def test_the_code_is_put_back_whatever_happens():

@@ -176,20 +176,20 @@ def resume(folder: str, epochs: int | None, **printing: bool) -> None:
 
 def _train(experiment: training.Experiment, report: Report) -> None:
     """Train to the end, or until a signal comes, and report it."""
-    with interruptible() as asked, contextlib.closing(report):
-        result = experiment.run(
-            report.epoch, on_start=lambda: report.start(experiment), should_stop=asked
-        )
-    if result is not None:
-        report.result(experiment, result)
-        return
-    after = f"Interrupted after step {experiment.trainer.optimizer.steps}"
-    if experiment.folder is None:
-        remark(f"{after}; nothing was saved.")
-    else:
-        folder = click.format_filename(experiment.folder)
-        remark(f"{after}. Continue with: minigrad resume {folder}")
-    click.get_current_context().exit(INTERRUPTED)
+    try:
+        with interruptible() as asked, contextlib.closing(report):
+            result = experiment.run(
+                report.epoch, on_start=lambda: report.start(experiment), should_stop=asked
+            )
+    except training.Stopped:
+        after = f"Interrupted after step {experiment.trainer.optimizer.steps}"
+        if experiment.folder is None:
+            remark(f"{after}; nothing was saved.")
+        else:
+            folder = click.format_filename(experiment.folder)
+            remark(f"{after}. Continue with: minigrad resume {folder}")
+        click.get_current_context().exit(INTERRUPTED)
+    report.result(experiment, result)
 
 
 @contextlib.contextmanager

@@ -12,14 +12,16 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from .. import __version__, data, nn, optim
+from .. import __version__, nn, optim
+from ..data import BUILTIN, Scaling, load, split
 from ..data.arrays import is_idx_folder
 from ..errors import ArgumentError, DataError, DivergedError, warn_once
 from ..settings import IMAGES, OWN_DEFAULTS, SETTINGS, checked
 from ..text import printable
 from . import run_folder
 from .architecture import difference
-from .classifier import Classifier, load
+from .classifier import Classifier
+from .classifier import load as load_model
 from .history import Epoch, History
 from .loop import Evaluation, evaluate
 from .run_folder import Recorder
@@ -68,7 +70,7 @@ def choose(
     """
     given = {name: checked(name, value) for name, value in given.items() if value is not None}
     own = OWN_DEFAULTS.get(source, {})
-    if source not in data.BUILTIN and os.path.isdir(source) and is_idx_folder(os.listdir(source)):
+    if source not in BUILTIN and os.path.isdir(source) and is_idx_folder(os.listdir(source)):
         own = IMAGES
     own = {name: value for name, value in own.items() if name not in given}
     values = {name: setting.default for name, setting in SETTINGS.items()} | own | given
@@ -83,6 +85,10 @@ def choose(
     found = dict.fromkeys(SETTINGS, "default") | dict.fromkeys(own, "the data set's default")
     found |= {name: (origins or {}).get(name, "given") for name in given}
     return values, own, found
+
+
+class Stopped(Exception):
+    """Raised by `Experiment.run` when `should_stop` asked for it; the run can be resumed."""
 
 
 class Experiment:
@@ -125,8 +131,11 @@ class Experiment:
         source = data if isinstance(data, str) else os.path.join(os.curdir, data)
         self.options, self.own_options, where = choose(source, options, origins)
         rng = np.random.default_rng(self.options["seed"])
-        self.dataset, scaling, parts = self._load(source, rng)
-        self.train, self.val, self.test = parts
+        self.dataset = load(source, **self._only(run_folder.READING))
+        test, val = self.options["test_fraction"], self.options["val_fraction"]
+        parts = split(self.dataset, test=test, val=val, rng=rng)
+        scaling = Scaling.fit(parts[0], self.options["scale"])
+        self.train, self.val, self.test = map(scaling.apply, parts)
         model, loss = self._network(rng)
         self.trainer = Trainer(
             model,
@@ -188,20 +197,20 @@ class Experiment:
         *,
         on_start: Callable[[], None] = lambda: None,
         should_stop: Callable[[], bool] = lambda: False,
-    ) -> Result | None:
+    ) -> Result:
         """Train to the end, record the run, test the best weights and return the Result.
 
-        Return None if `should_stop` ended the run. After that, and after an exception such as the
-        one of Ctrl-C, the run can be resumed.
+        After an exception, such as the one of Ctrl-C, the run can be resumed.
 
         Args:
             on_epoch: called with each Epoch at its end.
             on_start: called before the first step, when the folder exists.
-            should_stop: called after each step; True ends the run with a checkpoint.
+            should_stop: called after each step; if it returns True, the run stops.
 
         Raises:
             DataError: if the folder cannot be made, is not empty, or a file cannot be written.
             DivergedError: if a loss or a gradient is not finite.
+            Stopped: if `should_stop` returned True.
         """
         with self._recorder() as recorder:
             on_start()
@@ -210,7 +219,7 @@ class Experiment:
                 if recorder:
                     recorder.on_step()
                 if should_stop():
-                    raise _Stopped
+                    raise Stopped
 
             def epoch(epoch: Epoch) -> None:
                 on_epoch(epoch)
@@ -219,11 +228,10 @@ class Experiment:
 
             try:
                 self.trainer.run(epoch, step)
-            except _Stopped:
+            except Stopped:
                 if recorder:
                     recorder.checkpoint()
-                    recorder.write_status("interrupted")
-                return None
+                raise
             except DivergedError as error:
                 if self.folder is None:
                     raise
@@ -259,14 +267,6 @@ class Experiment:
     def _only(self, names: tuple[str, ...]) -> dict:
         return {name: self.options[name] for name in names}
 
-    def _load(self, source: str, rng: np.random.Generator):
-        """Return the data set, the scaling of its features, and its three parts, scaled."""
-        dataset = data.load(source, **self._only(run_folder.READING))
-        test, val = self.options["test_fraction"], self.options["val_fraction"]
-        parts = data.split(dataset, test=test, val=val, rng=rng)
-        scaling = data.Scaling.fit(parts[0], self.options["scale"])
-        return dataset, scaling, tuple(scaling.apply(part) for part in parts)
-
     def _network(self, rng: np.random.Generator) -> tuple[nn.Sequential, nn.CrossEntropy]:
         """Return a model and its loss for the columns and classes of the data."""
         model = nn.mlp(
@@ -288,7 +288,7 @@ class Experiment:
 
     def _init_from(self, path: str) -> None:
         """Give the model the parameters of a saved model with the same network."""
-        saved, mine = load(path), self._classifier
+        saved, mine = load_model(path), self._classifier
         if other := difference(saved.architecture, mine.architecture):
             raise ArgumentError(
                 "--init-from",
@@ -303,14 +303,14 @@ class Experiment:
                 "--init-from",
                 f"the weights of {path} were trained on other columns or classes",
                 f"{other[0]!r} there is {other[1]!r} here",
-                "go on if that is meant",
+                "continue if that is intended",
             )
         self.trainer.model.load_state_dict(saved.model.state_dict())
 
     def _describe(self, source: str, origins: dict[str, str]) -> dict:
         """Return what the files of a run say of its data, options and versions."""
         dataset = self.dataset
-        in_a_file = source not in (*data.BUILTIN, "-") and os.path.exists(source)
+        in_a_file = source not in (*BUILTIN, "-") and os.path.exists(source)
         options = {name: value for name, value in self.options.items() if name not in SAVING}
         return {
             "data": {
@@ -349,10 +349,6 @@ class Experiment:
             else:
                 recorder.go_on()
             yield recorder
-
-
-class _Stopped(Exception):
-    """Leaves the training loop after a step."""
 
 
 # ---- what a run needs to be resumed -------------------------------------------------------------

@@ -22,6 +22,7 @@ import numpy as np
 from ..data import Dataset
 from ..data.files import atomic_write
 from ..errors import DataError, DivergedError
+from ..settings import checked
 from ..text import printable
 from . import archive
 from .classifier import Classifier
@@ -39,6 +40,7 @@ CONTENT = "run"  # of last.npz
 READING = ("dtype", "label", "delimiter", "header", "one_hot", "drop", "missing")  # of data.load
 INTERVAL = 1.0  # seconds between two checkpoints, at least
 AGAIN = "train again, into another folder"
+State = tuple[dict, dict[str, np.ndarray]]  # of a Trainer: for JSON, and its arrays
 
 
 # ---- making and writing a run folder ------------------------------------------------------------
@@ -109,7 +111,7 @@ class Recorder:
         self.path, self.trainer, self.best = path, trainer, best
         self.about, self.every = about, every
         self.started = self.written = time.monotonic()
-        self._kept: tuple[dict, dict] | None = None  # a checkpoint that was not written yet
+        self._kept: State | None = None  # a checkpoint that was not written yet
         self._lock = _lock(path)
 
     def __enter__(self):
@@ -117,7 +119,7 @@ class Recorder:
 
     def __exit__(self, kind, error, traceback) -> None:
         try:
-            if error is not None and not isinstance(error, DataError):  # it can be written to
+            if error is not None:
                 status = "diverged" if isinstance(error, DivergedError) else "interrupted"
                 with contextlib.suppress(DataError):  # `error` is the one to report
                     self._give_up(status)
@@ -164,18 +166,17 @@ class Recorder:
             return  # the next loss will end the run
         self._kept = numbers, arrays
         if time.monotonic() - self.written >= INTERVAL:
-            self._write(numbers, arrays)
+            self.checkpoint(self._kept)
 
-    def checkpoint(self, *, best: bool = True, sync: bool = True) -> None:
+    def checkpoint(self, state: State | None = None, *, best=True, sync=True) -> None:
         """Write history.csv, best.npz and last.npz, each of them whole or not at all.
 
         Args:
+            state: what the trainer's `state` returned; None takes it now.
             best: False leaves best.npz as it is, for `finish` to write.
             sync: False leaves the flush to the disk to the operating system.
         """
-        self._write(*self.trainer.state(), best=best, sync=sync)
-
-    def _write(self, numbers: dict, arrays: dict, *, best: bool = True, sync: bool = True) -> None:
+        numbers, arrays = state or self.trainer.state()
         history = write_history(numbers["history"])
         atomic_write(os.path.join(self.path, HISTORY), history, sync=sync)
         if best and self.trainer.history:
@@ -190,7 +191,7 @@ class Recorder:
         Only best.npz may be of a later epoch: that one was judged.
         """
         if self._kept:
-            self._write(*self._kept)
+            self.checkpoint(self._kept)
         self.write_status(status)
 
     def finish(self, classifier: Classifier) -> None:
@@ -217,11 +218,7 @@ class Recorder:
 
 
 def _lock(path: str) -> int | None:
-    """Lock the folder for this process, as long as it lives; without flock, do nothing.
-
-    Raises:
-        DataError: if another process has locked it.
-    """
+    """Lock the folder for this process as long as it lives; without flock, do nothing."""
     if fcntl is None:
         return None
     descriptor = os.open(path, os.O_RDONLY)
@@ -303,7 +300,6 @@ def read_run(folder: str | os.PathLike) -> Run:
         confusion = results.get("confusion")
         if confusion is not None:
             confusion = np.array(confusion, dtype=np.int64).reshape(len(classes), len(classes))
-        options = {name: facts["options"][name] for name in READING}
         return Run(
             folder=folder,
             facts=facts,
@@ -318,7 +314,7 @@ def read_run(folder: str | os.PathLike) -> Run:
             confusion=confusion,
             source=find_data(facts) or facts["path"],
             sha256=facts["data"]["sha256"],
-            reading={k: tuple(v) if isinstance(v, list) else v for k, v in options.items()},
+            reading={name: checked(name, facts["options"][name]) for name in READING},
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         why = f"{type(error).__name__}: {error}"
@@ -336,14 +332,13 @@ def _read_facts(folder: str, path: str) -> dict:
         raise DataError(path, "it cannot be read", error.strerror, remedy) from error
     except (ValueError, RecursionError) as error:
         raise DataError(path, "it is not JSON", " ".join(str(error).split()), AGAIN) from error
-    is_run = isinstance(facts, dict) and facts.get("format") == FORMAT
-    if not is_run or facts.get("version") != VERSION:
-        version = facts.get("version") if is_run else None
+    head = facts if isinstance(facts, dict) else {}
+    if (head.get("format"), head.get("version")) != (FORMAT, VERSION):
         raise DataError(
             path,
-            f"it is version {version!r:.40} of a run" if is_run else "it does not describe a run",
-            f"this minigrad reads version {VERSION}",
-            "use the minigrad that wrote it" if is_run else "give a folder of minigrad train",
+            f"it does not describe a run in version {VERSION}",
+            f"format {head.get('format')!r:.40}, version {head.get('version')!r:.40}",
+            "use the minigrad that wrote it",
         )
     return facts
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from minigrad import nn
+from minigrad.settings import SETTINGS
 from minigrad.training import Classifier, archive, load
 from minigrad.training.run_folder import READING
 from tests.cli.models import CLASSES, classifier, features, make_rows, write_csv
 from tests.training.folders import HEADER, write_run
 
 HISTORY = HEADER + "1,1.25,0.5,1.5,0.4,0.1,2.5\n2,0.75,0.625,,,0.1,1.5\n"
-OPTIONS = {name: None for name in READING}
+OPTIONS = {name: SETTINGS[name].default for name in READING}
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def test_a_run(cli, run):
     assert training  # run.json has it again
     rest = out.removeprefix(model)
     assert rest.startswith("run.json\n  format: minigrad run\n  version: 1\n  status: finished\n")
-    assert "  options\n    dtype: none (unknown)\n" in rest
+    assert "  options\n    dtype: float32 (unknown)\n" in rest
     assert "    seed: 3 (command line)\n" in rest and "origins" not in rest
     assert rest.endswith(
         "last line of history.csv\n"

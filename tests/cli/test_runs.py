@@ -408,7 +408,7 @@ def test_init_from_a_model_of_other_columns_is_a_warning(cli, folder):
     assert ended.code == 0
     assert ended.err.splitlines()[0] == (
         "Warning: --init-from: the weights of run were trained on other columns or classes; "
-        "'virginica' there is 'zzz' here; go on if that is meant"
+        "'virginica' there is 'zzz' here; continue if that is intended"
     )
 
 

@@ -90,6 +90,14 @@ def test_a_path_is_never_a_built_in_set(folder):
     assert Experiment(Path("iris"), no_save=True).dataset.x.shape == (178, 13)
 
 
+def test_a_built_in_set_beside_a_folder_of_images_of_its_name(folder):
+    for name in ("iris", "flowers"):
+        Path(name).mkdir()
+        Path(name, "train-images-idx3-ubyte").touch()
+    assert training.choose("iris", {})[1] == {}
+    assert training.choose("flowers", {})[1] == {"hidden": (128,), "scale": "minmax"}
+
+
 def test_callbacks(folder):
     seen = []
     Experiment("iris", **IRIS, out="run").run(
@@ -233,7 +241,8 @@ def test_a_stopped_run_resumes_to_the_same_bytes(whole, every, steps):
     """Steps are 7 an epoch: in the middle of one, at the end of one."""
     left = iter(range(steps))
     experiment = Experiment("iris", **LONGER, out="run", checkpoint_every=every)
-    assert experiment.run(should_stop=lambda: next(left, None) is None) is None
+    with pytest.raises(training.Stopped):
+        experiment.run(should_stop=lambda: next(left, None) is None)
     assert experiment.trainer.optimizer.steps == steps + 1
     assert training.read_run("run").status == "interrupted"
     result = Experiment.resume("run").run()
@@ -246,7 +255,8 @@ def test_a_stopped_run_resumes_to_the_same_bytes(whole, every, steps):
 
 def test_a_stopped_run_goes_on_in_the_same_process(whole):
     experiment = Experiment("iris", **LONGER, out="run")
-    assert experiment.run(should_stop=lambda: True) is None
+    with pytest.raises(training.Stopped):
+        experiment.run(should_stop=lambda: True)
     first = experiment.run()
     assert same("run", whole)
     again = experiment.run()  # nothing is left to do
@@ -293,6 +303,14 @@ def test_a_run_that_diverges_keeps_its_last_checkpoint(folder, every):
     assert training.load("bad").training["epoch"] == run.best_epoch
 
 
+def test_a_checkpoint_that_is_not_finite_is_not_taken(folder):
+    """The first step makes it so, and the loss of the second one shows it."""
+    with pytest.raises(DivergedError):
+        Experiment("iris", **IRIS, lr=1e39, out="bad", checkpoint_every=1).run()
+    header, arrays = archive.read("bad/last.npz")
+    assert header["state"]["steps"] == 0 and all(np.isfinite(a).all() for a in arrays.values())
+
+
 def test_after_a_divergence_the_files_are_of_one_checkpoint(folder):
     """Every 95 steps: epochs of 40 steps ended after the last one that was taken."""
     with pytest.raises(DivergedError):
@@ -319,6 +337,15 @@ def test_nothing_is_overwritten_unless_asked(folder):
     Experiment("iris", **IRIS, out="run", overwrite=True).run()
     Experiment("iris", **IRIS, out="fresh").run()
     assert same("run", "fresh")
+
+
+def test_overwriting_removes_the_older_run_at_the_start(folder):
+    Experiment("iris", **IRIS, out="run").run()
+    Path("run", "notes.txt").write_text("mine")
+    with pytest.raises(training.Stopped):
+        Experiment("iris", **IRIS, out="run", overwrite=True).run(should_stop=lambda: True)
+    assert not Path("run", "best.npz").exists()  # it belongs to no epoch of this run
+    assert Path("run", "notes.txt").read_text() == "mine"
 
 
 def changed(run, **fields):
@@ -461,7 +488,7 @@ def test_init_from_a_model_of_other_columns_is_a_warning(run):
     Path("other.csv").write_text(rows)
     text = (
         "--init-from: the weights of run were trained on other columns or classes; 'virginica' "
-        "there is 'zzz' here; go on if that is meant"
+        "there is 'zzz' here; continue if that is intended"
     )
     with pytest.warns(MinigradWarning, match=exactly(text)):
         Experiment("other.csv", **IRIS, init_from="run")

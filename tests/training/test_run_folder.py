@@ -6,8 +6,10 @@ import math
 import numpy as np
 import pytest
 
+from minigrad import settings
 from minigrad.errors import DataError
 from minigrad.training import Epoch, read_run
+from minigrad.training.run_folder import READING
 from tests.training.folders import HEADER, history, write_run
 
 
@@ -46,6 +48,8 @@ def test_names_cannot_break_a_line_or_colour_a_terminal(tmp_path):
     run = read_run(write_run(tmp_path / "run", classes=("a\nb", "\x1b[31mred", "läßt ja")))
     assert run.classes == ("a?b", "?[31mred", "läßt ja")
 
+
+OPTIONS = {name: settings.SETTINGS[name].default for name in READING}
 
 # ---- damages ------------------------------------------------------------------------------------
 
@@ -94,13 +98,13 @@ def test_a_run_json_that_cannot_be_read(tmp_path):
         ),
         (
             b"[]",
-            "it does not describe a run; this minigrad reads version 1; give a folder of minigrad "
-            "train",
+            "it does not describe a run in version 1; format None, version None; use the minigrad "
+            "that wrote it",
         ),
         (
             b'{"format": "minigrad run", "version": 2}',
-            "it is version 2 of a run; this minigrad reads version 1; use the minigrad that wrote "
-            "it",
+            "it does not describe a run in version 1; format 'minigrad run', version 2; use the "
+            "minigrad that wrote it",
         ),
         (
             b'{"format": "minigrad run", "version": 1}',
@@ -127,6 +131,7 @@ def test_brackets_without_end(tmp_path):
         {"data": {"classes": 3}},
         {"options": 3},
         {"options": {"dtype": "float32"}},
+        {"options": {**OPTIONS, "header": 3}},
         {"origins": None},
         {"best_epoch": "3"},
         {"results": 3},
