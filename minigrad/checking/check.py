@@ -24,7 +24,7 @@ from .differences import (
     unit,
     verdict,
 )
-from .harder import Ladder, Noise, locate, moved, rounding
+from .harder import Ladder, Noise, locate, moved, rounding, rounding_of_gradients
 from .kinks import Kinks
 from .report import GOOD, Report, Result
 from .subject import Subject
@@ -180,7 +180,7 @@ class _Check:
             at = int(np.argmin(np.isfinite(self.y)))
             source = subject.source_of_non_finite()
             return self._all("NONFINITE", f"element {at} of the output is {self.y[at]}; {source}")
-        self.watch, self._noise = watch, None
+        self.watch, self._noise, self._gradient_noise = watch, None, None
         self.flow = max(watch.flow, float(abs(self.u).max(initial=0)))
         return self._all("PASS", "") if empty else []
 
@@ -216,6 +216,15 @@ class _Check:
         if self._noise is None:
             self._noise = rounding(self.subject, self.y, self.rng)
         return self._noise
+
+    @property
+    def gradient_noise(self) -> list[np.ndarray]:
+        """How the gradients of the leaves round; measured once, when one is about to fail."""
+        if self._gradient_noise is None:
+            self._gradient_noise = rounding_of_gradients(
+                self.subject, self._upstream, self.dtype, self.rng
+            )
+        return self._gradient_noise
 
     def probe(self, i: int) -> Probe:
         """Return what takes the slopes along leaf i."""
@@ -316,30 +325,33 @@ class _Check:
             more()
             slopes = ladder.slopes()
             e.numeric, e.error = slopes[0]
-            e.verdict = self._verdict(e.analytic, slopes, ladder, max(largest, abs(e.numeric)))
+            e.verdict = self._verdict(e, slopes, ladder, max(largest, abs(e.numeric)))
             if e.verdict == "PASS":
                 break
         e.largest = max(largest, abs(e.numeric)) if np.isfinite(e.numeric) else largest
         if np.isinf(e.analytic) and ends and ladder.grows(np.sign(e.analytic)):
             e.verdict = "KINK"
 
-    def _verdict(self, analytic, slopes: list[Slope], ladder: Ladder, largest: float) -> str:
+    def _verdict(self, e: Element, slopes: list[Slope], ladder: Ladder, largest: float) -> str:
         if ladder.flat:  # constant, or flat in floats like a saturated loss
             scale = float(abs(self.u) @ abs(self.y)) + self.flow * unit(ladder.value)
             seen = EPS * scale / ladder.flat  # a larger slope would show
-            if max(abs(analytic), seen) <= NEGLIGIBLE * self.flow:
+            if max(abs(e.analytic), seen) <= NEGLIGIBLE * self.flow:
                 return "PASS"
-        word = verdict(analytic, slopes, largest, self.flow, self.rtol, self._slack(largest))
-        return self._sober(word, analytic, slopes[0].value, ladder)
+        word = verdict(e.analytic, slopes, largest, self.flow, self.rtol, self._slack(largest))
+        return self._sober(word, e.i, e.analytic, slopes[0].value, ladder)
 
-    def _sober(self, word: str, analytic: float, numeric: float, ladder: Ladder) -> str:
+    def _sober(self, word: str, i: int, analytic: float, numeric: float, ladder: Ladder) -> str:
         """Return UNDECIDED in place of a verdict where f is too rough for one."""
         if ladder.scrambled():
             return "UNDECIDED"
-        if word != "FAIL" or ladder.is_flat:
+        if word != "FAIL":
             return word
-        blind = self.noise.lost or ladder.staircase(analytic, numeric)
-        return "UNDECIDED" if blind or ladder.covers(abs(analytic - numeric)) else word
+        if self.noise.lost or (not ladder.is_flat and ladder.staircase(analytic, numeric)):
+            return "UNDECIDED"
+        off, where = self.gradient_noise[i], ladder.where
+        off = off[where] if isinstance(where, tuple) else np.vdot(off, abs(where))
+        return "UNDECIDED" if abs(analytic - numeric) <= off else word
 
     def _ends(self, probe: Probe, e: Element) -> int:
         """Return 0, the side on which f is finite if it is not on both, or 2 if on neither."""
@@ -439,7 +451,7 @@ class _Check:
                 slopes = ladder.slopes()
                 slope = slopes[0]
                 word = verdict(analytic, slopes, abs(slope.value), 0.0, self.rtol, self.atol)
-                word = self._sober(word, analytic, slope.value, ladder)
+                word = self._sober(word, i, analytic, slope.value, ladder)
                 if word == "PASS":
                     break
         return Result(

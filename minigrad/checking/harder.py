@@ -7,7 +7,8 @@ than their own rounding, is added to its error. A wide step over an oscillation,
 like a good 0, gets a large error in this way.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,8 @@ ROUGH = 1000  # roundings of y itself; beyond that, those of larger numbers show
 WIDE = 256  # times the roundings of the operations: what they spoil follows no more by then
 LOST = 1e-6  # of an output: one that rounds by less still shows its slopes
 PLATEAU = 4  # steps, each eight times the one before
-RUNS = 8  # that measure rounding: the largest of 8 is exceeded once in 9 times, by little
+RUNS = 8  # that measure rounding
+LARGEST = 4.0  # times the largest of 8 runs, which is exceeded once in 9 times
 NEAR = 1e-6  # of |x|: beside ties and thresholds, and as f is at x
 
 
@@ -43,15 +45,8 @@ class Noise(NamedTuple):
 
 def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
     """Measure how f rounds: beside x, where no tie and no threshold sits, or at x."""
-    arrays = [(x.data, x.data.copy()) for _, x in subject.leaves]
-    try:
-        for data, before in arrays:
-            data[...] = moved(before, NEAR, rng)
+    with beside(subject, rng):
         exact = _rounded(subject, 0, 0)
-        if not np.isfinite(exact[-1][1]).all():
-            for data, before in arrays:
-                data[...] = before
-            exact = _rounded(subject, 0, 0)
         noise = EPS * abs(y)
         for run in range(RUNS):
             np.fmax(noise, abs(_rounded(subject, run, 1)[-1][1] - exact[-1][1]), out=noise)
@@ -69,6 +64,37 @@ def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
                 if name == END:
                     scrambled |= wild
         return Noise(noise, lost, scrambled)
+
+
+def rounding_of_gradients(subject, upstream, dtype, rng) -> list[np.ndarray]:
+    """Return by how much the gradients of the leaves move if the operations round differently.
+
+    Where numbers cancel, as in the variance of nearly equal ones, a right backward pass is off by
+    so much: a gap within it is not called wrong. Nothing passes for it.
+    """
+    with beside(subject, rng):
+        _, exact = subject.gradients(upstream, dtype)
+        moves = [np.zeros(x.shape) for _, x in subject.leaves]
+        for run in range(RUNS):
+            with watched_by(Rounding(np.random.default_rng(run), 1)):
+                _, gradients = subject.gradients(upstream, dtype)
+            for move, a, b in zip(moves, exact, gradients, strict=True):
+                if a is not None and b is not None:
+                    np.fmax(move, abs(b - a), out=move)
+        return [LARGEST * move for move in moves]
+
+
+@contextlib.contextmanager
+def beside(subject, rng: np.random.Generator) -> Iterator[None]:
+    """Move the leaves a little, if f is finite there, and put them back afterwards."""
+    arrays = [(x.data, x.data.copy()) for _, x in subject.leaves]
+    try:
+        for data, before in arrays:
+            data[...] = moved(before, NEAR, rng)
+        if not np.isfinite(subject.evaluate()).all():
+            for data, before in arrays:
+                data[...] = before
+        yield
     finally:
         for data, before in arrays:
             data[...] = before
@@ -196,16 +222,6 @@ class Ladder:
         """
         slopes = np.array([change @ self.probe.u / b for change, b in self.rungs.values()])
         return np.count_nonzero(abs(slopes - analytic) < abs(numeric - analytic) / 10) >= PLATEAU
-
-    def covers(self, gap: float) -> bool:
-        """Return whether a right backward pass may be off by so much, by its own rounding.
-
-        Noise of y, over ε, is the size of the terms that cancel in it. Those of the gradient are
-        as large over |x|, and known no better than y is: to noise / |y|.
-        """
-        noise, y = self.noise_of.y, np.maximum(abs(self.probe.y), self.noise_of.y)
-        off = np.where(self._reached(), abs(self.probe.u) * noise / EPS * (noise / y), 0)
-        return gap <= float(off.sum()) / max(abs(self.value), unit(self.value))
 
     def _reached(self) -> np.ndarray:
         return np.any([change for change, _ in self.rungs.values()], axis=0)
