@@ -21,6 +21,7 @@ from ..typing import ArrayLike
 from .check import gradcheck
 from .report import GOOD, worst
 from .subject import Subject
+from .watches import note_generators
 
 UNCHECKED = "-"
 
@@ -123,8 +124,8 @@ def bisect(
         ArgumentError: if f does not return a Tensor, or returns one that no operation with a
             gradient made.
     """
-    recorder = _Recorder()
     with Subject(f, inputs, module, dtype=None, where="bisect") as subject:
+        recorder = _Recorder(subject.generators)
         with watched_by(recorder), _naming(subject.modules, recorder.running):
             y = subject.run()
         if y.node is None:
@@ -209,6 +210,9 @@ class _Record:
 class _Recorder(Watch):
     """The watch that records every node, in forward order.
 
+    Args:
+        generators: gets the state of every generator that an operation gets.
+
     Attributes:
         records: the record of each node.
         running: the layers whose forward is running, innermost last.
@@ -216,13 +220,15 @@ class _Recorder(Watch):
             infinity from finite numbers.
     """
 
-    def __init__(self):
+    def __init__(self, generators: dict):
+        self.generators = generators
         self.records: dict = {}
         self.running: list[str] = []
         self.spoiled = None
 
     def before_forward(self, node, arrays, options):
         """Record the inputs of the node, and its generators before they are used."""
+        note_generators(options, self.generators)
         layer = self.running[-1] if self.running else ""
         self.records[node] = _Record(node, arrays, options, layer)
         return arrays

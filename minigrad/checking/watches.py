@@ -33,9 +33,7 @@ class Contract(Watch):
 
     def before_forward(self, node, arrays, options):
         """Note what flows into the node."""
-        for value in options.values():
-            if isinstance(value, np.random.Generator):
-                self.generators.setdefault(value, value.bit_generator.state)
+        note_generators(options, self.generators)
         self._inputs = [(a, a.copy()) for a in arrays]
         return arrays
 
@@ -136,6 +134,13 @@ class Rounding(Watch):
     def _moved(self, a: np.ndarray) -> np.ndarray:
         share = self.rng.random(a.shape, dtype=np.float32) - np.float32(0.5)
         return np.asarray(a + a * (share * (self.roundings * np.finfo(a.dtype).eps)), dtype=a.dtype)
+
+
+def note_generators(options: dict, generators: dict) -> None:
+    """Add the generators among the options, with their states, unless they are known."""
+    for value in options.values():
+        if isinstance(value, np.random.Generator):
+            generators.setdefault(value, value.bit_generator.state)
 
 
 def leaves_of(y: Tensor) -> Iterator[Tensor]:
