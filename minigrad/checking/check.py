@@ -165,6 +165,7 @@ class _Check:
                 y, self.analytic = subject.gradients(self._draw, self.dtype)
             same_y, again = subject.gradients(self._upstream, self.dtype)
         except (ShapeError, GraphError) as error:
+            subject.evaluate()  # raises it again if the forward pass did
             return self._all("FAIL", str(error))
         if watch.fault:
             return self._all("FAIL", watch.fault)
@@ -370,12 +371,11 @@ class _Check:
         failing = [j for j, word in enumerate(words) if word == "FAIL"]
         undecided = [j for j, word in enumerate(words) if word == "UNDECIDED"]
         kinked = [j for j, word in enumerate(words) if word == "KINK"]
-        mask = None
+        mask = np.zeros(x.shape, dtype=bool)
+        for j in failing:
+            mask[elements[j].index] = True
         if failing:
             word = "FAIL"
-            mask = np.zeros(x.shape, dtype=bool)
-            for j in failing:
-                mask[elements[j].index] = True
             why = self._why(i, [elements[j] for j in failing], elements, kinks)
         elif undecided:
             word, why = "UNDECIDED", self._undecided([elements[j] for j in undecided])
@@ -443,14 +443,15 @@ class _Check:
         probe = Probe(self.subject.evaluate, x.data, self.u, y)
         analytic = float(np.vdot(gradients[i], v))
         slope, word = Slope(probe.sides(v, self.step).mean, 0.0), "PASS"
+        flow = self.flow * float(abs(v).min())  # what it comes to along v, in a single element
         resolution = float(abs(self.u) @ abs(y)) * EPS / self.step
-        if not settled(analytic, slope.value, self.rtol, resolution, self.flow):
+        if not settled(analytic, slope.value, self.rtol, resolution, flow):
             ladder = Ladder(probe, v, self.noise, self.flow)
             for more in (ladder.few, ladder.all):
                 more()
                 slopes = ladder.slopes()
                 slope = slopes[0]
-                word = verdict(analytic, slopes, abs(slope.value), 0.0, self.rtol, self.atol)
+                word = verdict(analytic, slopes, abs(slope.value), flow, self.rtol, self.atol)
                 word = self._sober(word, i, analytic, slope.value, ladder)
                 if word == "PASS":
                     break

@@ -29,8 +29,8 @@ class Result(NamedTuple):
             derivative, and the gradient lies between those of the neighbours; NONDETERMINISTIC: two
             evaluations differ; NONFINITE: f is NaN or infinite; NO GRADIENT: f depends on the
             input, but the graph does not reach it.
-        failing: which elements fail, a boolean array of the input's shape; None if none do, or
-            elements were not looked at one by one.
+        failing: which elements fail, a boolean array of the input's shape; None if elements were
+            not looked at one by one.
         checked, size: the number of elements that were checked, and in all.
         index: the worst element; None if a random direction or the whole input was judged.
         analytic: the gradient that backward computed.
@@ -54,7 +54,7 @@ class Result(NamedTuple):
 
     def __str__(self) -> str:
         line = f"{self.verdict} {self.name}"
-        if self.failing is not None:
+        if self.verdict == "FAIL" and self.failing is not None:
             count = np.count_nonzero(self.failing)
             sample = "" if self.checked == self.size else f" sampled of {self.size}"
             fail = "fails" if count == 1 else "fail"

@@ -108,9 +108,11 @@ class Subject:
         several = isinstance(y, (tuple, list)) and len(y) > 0
         for part in y if several else [y]:
             if not isinstance(part, Tensor):
-                what = "a sequence that holds something else" if several else type(y).__name__
+                it = "a sequence that holds something else" if several else type(y).__name__
                 remedy = "return a Tensor or a tuple of Tensors"
-                raise ArgumentError(self.where, "f did not return a Tensor", what, remedy)
+                raise ArgumentError(
+                    self.where, "f did not return a Tensor", f"it returned {it}", remedy
+                )
         return F.concatenate([F.reshape(part, -1) for part in y]) if several else y
 
     def evaluate(self) -> np.ndarray:
