@@ -56,7 +56,7 @@ def test_the_signature():
         p.replace(annotation=p.empty) for p in inspect.signature(gradcheck).parameters.values()
     ]
     assert str(inspect.Signature(parameters)) == (
-        "(f, inputs=(), *, module=None, mode='auto', dtype='float64', eps=None, atol=1e-08, "
+        "(f, inputs=(), *more, module=None, mode='auto', dtype='float64', eps=None, atol=0.0, "
         "rtol=1e-06, seed=0, raises=True)"
     )
     fields = {"name", "verdict", "index", "analytic", "numeric", "error", "diagnosis"}
@@ -94,7 +94,10 @@ def test_in_pytest_the_report_is_the_message(tmp_path):
     message = [line.removeprefix("E").strip() for line in done.stdout.splitlines()]
     head = "minigrad.errors.GradcheckError: gradcheck: 1 of 1 gradients is wrong; backward in "
     assert any(line.startswith(head) for line in message)
-    assert "FAIL input 0: 7 of 7 elements fail: the sign is flipped" in message
+    assert (
+        "FAIL input 0: 7 of 7 elements fail at [0], [1], [2], [3], [4], …: the sign is flipped"
+        in message
+    )
 
 
 PRINTED = re.compile(
@@ -133,7 +136,7 @@ def test_the_verdict_can_be_recomputed_from_the_printed_line(wrong, options):
 def test_a_smooth_function_agrees_to_1e_9_and_gets_no_diagnosis(case, shapes):
     inputs = case.inputs(shapes)
     for result in gradcheck(case.f, inputs).results:
-        assert (result.verdict, result.diagnosis, result.failing) == ("PASS", "", 0)
+        assert (result.verdict, result.diagnosis) == ("PASS", "") and not result.failing.any()
     upstream = []
 
     def keep(gy):
@@ -166,17 +169,32 @@ def test_float32_passes_right_code_and_fails_what_is_1_percent_wrong(case, shape
     assert [r.verdict for r in report.results] == ["FAIL"] * len(report.results)
 
 
-def test_what_a_central_difference_does_not_settle_is_extrapolated_from_steps_of_1e_4():
+def test_what_a_central_difference_does_not_settle_gets_more_steps_and_a_bound_on_the_error():
     steps = set()
 
     def f(x):
-        steps.update(np.round(abs(x.data[x.data != 0.5] - 0.5) / 0.5, 12))
-        return F.exp(100 * x)
+        steps.update(abs(x.data - 0.5) / 0.5)
+        return F.sin(1e4 * x)
 
     (result,) = gradcheck(f, np.array([0.5])).results
-    assert {6e-6, 1e-4, 5e-5, 2.5e-5} <= steps
-    assert abs(result.analytic - result.numeric) <= 1e-9 * abs(result.analytic) + result.error
-    assert result.error < 1e-7 * abs(result.analytic)
+    for share in (6e-6, 2.0**-27, 2.0**-17, 2.0**-10):
+        assert any(abs(step / share - 1) < 1e-6 for step in steps)
+    assert 0 < abs(result.analytic - result.numeric) <= result.error
+    assert result.error < 1e-4 * abs(result.analytic)
+
+
+def test_what_a_central_difference_settles_costs_two_evaluations_and_gets_no_error():
+    calls = 0
+
+    def f(x):
+        nonlocal calls
+        calls += 1
+        return F.sin(x) * F.exp(x)
+
+    x = RNG.standard_normal(100)
+    (result,) = gradcheck(f, x).results
+    assert calls == 4 + 2 * x.size  # forward twice with a graph, twice without one
+    assert result.error == 0
 
 
 def test_a_wrong_shape_is_said_and_no_value_compared():
@@ -247,7 +265,7 @@ def test_a_projection_takes_a_few_forward_passes_with_a_small_step_whatever_the_
     unit = np.maximum(abs(x), 0.1 * np.sqrt(np.mean(x * x)))  # of an element near 0, the others'
     moved = [abs(p - x) / unit for p in points if np.count_nonzero(p != x) == size]
     moved = [m for m in moved if 1e-7 < m.max() < 1e-4]  # the rest measures rounding
-    assert len(moved) in (2, 4, 6)  # two for each of up to three directions
+    assert len(moved) == 2
     for m in moved:
         assert m.min() >= 1e-6 and m.max() <= 1e-5
     assert len(points) < 20
@@ -282,7 +300,8 @@ def test_one_wrong_element_of_a_million_is_located_in_few_forward_passes():
         return Total.apply(x)
 
     (result,) = gradcheck(f, x, raises=False).results
-    assert (result.verdict, result.index, result.failing) == ("FAIL", (123, 456), 1)
+    assert (result.verdict, result.index) == ("FAIL", (123, 456))
+    assert np.argwhere(result.failing).tolist() == [[123, 456]]
     assert result.analytic - result.numeric == pytest.approx(0.1)
     assert result.checked <= 256
     assert f"1 of {result.checked} sampled of 1000000 elements fails" in str(result)

@@ -63,7 +63,8 @@ def test_a_wrong_backward_fails_its_row_and_is_shown(monkeypatch):
     assert row.error > 1e5
     first = str(row.failures[0])
     assert first.startswith("exp: inputs (3, 4)\ngradcheck: 1 of 1 gradients is wrong; ")
-    assert "\nFAIL input 0: 12 of 12 elements fail: the sign is flipped\n" in first
+    assert "\nFAIL input 0: 12 of 12 elements fail at [0, 0], [0, 1], [0, 2], " in first
+    assert "[0, 3], [1, 0], …: the sign is flipped\n" in first
     details = row.to_dict()["failures"][0]
     assert (details["example"], details["ok"]) == ("exp: inputs (3, 4)", False)
     assert details["results"][0]["diagnosis"] == "the sign is flipped"

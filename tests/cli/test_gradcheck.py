@@ -128,7 +128,10 @@ def test_a_wrong_backward_is_exit_1_with_its_report(cli, wrong_exp):
     lines = report.splitlines()
     assert lines[0] == "exp: inputs (3, 4)"
     assert lines[1].startswith("gradcheck: 1 of 1 gradients is wrong; ")
-    assert lines[2] == ("FAIL input 0: 12 of 12 elements fail: it is off by the constant factor 2")
+    assert lines[2] == (
+        "FAIL input 0: 12 of 12 elements fail at [0, 0], [0, 1], [0, 2], [0, 3], [1, 0], …: "
+        "it is off by the constant factor 2"
+    )
     assert lines[3].startswith("    input 0[") and " > " in lines[3]
     assert lines[4:] == [
         "… and 1 more of the 3 cases of exp",
@@ -247,7 +250,7 @@ def test_a_users_function_with_its_cases(cli, ops):
 def test_a_users_wrong_function_is_exit_1(cli, ops):
     code, out, _ = cli("gradcheck", "ops.py:Wrong")
     assert code == 1
-    assert "\nFAIL input 0: 6 of 7 elements fail\n    input 0[" in out
+    assert "\nFAIL input 0: 6 of 7 elements fail at [0], [1], [2], [4], [5], …\n    input 0[" in out
     assert out.endswith("\nWrong: 0 of 2 cases pass\n")
 
 
@@ -419,7 +422,8 @@ def test_a_file_in_another_folder_finds_its_neighbours(program, ops, tmp_path):
         (
             "ops.py:plain_array --shape 2",
             2,
-            "gradcheck: f did not return a Tensor; it returned ndarray; return one Tensor",
+            "gradcheck: f did not return a Tensor; it returned ndarray; return a Tensor or a tuple "
+            "of Tensors",
         ),
         ("sub:f", 3, "sub: Is a directory; check the path, its rights, and the space there"),
     ],
@@ -574,7 +578,9 @@ def test_a_wrong_network_is_exit_1_with_the_element(cli, monkeypatch):
     assert code == 1
     table, *failures, summary = out.split("\n\n")[1:]
     assert [line.split()[-1] for line in table.splitlines()[1:]] == ["FAIL", "PASS"] * 2
-    assert failures[0].startswith("FAIL 0.weight: 1 of 256 sampled of 8192 elements fails\n    0.w")
+    assert failures[0].startswith(
+        "FAIL 0.weight: 1 of 256 sampled of 8192 elements fails at [1, 2]\n    0.weight[1, 2]: "
+    )
     assert "\n    2.weight[1, 2]: analytic " in failures[1]
     assert summary == "2 of 4 parameters pass\n"
 
