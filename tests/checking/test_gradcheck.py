@@ -429,8 +429,8 @@ def test_inputs_parameters_and_gradients_are_the_same_afterwards(fault):
 @pytest.mark.parametrize("inputs", [(), [], [np.array([1, 2])], "text"], ids=repr)
 def test_nothing_to_check(inputs):
     text = exactly(
-        f"gradcheck: there is nothing to check; {len(inputs)} inputs, of which none is floating and "
-        "requires a gradient, and no parameters; pass arrays of floats, Tensors with "
+        f"gradcheck: there is nothing to check; {len(inputs)} inputs, of which none is floating "
+        "and requires a gradient, and no parameters; pass arrays of floats, Tensors with "
         "requires_grad=True, or module="
     )
     with pytest.raises(ArgumentError, match=text):
