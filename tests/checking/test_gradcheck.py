@@ -743,3 +743,25 @@ def test_a_forward_that_raises_is_no_verdict():
 def test_a_whole_array_of_saturated_elements_passes(f):
     x = np.random.default_rng(0).standard_normal(2000) * 1e5
     assert gradcheck(f, x, mode="project").results[0].verdict == "PASS"
+
+
+def test_inputs_that_are_not_one_sequence():
+    text = exactly(
+        "gradcheck: inputs is one sequence; 2 positional arguments after f; "
+        "write gradcheck(f, [a, b])"
+    )
+    with pytest.raises(ArgumentError, match=text):
+        gradcheck(lambda a, b: a * b, NORMAL, POSITIVE)
+
+
+def test_a_tensor_that_requires_no_gradient_is_not_checked():
+    a, b, count = leaf(NORMAL), Tensor(POSITIVE), 3
+    report = gradcheck(lambda a, b, n: a * b.detach() * n, [a, b, count])
+    assert [r.name for r in report.results] == ["input 0"]
+
+
+def test_several_outputs():
+    assert gradcheck(lambda x: (F.exp(x), x.sum(), F.sin(x[0])), NORMAL)
+    wrong = function(np.sin, lambda x, gy: gy * np.sin(x))
+    report = gradcheck(lambda x: (F.exp(x), wrong(x)), NORMAL, raises=False)
+    assert report.results[0].verdict == "FAIL" and report.results[0].failing.all()
