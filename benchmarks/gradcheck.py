@@ -1,21 +1,24 @@
 """gradcheck of minigrad and of PyTorch, side by side.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/gradcheck.py
+    python benchmarks/gradcheck.py
 
 Both check the same function of the same float64 arrays, with their default tolerances, every input
 and parameter an argument: element by element (`mode="full"`, PyTorch's default) and along random
-directions (`mode="project"`, PyTorch's `fast_mode=True`). They take turns in one process, and the
-ratio is the median over the rounds. One thread each, because the thread pools of two libraries in
-one process fight over the cores. Needs PyTorch (extra `bench`).
+directions (`mode="project"`, PyTorch's `fast_mode=True`). Each runs in a process of its own with
+one thread, and they take turns; the ratio is the median over the rounds. Needs PyTorch (extra
+`bench`).
 """
 
 import functools
+import importlib.util
+import json
 import statistics
+import sys
 import time
 
 import click
 import numpy as np
-import torch
+from turns import limit, take_turns
 
 import minigrad as mg
 from minigrad import functions as F
@@ -28,6 +31,7 @@ FUNCTIONS = {  # name: sizes of the layers, batch, modes
     # an element costs PyTorch's slow mode two forward passes, and there are 228,618
     "MLP 784-256-10 and cross_entropy, batch 32": ((784, 256, 10), 32, PROJECT),
 }
+ONE_WRONG = "one wrong weight of the last"
 
 
 class OneWrong(mg.Function):
@@ -61,70 +65,86 @@ def problem(sizes, batch):
     return arrays, rng.integers(0, sizes[-1], batch)
 
 
-def contenders(sizes, batch):
-    """Return for each library a function of the mode that runs its gradcheck."""
+def minigrad(name, mode):
+    """Return a function that returns the seconds of a check by minigrad."""
+    sizes, batch, _ = FUNCTIONS[name]
     arrays, t = problem(sizes, batch)
-    theirs = torch.nn.functional
-    if len(sizes) == 1:
-        f, g = F.softmax, functools.partial(theirs.softmax, dim=-1)
-    else:
+    f = F.softmax
+    if len(sizes) > 1:
         f = functools.partial(network, F, lambda z: F.cross_entropy(z, t))
-        g = functools.partial(
-            network, theirs, lambda z: theirs.cross_entropy(z, torch.from_numpy(t))
-        )
+    return lambda: timed(lambda: mg.gradcheck(f, arrays, mode=mode))
+
+
+def pytorch(name, mode):
+    """Return a function that returns the seconds of a check by PyTorch."""
+    import torch
+
+    torch.set_num_threads(1)
+    sizes, batch, _ = FUNCTIONS[name]
+    arrays, t = problem(sizes, batch)
+    theirs, t = torch.nn.functional, torch.from_numpy(t)
+    f = functools.partial(theirs.softmax, dim=-1)
+    if len(sizes) > 1:
+        f = functools.partial(network, theirs, lambda z: theirs.cross_entropy(z, t))
     tensors = tuple(torch.tensor(a, requires_grad=True) for a in arrays)
-    return {
-        "minigrad": lambda mode: mg.gradcheck(f, arrays, mode=mode),
-        "PyTorch": lambda mode: torch.autograd.gradcheck(g, tensors, fast_mode=mode == "project"),
-    }
+    fast = mode == "project"
+    return lambda: timed(lambda: torch.autograd.gradcheck(f, tensors, fast_mode=fast))
 
 
-def contest(checks, mode, rounds):
-    """Return the median time of each contender, and the median of ours / theirs."""
-    times = {name: [] for name in checks}
-    for number in range(rounds + 1):
-        for name, check in checks.items():
-            time.sleep(0.01)  # the threads of the one before spin for a while, and take a core
-            start = time.perf_counter()
-            if not check(mode):
-                raise SystemExit(f"{name} says that the gradients are wrong")
-            if number:  # the first round is to warm up
-                times[name].append(time.perf_counter() - start)
-    ratio = statistics.median(a / b for a, b in zip(*times.values(), strict=True))
-    return {name: statistics.median(values) for name, values in times.items()}, ratio
-
-
-def seconds_to_locate():
-    """Return how long it takes to find one wrong weight of a 784-256-10 network."""
+def locate():
+    """Return a function that returns the seconds to find one wrong weight of 784-256-10."""
     arrays, t = problem((784, 256, 10), 32)
 
     def f(x, W, *rest):
         return network(F, lambda z: F.cross_entropy(z, t), x, OneWrong.apply(W), *rest)
 
+    def found():
+        return mg.gradcheck(f, arrays, raises=False).results[1].index == (100, 300)
+
+    return lambda: timed(found)
+
+
+def timed(check):
+    """Return the seconds that a check takes."""
     start = time.perf_counter()
-    report = mg.gradcheck(f, arrays, raises=False)
-    if report.results[1].index != (100, 300):
-        raise SystemExit(f"the wrong weight was not found:\n{report}")
+    if not check():
+        sys.exit("the gradients are right, and the check says that they are not")
     return time.perf_counter() - start
 
 
 @click.command()
-@click.option("--rounds", default=7, show_default=True, help="Rounds in which each takes a turn.")
-def main(rounds):
-    """Print the time of a check of each function, and exit with 1 if minigrad is slower."""
-    print(f"NumPy {np.__version__}, PyTorch {torch.__version__}, {torch.get_num_threads()} threads")
-    print(f"{'function':<44}{'mode':<8}{'minigrad':>11}{'PyTorch':>12}{'ratio':>7}")
-    failed = False
-    for name, (sizes, batch, modes) in FUNCTIONS.items():
-        checks = contenders(sizes, batch)
-        for mode in modes:
-            times, ratio = contest(checks, mode, rounds)
-            cells = f"{times['minigrad'] * 1e3:>8.1f} ms{times['PyTorch'] * 1e3:>9.1f} ms"
-            print(f"{name:<44}{mode:<8}{cells}{ratio:>7.2f}")
-            failed |= ratio > 1
-    seconds = statistics.median(seconds_to_locate() for _ in range(rounds))
-    print(f"one wrong weight of the last is located in {seconds:.2f} s")
-    raise SystemExit(failed)
+@click.option("--rounds", default=15, show_default=True, help="Turns of each contender.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each check.")
+def main(rounds, as_json):
+    """Print the time of a check of each function as a Markdown table."""
+    _, cores = limit(1)
+    contenders = {"minigrad": minigrad, "PyTorch": pytorch}
+    if not importlib.util.find_spec("torch"):
+        print("PyTorch: torch is not installed", file=sys.stderr)
+        del contenders["PyTorch"]
+    if not as_json:
+        print("|", " | ".join(["function", "mode", *contenders, "minigrad / PyTorch"]), "|")
+        print("|---" * (len(contenders) + 3) + "|")
+    checks = [(name, mode) for name, (_, _, modes) in FUNCTIONS.items() for mode in modes]
+    for name, mode in checks:
+        who = {title: (function, name, mode) for title, function in contenders.items()}
+        show(name, mode, take_turns(who, rounds, cores), as_json)
+    show(ONE_WRONG, "auto", take_turns({"minigrad": (locate,)}, rounds, cores), as_json)
+
+
+def show(name, mode, times, as_json):
+    """Print the medians, and the median of the rounds' ratios."""
+    medians = {title: statistics.median(seconds) for title, seconds in times.items()}
+    ratio = None
+    if len(times) == 2:
+        ratio = statistics.median(a / b for a, b in zip(*times.values(), strict=True))
+    if as_json:
+        record = {"function": name, "mode": mode, "seconds": medians, "ratio": ratio}
+        print(json.dumps({"event": "gradcheck", **record}), flush=True)
+        return
+    cells = [f"{seconds * 1e3:.3g} ms" for seconds in medians.values()]
+    cells += ["–"] * (2 - len(cells))
+    print("|", " | ".join([name, mode, *cells, "–" if ratio is None else f"{ratio:.2f}"]), "|")
 
 
 if __name__ == "__main__":

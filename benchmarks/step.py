@@ -2,13 +2,12 @@
 
     python benchmarks/step.py
 
-Forward, backward and SGD with momentum, float32. Each contender runs in a process of its own,
-because the thread pools of two libraries in one process fight over the cores. The processes stay
-alive and take turns: in a turn a contender starts from the same weights and takes the same number
-of steps, each on a new batch, so that all of them must arrive at the same loss. (Long training on
-one batch would fill the momentum of dead units with denormal numbers, which are slow.) Batches are
-converted to the contender's own type before the clock starts, and every step returns its loss as
-a Python float.
+Forward, backward and SGD with momentum, float32. Each contender runs in a process of its own, and
+the processes take turns: in a turn a contender starts from the same weights and takes the same
+number of steps, each on a new batch, so that all of them must arrive at the same loss. (Long
+training on one batch would fill the momentum of dead units with denormal numbers, which are slow.)
+Batches are converted to the contender's own type before the clock starts, and every step returns
+its loss as a Python float.
 
 The table shows the medians over the rounds; the ratio is the median of the rounds' ratios.
 PyTorch and JAX (extra `bench`) are optional.
@@ -16,14 +15,13 @@ PyTorch and JAX (extra `bench`) are optional.
 
 import importlib.util
 import json
-import multiprocessing
-import os
 import statistics
 import sys
 import time
 from importlib.metadata import version
 
 import click
+from turns import limit, take_turns
 
 NETWORKS = {  # name: sizes of the layers, batch, steps in a turn
     "spirals": ((2, 64, 64, 3), 32, 500),
@@ -32,7 +30,6 @@ NETWORKS = {  # name: sizes of the layers, batch, steps in a turn
     "wide": ((784, 1024, 1024, 10), 512, 5),
 }
 LR, MOMENTUM = 0.01, 0.9
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 WARM_UP = 3  # steps at the start of a turn that are not timed
 
 # ---- the contenders ----------------------------------------------------------------------------
@@ -204,13 +201,11 @@ CONTENDERS = {  # title: (function, the package that it needs)
     "PyTorch": (pytorch, "torch"),
 }
 
-# ---- the processes -----------------------------------------------------------------------------
+# ---- the turns ---------------------------------------------------------------------------------
 
 
-def work(title, network, cores, connection):
-    """Answer each message with the time of a step, in µs, and the last loss of a turn."""
-    if cores:
-        os.sched_setaffinity(0, cores)
+def turns(title, network):
+    """Return a function that returns the time of a step, in µs, and the last loss of a turn."""
     import numpy as np
 
     sizes, batch, steps = NETWORKS[network]
@@ -227,42 +222,30 @@ def work(title, network, cores, connection):
         )
         for _ in range(WARM_UP + steps)
     ]
-    while connection.recv():
+
+    def turn():
         step = start(weights)
         for x, t in batches[:WARM_UP]:
             step(x, t)
         begin = time.perf_counter()
         for x, t in batches[WARM_UP:]:
             loss = step(x, t)
-        connection.send(((time.perf_counter() - begin) / steps * 1e6, loss))
+        return (time.perf_counter() - begin) / steps * 1e6, loss
+
+    return turn
 
 
 def contest(titles, network, rounds, cores):
     """Return the times of a step in each round, for each contender."""
-    context = multiprocessing.get_context("spawn")
-    workers, times = {}, {title: [] for title in titles}
-    for title in titles:
-        workers[title], theirs = context.Pipe()
-        arguments = (title, network, cores, theirs)
-        context.Process(target=work, args=arguments, daemon=True).start()
-        theirs.close()
-    for number in range(rounds + 1):
-        losses = {}
-        for title, connection in workers.items():
-            time.sleep(0.05)  # the idle threads of the one before spin for a while
-            connection.send(True)
-            try:
-                microseconds, losses[title] = connection.recv()
-            except EOFError:
-                sys.exit(f"{title}: the process ended; its error is above")
-            if number:  # JAX compiles in the first round
-                times[title].append(microseconds)
-        for loss in losses.values():  # all of them compute the same
-            if loss is not None and abs(loss - losses["minigrad"]) > 1e-3:
-                sys.exit(f"{network}: the losses differ: {losses}")
-    for connection in workers.values():
-        connection.send(False)
-    return times
+
+    def see(results):  # all of them compute the same
+        losses = {title: loss for title, (_, loss) in results.items() if loss is not None}
+        if any(abs(loss - losses["minigrad"]) > 1e-3 for loss in losses.values()):
+            sys.exit(f"{network}: the losses differ: {losses}")
+
+    contenders = {title: (turns, title, network) for title in titles}
+    answers = take_turns(contenders, rounds, cores, see)
+    return {title: [time for time, _ in results] for title, results in answers.items()}
 
 
 # ---- the command -------------------------------------------------------------------------------
@@ -282,12 +265,7 @@ def main(networks, rounds, threads, as_json):
 
     NETWORKS are spirals, digits, mnist and wide; all of them if none is given.
     """
-    cores = None  # macOS and Windows cannot pin a process: there, only the variables count
-    if hasattr(os, "sched_getaffinity"):
-        cores = sorted(os.sched_getaffinity(0))[:threads]
-    threads = threads or len(cores or range(os.cpu_count() or 1))
-    for variable in THREADS:  # the contenders read them when they are imported
-        os.environ[variable] = str(threads)
+    threads, cores = limit(threads)
     titles, versions = [], {}
     for title, (_, package) in CONTENDERS.items():
         if importlib.util.find_spec(package):

@@ -1,0 +1,69 @@
+"""Contenders in processes of their own that take turns: what the benchmarks share.
+
+The thread pools of two libraries in one process fight over the cores, and the slower one looks up
+to twice as slow as it is. So each contender gets a process that stays alive, the same threads and
+the same cores, and waits until it is its turn.
+"""
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def limit(threads: int | None) -> tuple[int, list[int] | None]:
+    """Set the threads of the processes to come; return their number and the cores to use."""
+    cores = None  # macOS and Windows cannot pin a process: there, only the variables count
+    if hasattr(os, "sched_getaffinity"):
+        cores = sorted(os.sched_getaffinity(0))[:threads]
+    threads = threads or len(cores or range(os.cpu_count() or 1))
+    for variable in THREADS:  # the contenders read them when they are imported
+        os.environ[variable] = str(threads)
+    return threads, cores
+
+
+def take_turns(contenders: dict[str, tuple], rounds: int, cores, see=lambda results: None) -> dict:
+    """Return what each contender answered in each round, the first one left out.
+
+    Args:
+        contenders: for each title, a function and its arguments; what the function returns is
+            called in each turn. It is made in the contender's process.
+        rounds: how many turns each has that count; one before them is to warm up.
+        cores: to pin the processes to, or None.
+        see: called with the answers of each round, by title.
+    """
+    context = multiprocessing.get_context("spawn")
+    connections = {}
+    for title, (function, *arguments) in contenders.items():
+        connections[title], theirs = context.Pipe()
+        arguments = (function, arguments, cores, theirs)
+        context.Process(target=_work, args=arguments, daemon=True).start()
+        theirs.close()
+    answers = {title: [] for title in contenders}
+    for number in range(rounds + 1):
+        results = {}
+        for title, connection in connections.items():
+            time.sleep(0.05)  # the idle threads of the one before spin for a while
+            connection.send(True)
+            try:
+                results[title] = connection.recv()
+            except EOFError:
+                sys.exit(f"{title}: the process ended; its error is above")
+        see(results)
+        for title, result in results.items() if number else ():
+            answers[title].append(result)
+    for connection in connections.values():
+        connection.send(False)
+    return answers
+
+
+def _work(function: Callable, arguments: list, cores, connection) -> None:
+    """Answer each message with what a turn returns."""
+    if cores:
+        os.sched_setaffinity(0, cores)
+    turn = function(*arguments)
+    while connection.recv():
+        connection.send(turn())
