@@ -70,11 +70,15 @@ class Probe:
 
     def at(self, where: Where, t: float) -> tuple[np.ndarray, float]:
         """Return y with x moved by t along `where`, and by how much it really moved."""
-        place = where if isinstance(where, tuple) else ...
-        before = np.array(self.x[place])
-        self.x[place] = before + t if place is where else before + t * where
+        if isinstance(where, tuple):
+            place, before = where, self.x[where]
+            self.x[where] = before + t
+            t = float(self.x[where] - before)
+        else:
+            place, before = ..., self.x.copy()
+            self.x += t * where
         try:
-            return self.evaluate(), float(self.x[place] - before) if place is where else t
+            return self.evaluate(), t
         finally:
             self.x[place] = before
 

@@ -74,8 +74,10 @@ class Contract(Watch):
         return gradients
 
     def _see(self, g: np.ndarray) -> None:
-        size = np.abs(g[np.isfinite(g)]).max(initial=0)
-        self.flow = max(self.flow, float(size))
+        size = float(max(g.max(initial=0), -g.min(initial=0)))
+        if not np.isfinite(size):
+            size = float(abs(g[np.isfinite(g)]).max(initial=0))
+        self.flow = max(self.flow, size)
 
     def _found(self, node, method: str, what: str) -> None:
         self.fault = self.fault or f"{type(node).__name__}.{method} {what}"
@@ -173,7 +175,8 @@ def close(a: np.ndarray, b: np.ndarray, share: float) -> bool:
 
 
 def _equal(a: np.ndarray, b: np.ndarray) -> bool:
-    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    same = np.array_equal(a, b)
+    return same or (a.dtype.kind == "f" and np.array_equal(a, b, equal_nan=True))
 
 
 def _finite(a: np.ndarray) -> bool:
