@@ -50,9 +50,9 @@ def train(ctx, data, as_json, quiet, verbose, show_config, **options):
     shared.check_exclusive({"-q": quiet, "-v": verbose})
     given, where = shared.given(ctx), origins(ctx)
     if show_config:
-        from ..training import choose
+        from ..training import choose_options
 
-        values, _, all_origins = choose(data, given, where)
+        values, _, all_origins = choose_options(data, given, where)
         show({"data": data, **values}, {"data": where.get("data", "default"), **all_origins})
         return
     from .training import run

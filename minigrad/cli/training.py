@@ -24,7 +24,7 @@ from .shell import INTERRUPTED, event, on_terminal, remark
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 SCALED = {
     "standard": "standardised by the mean and deviation of the training rows",
-    "minmax": "from 0 to 1 between the ends of the training rows",
+    "minmax": "scaled from 0 to 1 by the range of the training rows",
     "none": "as they are",
 }
 

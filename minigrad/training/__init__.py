@@ -1,7 +1,7 @@
 """Training: the loop, what it records, and the numbers that judge a classifier."""
 
 from .classifier import Classifier, load
-from .experiment import Experiment, Result, Stopped, choose
+from .experiment import Experiment, Result, Stopped, choose_options
 from .history import Epoch, History
 from .loop import Evaluation, evaluate, train_epoch
 from .metrics import averages, classification_report, confusion_matrix
@@ -23,7 +23,7 @@ __all__ = [
     "Trainer",
     "averages",
     "balanced_weights",
-    "choose",
+    "choose_options",
     "classification_report",
     "confusion_matrix",
     "evaluate",

@@ -51,7 +51,7 @@ class Result(NamedTuple):
     folder: str | None
 
 
-def choose(
+def choose_options(
     source: str, given: dict, origins: dict[str, str] | None = None
 ) -> tuple[dict, dict, dict[str, str]]:
     """Return the options of a run on `source`: the given ones, the data set's own, the defaults.
@@ -129,7 +129,7 @@ class Experiment:
     ):
         # A path is never the name of a built-in set.
         source = data if isinstance(data, str) else os.path.join(os.curdir, data)
-        self.options, self.own_options, where = choose(source, options, origins)
+        self.options, self.own_options, where = choose_options(source, options, origins)
         rng = np.random.default_rng(self.options["seed"])
         self.dataset = load(source, **self._only(run_folder.READING))
         test, val = self.options["test_fraction"], self.options["val_fraction"]

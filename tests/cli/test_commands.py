@@ -13,6 +13,7 @@ from minigrad import errors
 from minigrad.cli import main, shell
 from minigrad.cli.commands import train
 from minigrad.data import BUILTIN
+from minigrad.settings import SETTINGS
 from tests.cli.program import ENVIRONMENT, MODULE
 
 
@@ -34,6 +35,10 @@ def test_help_shows_every_option_with_its_default(cli, option):
     if not option.is_flag:
         default = option.show_default if isinstance(option.show_default, str) else option.default
         assert re.search(rf"\[default: \(?{re.escape(str(default))}\)?[\];]", flat(found[0]))
+
+
+def test_help_lists_the_settings_of_the_library_in_their_order():
+    assert [option.name for option in OPTIONS if option.name in SETTINGS] == [*SETTINGS]
 
 
 def test_help_shows_the_update_rule(cli):

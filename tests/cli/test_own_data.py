@@ -104,7 +104,7 @@ def test_images(cli, folder):
     ended = cli("train", "squares", "--epochs", "5")
     assert ended.code == 0
     assert "defaults for squares: hidden 128, scale minmax\n" in ended.out
-    assert "\nfeatures: from 0 to 1 between the ends of the training rows\n" in ended.out
+    assert "\nfeatures: scaled from 0 to 1 by the range of the training rows\n" in ended.out
     assert "test accuracy 100.00%" in ended.out
 
 

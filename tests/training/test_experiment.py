@@ -94,8 +94,8 @@ def test_a_built_in_set_beside_a_folder_of_images_of_its_name(folder):
     for name in ("iris", "flowers"):
         Path(name).mkdir()
         Path(name, "train-images-idx3-ubyte").touch()
-    assert training.choose("iris", {})[1] == {}
-    assert training.choose("flowers", {})[1] == {"hidden": (128,), "scale": "minmax"}
+    assert training.choose_options("iris", {})[1] == {}
+    assert training.choose_options("flowers", {})[1] == {"hidden": (128,), "scale": "minmax"}
 
 
 def test_callbacks(folder):
@@ -108,12 +108,12 @@ def test_callbacks(folder):
 
 
 def test_a_data_set_chooses_defaults_of_its_own():
-    values, own, origins = training.choose("digits", {"epochs": 3})
+    values, own, origins = training.choose_options("digits", {"epochs": 3})
     assert own == {"hidden": (128,), "label_smoothing": 0.1}
     assert (values["hidden"], values["epochs"], values["lr"]) == ((128,), 3, 0.1)
     assert (origins["hidden"], origins["epochs"]) == ("the data set's default", "given")
-    assert training.choose("digits", {"hidden": [64]})[1] == {"label_smoothing": 0.1}
-    assert training.choose("iris", {"hidden": None})[0]["hidden"] == (64,)
+    assert training.choose_options("digits", {"hidden": [64]})[1] == {"label_smoothing": 0.1}
+    assert training.choose_options("iris", {"hidden": None})[0]["hidden"] == (64,)
 
 
 # ---- options ------------------------------------------------------------------------------------
