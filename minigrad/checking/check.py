@@ -1,5 +1,6 @@
 """gradcheck: is a backward pass the derivative of its forward pass?"""
 
+import functools
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,17 +17,19 @@ from .differences import (
     ROUNDED,
     RTOL,
     STEP,
+    Line,
     Probe,
     Slope,
+    Where,
     bound,
     direction,
     settled,
     unit,
     verdict,
 )
-from .harder import Ladder, Noise, locate, moved, rounding, rounding_of_gradients
+from .harder import Ladder, Noise, beside, locate, rounding, rounding_of_gradients
 from .kinks import Kinks
-from .report import GOOD, Report, Result
+from .report import Report, Result
 from .subject import Subject
 from .watches import EPS, Contract, Record, close
 
@@ -35,7 +38,7 @@ SMALL = 64  # elements of one input that are moved one by one in any case
 SAMPLE = 256  # elements that are looked at where a projection fails
 BESIDE = 1e-3  # of |x|: where a projection looks if it meets kinks
 SAME = 1e-10  # of the largest element: two runs, whose arrays may lie elsewhere in memory
-END_OF_DOMAIN = "f ends here, and its slope grows without a bound"
+WORST_FIRST = ("FAIL", "UNDECIDED", "NONFINITE", "KINK", "PASS")
 FLOAT32 = {"same": 1e-5, "rtol": 1e-3, "slack": 1e-4}  # what float32 rounding may do
 
 
@@ -105,39 +108,19 @@ def _check_options(mode, dtype, eps, atol, rtol, seed) -> None:
     def is_number(value) -> bool:
         return isinstance(value, numbers.Real) and 0 <= value < np.inf
 
+    is_seed = isinstance(seed, numbers.Integral) and seed >= 0
+    is_step = eps is None or (is_number(eps) and eps > 0)
     for name, value, good, known in (
         ("mode", mode, mode in ("auto", "full", "project"), "auto, full or project"),
         ("dtype", dtype, dtype in ("float64", "float32"), "float64 or float32"),
-        (
-            "eps",
-            eps,
-            eps is None or (is_number(eps) and eps > 0),
-            "None or a finite number above 0",
-        ),
+        ("eps", eps, is_step, "None or a finite number above 0"),
         ("atol", atol, is_number(atol), "a finite number, 0 or more"),
         ("rtol", rtol, is_number(rtol), "a finite number, 0 or more"),
-        ("seed", seed, isinstance(seed, numbers.Integral) and seed >= 0, "an integer, 0 or more"),
+        ("seed", seed, is_seed, "an integer, 0 or more"),
     ):
         if not good:
-            raise ArgumentError(
-                "gradcheck",
-                f"{name}={value!r} is not valid",
-                f"it can be {known}",
-                "choose one of them",
-            )
-
-
-Point = tuple[np.ndarray, list]  # the value of f somewhere, and the gradients of the leaves
-
-
-class Element:
-    """An element that is looked at: of leaf i, at index k."""
-
-    __slots__ = ("analytic", "error", "i", "index", "ladder", "largest", "numeric", "verdict")
-
-    def __init__(self, i, index, analytic, numeric):
-        self.i, self.index, self.analytic, self.numeric = i, index, analytic, numeric
-        self.error, self.verdict, self.ladder, self.largest = 0.0, "PASS", None, 0.0
+            wrong, facts = f"{name}={value!r} is not valid", f"it can be {known}"
+            raise ArgumentError("gradcheck", wrong, facts, "choose one of them")
 
 
 class _Check:
@@ -145,9 +128,8 @@ class _Check:
 
     def __init__(self, subject: Subject, dtype, eps, atol, rtol, seed):
         self.subject, self.dtype = subject, np.dtype(dtype)
-        self.step = STEP if eps is None else eps
+        self.step, self.rtol, self.atol = STEP if eps is None else eps, rtol, atol
         self.narrow = self.dtype == np.float32
-        self.rtol, self.atol = rtol, atol
         # A stream of its own: inputs drawn with the same seed must not come out equal to u.
         self.rng = np.random.default_rng([seed, 0x6772616463686B])
         if self.narrow:
@@ -162,8 +144,9 @@ class _Check:
         subject, watch = self.subject, Contract(self.subject.generators)
         try:
             with watched_by(watch):  # first: it notes the generators as they are before any use
-                y, self.analytic = subject.gradients(self._draw, self.dtype)
-            same_y, again = subject.gradients(self._upstream, self.dtype)
+                y, self.gradients = subject.gradients(self.rng.standard_normal, self.dtype)
+            self.u, self.watch = subject.upstream, watch
+            y_again, again = self.backward()
         except (ShapeError, GraphError) as error:
             subject.evaluate()  # raises it again if the forward pass did
             return self._all("FAIL", str(error))
@@ -171,9 +154,9 @@ class _Check:
             return self._all("FAIL", watch.fault)
         self.y = subject.evaluate()
         same = FLOAT32["same"] if self.narrow else SAME
-        if not (close(y, same_y, same) and close(self.y, subject.evaluate(), SAME)):
+        if not (close(y, y_again, same) and close(self.y, subject.evaluate(), SAME)):
             return self._all("NONDETERMINISTIC", self._what_differs("forward"))
-        for a, b in zip(self.analytic, again, strict=True):
+        for a, b in zip(self.gradients, again, strict=True):
             if (a is None) != (b is None) or (a is not None and not close(a, b, same)):
                 return self._all("NONDETERMINISTIC", self._what_differs("backward"))
         empty = not any(x.size for _, x in subject.leaves)
@@ -181,23 +164,19 @@ class _Check:
             at = int(np.argmin(np.isfinite(self.y)))
             source = subject.source_of_non_finite()
             return self._all("NONFINITE", f"element {at} of the output is {self.y[at]}; {source}")
-        self.watch, self._noise, self._gradient_noise = watch, None, None
         self.flow = max(watch.flow, float(abs(self.u).max(initial=0)))
         return self._all("PASS", "") if empty else []
 
-    def _draw(self, size: int) -> np.ndarray:
-        self.u = self.rng.standard_normal(size)
-        return self.u
-
-    def _upstream(self, size: int) -> np.ndarray:
-        return self.u
+    def backward(self, u: np.ndarray | None = None) -> tuple[np.ndarray, list]:
+        """Return y and the gradients of the leaves where they are now, for u or another one."""
+        return self.subject.gradients(lambda size: self.u if u is None else u, self.dtype)
 
     def _what_differs(self, method: str) -> str:
         """Return which operation differs between two runs."""
         records = [Record(), Record()]
         for record in records:
             with watched_by(record):
-                self.subject.gradients(self._upstream, self.dtype)
+                self.backward()
         source = "f itself"
         for (name, which, a), (_, _, b) in zip(records[0].seen, records[1].seen, strict=False):
             if len(a) != len(b) or not all(map(lambda x, y: close(x, y, SAME), a, b)):
@@ -211,21 +190,15 @@ class _Check:
     def _all(self, word: str, why: str) -> list[Result]:
         return [Result(name, word, size=x.size, diagnosis=why) for name, x in self.subject.leaves]
 
-    @property
+    @functools.cached_property
     def noise(self) -> Noise:
-        """How f rounds; measured once, when it is first needed."""
-        if self._noise is None:
-            self._noise = rounding(self.subject, self.y, self.rng)
-        return self._noise
+        """How f rounds; measured when it is first needed."""
+        return rounding(self.subject, self.y, self.rng)
 
-    @property
+    @functools.cached_property
     def gradient_noise(self) -> list[np.ndarray]:
-        """How the gradients of the leaves round; measured once, when one is about to fail."""
-        if self._gradient_noise is None:
-            self._gradient_noise = rounding_of_gradients(
-                self.subject, self._upstream, self.dtype, self.rng
-            )
-        return self._gradient_noise
+        """How the gradients round; measured when one is about to fail."""
+        return rounding_of_gradients(self.subject, self.backward, self.rng)
 
     def probe(self, i: int) -> Probe:
         """Return what takes the slopes along leaf i."""
@@ -236,30 +209,29 @@ class _Check:
     def results(self, mode: str) -> list[Result]:
         """Return the result for each leaf."""
         leaves = self.subject.leaves
-        total = sum(x.size for _, x in leaves)
-        full = mode == "full" or (mode == "auto" and total <= FULL)
+        full = mode == "full" or (mode == "auto" and sum(x.size for _, x in leaves) <= FULL)
         found: dict[int, Result] = {}
-        along: dict[int, Result] = {}
-        looked: dict[int, list[tuple]] = {}
+        lines: dict[int, list[Line]] = {}
         for i, (name, x) in enumerate(leaves):
             if not np.isfinite(x.data).all():
                 at = [int(n) for n in np.argwhere(~np.isfinite(x.data))[0]]
                 why = f"{name}{at} is {x.data[tuple(at)]}: no difference can be taken there"
                 found[i] = Result(name, "NONFINITE", size=x.size, diagnosis=why)
-            elif self.analytic[i] is None:
+            elif self.gradients[i] is None:
                 found[i] = self._without_gradient(i)
-            elif full or (mode == "auto" and x.size <= SMALL):
-                looked[i] = list(np.ndindex(x.shape))
+            elif full or (mode == "auto" and x.size <= SMALL) or not x.size:
+                lines[i] = self._lines(i, list(np.ndindex(x.shape)))
             else:
-                v = direction(x.data, self.rng)
-                found[i] = along[i] = self._along(i, v)
-                if along[i].verdict != "PASS":
-                    looked[i] = self._sample(i, v, along[i])
-        for i, result in self._elements(looked).items():
-            whole = i not in along or len(looked[i]) == result.size
-            if whole or result.verdict not in GOOD:
-                found[i] = result  # else some other element disagrees, or there are only kinks
-            elif result.verdict == "KINK" and self._passes_beside(i):
+                (along,) = self._lines(i, [direction(x.data, self.rng)])
+                found[i] = self._along(along)
+                if along.verdict != "PASS":
+                    lines[i] = self._lines(i, self._sample(along))
+        kinks = Kinks(self, [line for group in lines.values() for line in group])
+        for i, group in lines.items():
+            result = self._result(i, group, kinks)
+            whole = i not in found or result.checked == result.size
+            # In a sample, some other element may disagree, unless there are kinks alone.
+            if whole or not result.good or (result.verdict == "KINK" and self._passes_beside(i)):
                 found[i] = result
         for i, (name, x) in enumerate(leaves):
             if found[i].verdict == "PASS" and id(x) in self.watch.narrowed:
@@ -274,222 +246,166 @@ class _Check:
             return Result(name, "NO GRADIENT", size=x.size, diagnosis=why)
         return Result(name, "PASS", size=x.size)  # f does not depend on it
 
-    def _slack(self, largest: float) -> float:
-        return self.atol + (FLOAT32["slack"] * largest if self.narrow else 0.0)
+    # ---- along lines ---------------------------------------------------------------------------
 
-    # ---- element by element --------------------------------------------------------------------
+    def _lines(self, i: int, places: list[Where]) -> list[Line]:
+        """Return what is found along these lines of leaf i: its elements, or a direction."""
+        probe, g = self.probe(i), self.gradients[i]
+        resolution = float(abs(self.u) @ abs(self.y)) * EPS
+        lines = []
+        for where in places:
+            line = Line(i, where, self.flow)
+            if line.is_element:
+                line.unit, line.analytic = unit(float(probe.x[where])), float(g[where])
+            else:
+                line.unit, line.analytic = 1.0, float(np.vdot(g, where))
+                line.flow *= float(abs(where).min())  # what it comes to in a single element
+            h = self.step * line.unit
+            line.sides = probe.sides(where, h)
+            line.numeric = line.sides.mean
+            good = settled(line.analytic, line.numeric, self.rtol, resolution / h, line.flow)
+            line.verdict = "PASS" if good else "UNDECIDED"
+            lines.append(line)
+        largest = max((abs(line.numeric) for line in lines if np.isfinite(line.numeric)), default=0)
+        for line in lines:
+            line.largest = largest
+            if line.verdict != "PASS":
+                self._refine(probe, line)
+        return lines
 
-    def _elements(self, looked: dict[int, list[tuple]]) -> dict[int, Result]:
-        """Judge these elements of the leaves; the verdict on a leaf is that of its worst."""
-        elements: dict[int, list[Element]] = {}
-        bent: list[Element] = []
-        for i, indices in looked.items():
-            elements[i], bends = self._differences(i, indices)
-            bent += bends
-        unsettled = [
-            e
-            for group in elements.values()
-            for e in group
-            if e.verdict != "PASS" and np.isfinite(e.analytic)
-        ]
-        kinks = Kinks(self, bent, unsettled) if bent or unsettled else None
-        return {i: self._result(i, group, kinks) for i, group in elements.items()}
-
-    def _differences(self, i: int, indices: list) -> tuple[list[Element], list[Element]]:
-        """Return the elements with their verdicts, and those at which the slopes bend."""
-        probe, data = self.probe(i), self.subject.leaves[i][1].data
-        steps = self.step * np.array([unit(float(data[k])) for k in indices])
-        sides = [probe.sides(k, h) for k, h in zip(indices, steps, strict=True)]
-        left, right = np.array(sides, dtype=float).reshape(-1, 2).T
-        analytic = np.array([self.analytic[i][k] for k in indices])
-        numeric = (left + right) / 2
-        largest = float(abs(numeric).max(where=np.isfinite(numeric), initial=0))
-        resolution = float(abs(self.u) @ abs(self.y)) * EPS / steps
-        good = settled(analytic, numeric, self.rtol, resolution, self.flow)
-        elements = [
-            Element(i, k, float(a), float(n))
-            for k, a, n in zip(indices, analytic, numeric, strict=True)
-        ]
-        for j in np.flatnonzero(~good):
-            self._refine(probe, elements[j], largest)
-        bends = abs(right - left) > 1e-3 * (abs(right) + abs(left))
-        return elements, [elements[j] for j in np.flatnonzero(bends & np.isfinite(analytic))]
-
-    def _refine(self, probe: Probe, e: Element, largest: float) -> None:
-        """Judge an element by slopes at more steps."""
-        ends = self._ends(probe, e)
-        if ends == 2:
-            e.verdict = "NONFINITE"
+    def _refine(self, probe: Probe, line: Line) -> None:
+        """Judge a line by slopes at more steps."""
+        ends = 0 if np.isfinite(line.numeric) else self._ends(probe, line)
+        if ends is None:
+            line.verdict = "NONFINITE"
             return
-        e.ladder = ladder = Ladder(probe, e.index, self.noise, self.flow, ends)
+        line.ladder = ladder = Ladder(probe, line.where, self.noise, self.flow, ends)
         for more in (ladder.few, ladder.all):
             more()
             slopes = ladder.slopes()
-            e.numeric, e.error = slopes[0]
-            e.verdict = self._verdict(e, slopes, ladder, max(largest, abs(e.numeric)))
-            if e.verdict == "PASS":
-                break
-        e.largest = max(largest, abs(e.numeric)) if np.isfinite(e.numeric) else largest
-        if np.isinf(e.analytic) and ends and ladder.grows(np.sign(e.analytic)):
-            e.verdict = "KINK"
+            line.numeric, line.error = slopes[0]
+            if np.isfinite(line.numeric):
+                line.largest = max(line.largest, abs(line.numeric))
+            line.verdict = self._verdict(line, slopes)
+            if line.verdict == "PASS":
+                return
+        if ends and np.isinf(line.analytic) and ladder.grows(np.sign(line.analytic)):
+            line.verdict = "KINK"
 
-    def _verdict(self, e: Element, slopes: list[Slope], ladder: Ladder, largest: float) -> str:
+    def _ends(self, probe: Probe, line: Line) -> int | None:
+        """Return the side on which f is finite, −1 or 1; 0 if it is on both, None on neither."""
+        h = self.step * line.unit
+        left, right = (np.isfinite(probe.at(line.where, t)[0]).all() for t in (-h, h))
+        return int(right) - int(left) if left or right else None
+
+    def _verdict(self, line: Line, slopes: list[Slope]) -> str:
+        """Return the verdict; UNDECIDED in place of one where f is too rough for it."""
+        ladder, analytic = line.ladder, line.analytic
         if ladder.flat:  # constant, or flat in floats like a saturated loss
-            scale = float(abs(self.u) @ abs(self.y)) + self.flow * unit(ladder.value)
+            scale = float(abs(self.u) @ abs(self.y)) + line.flow * unit(ladder.value)
             seen = EPS * scale / ladder.flat  # a larger slope would show
-            if max(abs(e.analytic), seen) <= NEGLIGIBLE * self.flow:
+            if max(abs(analytic), seen) <= NEGLIGIBLE * line.flow:
                 return "PASS"
-        word = verdict(e.analytic, slopes, largest, self.flow, self.rtol, self._slack(largest))
-        return self._sober(word, e.i, e.analytic, slopes[0].value, ladder)
-
-    def _sober(self, word: str, i: int, analytic: float, numeric: float, ladder: Ladder) -> str:
-        """Return UNDECIDED in place of a verdict where f is too rough for one."""
+        word = verdict(analytic, slopes, line.largest, line.flow, self.rtol, self._slack(line))
         if ladder.scrambled():
             return "UNDECIDED"
         if word != "FAIL":
             return word
-        if self.noise.lost or (not ladder.is_flat and ladder.staircase(analytic, numeric)):
+        if self.noise.lost or (not ladder.is_flat and ladder.staircase(analytic)):
             return "UNDECIDED"
-        off, where = self.gradient_noise[i], ladder.where
-        off = off[where] if isinstance(where, tuple) else np.vdot(off, abs(where))
-        return "UNDECIDED" if abs(analytic - numeric) <= off else word
+        off, where = self.gradient_noise[line.i], line.where
+        off = off[where] if line.is_element else np.vdot(off, abs(where))
+        return "UNDECIDED" if abs(analytic - line.numeric) <= off else word
 
-    def _ends(self, probe: Probe, e: Element) -> int:
-        """Return 0, the side on which f is finite if it is not on both, or 2 if on neither."""
-        if np.isfinite(e.numeric):
-            return 0
-        h = self.step * unit(float(probe.x[e.index]))
-        left, right = (np.isfinite(probe.at(e.index, t)[0]).all() for t in (-h, h))
-        return 0 if left and right else -1 if left else 1 if right else 2
+    def _slack(self, line: Line) -> float:
+        return self.atol + (FLOAT32["slack"] * line.largest if self.narrow else 0.0)
 
-    def _result(self, i: int, elements: list[Element], kinks: Kinks | None) -> Result:
+    def _sample(self, along: Line) -> list[tuple]:
+        """Return elements to look at one by one: those found along the direction, and others."""
+        g, probe = self.gradients[along.i], self.probe(along.i)
+
+        def disagrees(part: np.ndarray) -> bool:
+            gap = float(np.vdot(g, part)) - probe.sides(part, self.step).mean
+            return abs(gap) > abs(along.analytic - along.numeric) / 4
+
+        found = locate(disagrees, along.where, SAMPLE, self.rng)
+        rest = self.rng.permutation(np.setdiff1d(np.arange(g.size), found))
+        sample = np.sort(np.concatenate([found, rest[: SAMPLE - len(found)]]))
+        return [tuple(int(n) for n in np.unravel_index(k, g.shape)) for k in sample]
+
+    def _passes_beside(self, i: int) -> bool:
+        """Return whether leaf i passes along a direction at a point beside the kinks."""
+        here = self.y, self.gradients
+        with beside(self.subject, self.rng, BESIDE):
+            self.y, self.gradients = self.backward()
+            v = direction(self.subject.leaves[i][1].data, self.rng)
+            (along,) = self._lines(i, [v * (BESIDE / 10)])
+        self.y, self.gradients = here
+        return along.verdict == "PASS"
+
+    # ---- results -------------------------------------------------------------------------------
+
+    def _along(self, line: Line) -> Result:
+        name, x = self.subject.leaves[line.i]
+        why = "" if line.verdict == "PASS" else "no single element was found"
+        return Result(name, line.verdict, size=x.size, diagnosis=why, **self._numbers(line))
+
+    def _result(self, i: int, lines: list[Line], kinks: Kinks) -> Result:
+        """Return the result for a leaf: the worst verdict on its elements."""
         name, x = self.subject.leaves[i]
-        if not elements:
+        if not lines:
             return Result(name, "PASS")
-        words = [kinks.verdicts.get(e, e.verdict) if kinks else e.verdict for e in elements]
-        alone = [j for j, word in enumerate(words) if word == "NONFINITE"]
-        failing = [j for j, word in enumerate(words) if word == "FAIL"]
-        undecided = [j for j, word in enumerate(words) if word == "UNDECIDED"]
-        kinked = [j for j, word in enumerate(words) if word == "KINK"]
-        mask = np.zeros(x.shape, dtype=bool)
-        for j in failing:
-            mask[elements[j].index] = True
-        if failing:
-            word = "FAIL"
-            why = self._why(i, [elements[j] for j in failing], elements, kinks)
-        elif undecided:
-            word, why = "UNDECIDED", self._undecided([elements[j] for j in undecided])
-        elif alone:
-            word, why = "NONFINITE", "f is finite here, but not on either side"
-        elif kinked:
-            word, why = "KINK", kinks.text(len(kinked), len(elements)) if kinks else END_OF_DOMAIN
-        else:
-            word, why = "PASS", ""
-
-        def excess(j: int) -> float:
-            e = elements[j]
-            return abs(e.analytic - e.numeric) / (self._bound(e) or 1.0)
-
-        chosen = failing or undecided or alone or kinked or range(len(elements))
-        worst = elements[max(chosen, key=excess)]
+        words = [kinks.verdicts.get(line, line.verdict) for line in lines]
+        word = next(word for word in WORST_FIRST if word in words)
+        chosen = [line for line, other in zip(lines, words, strict=True) if other == word]
+        worst = max(chosen, key=lambda e: abs(e.analytic - e.numeric) / (self._bound(e) or 1.0))
+        failing = np.zeros(x.shape, dtype=bool)
+        for line in chosen if word == "FAIL" else ():
+            failing[line.where] = True
         return Result(
-            name=name,
-            verdict=word,
-            failing=mask,
-            checked=len(elements),
+            name,
+            word,
+            failing=failing,
+            checked=len(lines),
             size=x.size,
-            index=tuple(int(n) for n in worst.index),
-            analytic=worst.analytic,
-            numeric=worst.numeric,
-            error=worst.error + ROUNDED * worst.largest,
-            tolerance=self._bound(worst),
-            diagnosis=why,
+            index=tuple(int(n) for n in worst.where),
+            diagnosis=self._why(word, i, chosen, lines, kinks),
+            **self._numbers(worst),
         )
 
-    def _bound(self, e: Element) -> float:
-        slope = Slope(e.numeric, e.error)
-        return bound(slope, e.largest, self.rtol, self._slack(e.largest))
+    def _numbers(self, line: Line) -> dict[str, float]:
+        error = line.error + ROUNDED * line.largest if line.ladder else 0.0
+        return {
+            "analytic": line.analytic,
+            "numeric": line.numeric,
+            "error": error,
+            "tolerance": self._bound(line),
+        }
 
-    def _why(self, i: int, failing, elements, kinks) -> str:
-        bad = [e for e in failing if not np.isfinite(e.analytic)]
+    def _bound(self, line: Line) -> float:
+        largest = line.largest if line.ladder else 0.0
+        return bound(Slope(line.numeric, line.error), largest, self.rtol, self._slack(line))
+
+    def _why(self, word: str, i: int, chosen: list[Line], lines: list[Line], kinks: Kinks) -> str:
+        if word == "UNDECIDED":
+            noise, error = self.noise.y.max(initial=0), max(line.error for line in chosen)
+            return (
+                f"f rounds by {noise:.1g}, its differences by {error:.1g}: check it where its "
+                "output is smaller, or scale it"
+            )
+        if word == "NONFINITE":
+            return "f is finite here, but not on either side"
+        if word == "KINK":
+            return kinks.text(len(chosen), len(lines))
+        if word == "PASS":
+            return ""
+        bad = [line for line in chosen if not np.isfinite(line.analytic)]
         if bad:
             value = "NaN" if np.isnan(bad[0].analytic) else "infinite"
             return f"the gradient is {value}, made by {self.watch.non_finite or 'f itself'}"
-        if kinks and (text := kinks.why(failing)):
-            return text
-        if all(
-            e.ladder is not None and e.ladder.flat > 1e-6 * unit(e.ladder.value) for e in failing
-        ):
+        if all(line.ladder and line.ladder.is_flat for line in chosen):
             return (
                 "f is piecewise constant here, and its derivative is 0; a straight-through "
                 "estimator is not a derivative: check the function that it stands for"
             )
-        return diagnose(self, i, failing, elements)
-
-    def _undecided(self, elements: list[Element]) -> str:
-        worst = max(elements, key=lambda e: e.error)
-        noise = float(self.noise.y.max(initial=0))
-        return (
-            f"f rounds by {noise:.1g}, its differences by {worst.error:.1g}: check it where its "
-            "output is smaller, or scale it"
-        )
-
-    # ---- along random directions ---------------------------------------------------------------
-
-    def _along(self, i: int, v: np.ndarray, point: Point | None = None) -> Result:
-        """Compare the slope along v with Σ v g, here or at another point."""
-        name, x = self.subject.leaves[i]
-        y, gradients = point or (self.y, self.analytic)
-        probe = Probe(self.subject.evaluate, x.data, self.u, y)
-        analytic = float(np.vdot(gradients[i], v))
-        slope, word = Slope(probe.sides(v, self.step).mean, 0.0), "PASS"
-        flow = self.flow * float(abs(v).min())  # what it comes to along v, in a single element
-        resolution = float(abs(self.u) @ abs(y)) * EPS / self.step
-        if not settled(analytic, slope.value, self.rtol, resolution, flow):
-            ladder = Ladder(probe, v, self.noise, self.flow)
-            for more in (ladder.few, ladder.all):
-                more()
-                slopes = ladder.slopes()
-                slope = slopes[0]
-                word = verdict(analytic, slopes, abs(slope.value), flow, self.rtol, self.atol)
-                word = self._sober(word, i, analytic, slope.value, ladder)
-                if word == "PASS":
-                    break
-        return Result(
-            name=name,
-            verdict=word,
-            size=x.size,
-            analytic=analytic,
-            numeric=slope.value,
-            error=slope.error + ROUNDED * abs(slope.value),
-            tolerance=bound(slope, abs(slope.value), self.rtol, self.atol),
-            diagnosis="" if word == "PASS" else "no single element was found",
-        )
-
-    def _sample(self, i: int, v: np.ndarray, along: Result) -> list[tuple]:
-        """Return elements to look at one by one: those found along v, and others."""
-        x = self.subject.leaves[i][1]
-        probe = self.probe(i)
-
-        def disagrees(part: np.ndarray) -> bool:
-            gap = float(np.vdot(self.analytic[i], part)) - probe.sides(part, self.step).mean
-            return abs(gap) > abs(along.analytic - along.numeric) / 4
-
-        found = locate(disagrees, v, SAMPLE, self.rng)
-        rest = self.rng.permutation(np.setdiff1d(np.arange(x.size), found))
-        sample = np.sort(np.concatenate([found, rest[: SAMPLE - len(found)]]))
-        return [tuple(int(n) for n in np.unravel_index(k, x.shape)) for k in sample]
-
-    def _passes_beside(self, i: int) -> bool:
-        """Return whether leaf i passes along a direction at a point beside the kinks."""
-        leaves = self.subject.leaves
-        before = [x.data.copy() for _, x in leaves]
-        try:
-            for (_, x), data in zip(leaves, before, strict=True):
-                x.data[...] = moved(data, BESIDE, self.rng)
-            point = self.subject.gradients(self._upstream, self.dtype)
-            v = direction(leaves[i][1].data, self.rng)
-            return self._along(i, v * (BESIDE / 10), point).verdict == "PASS"
-        finally:
-            for (_, x), data in zip(leaves, before, strict=True):
-                x.data[...] = data
+        return kinks.why(chosen) or diagnose(self, i, chosen, lines)

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .differences import STEP, Probe, unit
+from .differences import STEP, Line, Probe, unit
 
 if TYPE_CHECKING:
-    from .check import Element, _Check
+    from .check import _Check
 
 ROWS = 64  # how many rows of the Jacobian are measured
 ODD = 1.23456789e-5, -9.87654321e-6  # an f in float64 does not give float32 numbers at both
 CLOSE = 1e-5  # of the largest element: how closely a hypothesis has to fit
 
 
-def diagnose(check: _Check, i: int, failing: list[Element], looked: list[Element]) -> str:
+def diagnose(check: _Check, i: int, failing: list[Line], looked: list[Line]) -> str:
     """Return the mistake that explains leaf i's gradient, or "".
 
     Args:
@@ -35,12 +35,12 @@ def diagnose(check: _Check, i: int, failing: list[Element], looked: list[Element
     _, x = check.subject.leaves[i]
     wrong = set(failing)
     ordered = [*failing, *(e for e in looked if e not in wrong)]
-    chosen = [e.index for e in ordered[:ROWS]]
+    chosen = [e.where for e in ordered[:ROWS]]
     probe = check.probe(i)
     J = np.stack([_row(probe, k) for k in chosen])
     u = check.u.reshape(check.subject.shape)
     at = tuple(np.array(chosen).T) if x.ndim else ()
-    A = np.atleast_1d(check.analytic[i][at])
+    A = np.atleast_1d(check.gradients[i][at])
     N = J @ u.reshape(-1)
     scale = float(np.abs(N).max())
 

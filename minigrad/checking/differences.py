@@ -55,6 +55,26 @@ class Sides(NamedTuple):
         return (self.left + self.right) / 2
 
 
+class Line:
+    """A line along which a gradient is judged: through one element of leaf i, or a direction.
+
+    Attributes:
+        unit: what its steps are a share of.
+        analytic: the gradient along it that backward computed.
+        sides: the slopes of a plain difference.
+        numeric, error: the slope, and a bound on its error.
+        flow: the largest gradient that flows anywhere, as it shows along this line.
+        largest: the largest numeric gradient of the leaf.
+        ladder: the slopes at more steps, if the plain difference did not settle it.
+        verdict: what came out.
+    """
+
+    def __init__(self, i: int, where: Where, flow: float):
+        self.i, self.where, self.flow = i, where, flow
+        self.is_element = isinstance(where, tuple)
+        self.error, self.ladder = 0.0, None
+
+
 class Probe:
     """The slopes of L along one array, which is moved in place and put back.
 
@@ -82,13 +102,19 @@ class Probe:
         finally:
             self.x[place] = before
 
-    def sides(self, where: Where, h: float) -> Sides:
-        """Return the slopes between x − h, x and x + h; NaN if h is lost in the rounding of x."""
+    def slopes(self, where: Where, h: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the slopes of each y between x − h, x and x + h.
+
+        They are NaN if h is lost in the rounding of x.
+        """
         (below, a), (above, b) = self.at(where, -h), self.at(where, h)
-        if a == 0 or b == 0:
-            return Sides(np.nan, np.nan)
-        u, y = self.u, self.y
-        return Sides(float(u @ (below - y)) / a, float(u @ (above - y)) / b)
+        a, b = (a, b) if a and b else (np.nan, np.nan)
+        return (below - self.y) / a, (above - self.y) / b
+
+    def sides(self, where: Where, h: float) -> Sides:
+        """Return the slopes of L between x − h, x and x + h."""
+        left, right = self.slopes(where, h)
+        return Sides(float(self.u @ left), float(self.u @ right))
 
 
 def unit(value: float) -> float:

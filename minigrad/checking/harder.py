@@ -66,18 +66,18 @@ def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
         return Noise(noise, lost, scrambled)
 
 
-def rounding_of_gradients(subject, upstream, dtype, rng) -> list[np.ndarray]:
+def rounding_of_gradients(subject, backward: Callable, rng) -> list[np.ndarray]:
     """Return by how much the gradients of the leaves move if the operations round differently.
 
     Where numbers cancel, as in the variance of nearly equal ones, a right backward pass is off by
     so much: a gap within it is not called wrong. Nothing passes for it.
     """
     with beside(subject, rng):
-        _, exact = subject.gradients(upstream, dtype)
+        _, exact = backward()
         moves = [np.zeros(x.shape) for _, x in subject.leaves]
         for run in range(RUNS):
             with watched_by(Rounding(np.random.default_rng(run), 1)):
-                _, gradients = subject.gradients(upstream, dtype)
+                _, gradients = backward()
             for move, a, b in zip(moves, exact, gradients, strict=True):
                 if a is not None and b is not None:
                     np.fmax(move, abs(b - a), out=move)
@@ -85,12 +85,12 @@ def rounding_of_gradients(subject, upstream, dtype, rng) -> list[np.ndarray]:
 
 
 @contextlib.contextmanager
-def beside(subject, rng: np.random.Generator) -> Iterator[None]:
-    """Move the leaves a little, if f is finite there, and put them back afterwards."""
+def beside(subject, rng: np.random.Generator, share: float = NEAR) -> Iterator[None]:
+    """Move the leaves by a share of their units, if f is finite there, and put them back."""
     arrays = [(x.data, x.data.copy()) for _, x in subject.leaves]
     try:
         for data, before in arrays:
-            data[...] = moved(before, NEAR, rng)
+            data[...] = moved(before, share, rng)
         if not np.isfinite(subject.evaluate()).all():
             for data, before in arrays:
                 data[...] = before
@@ -214,14 +214,15 @@ class Ladder:
         """Return whether x reaches a y that does not follow the roundings of f's operations."""
         return bool((self.noise_of.scrambled & self._reached()).any())
 
-    def staircase(self, analytic: float, numeric: float) -> bool:
+    def staircase(self, analytic: float) -> bool:
         """Return whether the slopes at other steps are what backward says, and no accident.
 
         A saturated ln(1 + z) goes up in steps of ε: beside x it is flat, and its slope is seen
         from further away alone.
         """
         slopes = np.array([change @ self.probe.u / b for change, b in self.rungs.values()])
-        return np.count_nonzero(abs(slopes - analytic) < abs(numeric - analytic) / 10) >= PLATEAU
+        gap = abs(self.slopes()[0].value - analytic)
+        return np.count_nonzero(abs(slopes - analytic) < gap / 10) >= PLATEAU
 
     def _reached(self) -> np.ndarray:
         return np.any([change for change, _ in self.rungs.values()], axis=0)

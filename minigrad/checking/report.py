@@ -52,6 +52,11 @@ class Result(NamedTuple):
     tolerance: float = math.nan
     diagnosis: str = ""
 
+    @property
+    def good(self) -> bool:
+        """Whether the verdict is PASS or KINK."""
+        return self.verdict in GOOD
+
     def __str__(self) -> str:
         line = f"{self.verdict} {self.name}"
         if self.verdict == "FAIL" and self.failing is not None:

@@ -29,7 +29,7 @@ class Subject:
         leaves: the names and Tensors whose gradients are checked.
         given: the dtypes that they came in.
         modules: the modules that f is known to use, each with its dotted name.
-        shape: of the output of f, once gradients were taken.
+        shape, upstream: of the output of f, and its gradient, once gradients were taken.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Subject:
                 x.data, x.grad = x.data.astype(dtype, copy=False), None
             y = self.run()
             self.shape, values = y.shape, np.array(y.data, dtype=np.float64).reshape(-1)
-            u = upstream(y.size)
+            self.upstream = u = upstream(y.size)
             if y.requires_grad:
                 self.backward(y, u.reshape(y.shape).astype(y.dtype))
             grads = [x.grad for _, x in self.leaves]
