@@ -126,12 +126,16 @@ def all_finite(values) -> bool:
 def saved_arrays(node) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the name and the value of each array that `forward` saved on the node."""
     for name, value in vars(node).items():
-        if isinstance(value, np.ndarray):
-            yield name, value
-        elif isinstance(value, (tuple, list)):
-            yield from (
-                (f"{name}[{i}]", v) for i, v in enumerate(value) if isinstance(v, np.ndarray)
-            )
+        yield from _arrays_in(name, value)
+
+
+def _arrays_in(name: str, value) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the arrays in a value, which may be a tuple of dicts of them."""
+    if isinstance(value, np.ndarray):
+        yield name, value
+    elif isinstance(value, (tuple, list, dict)):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _arrays_in(f"{name}[{key!r}]", part)
 
 
 def _checksum(a: np.ndarray) -> int:

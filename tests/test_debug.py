@@ -85,12 +85,13 @@ def test_a_forward_that_writes_to_what_it_made_is_allowed():
         F.softmax(x.reshape(1, 2).T)  # divides in place what it made
 
 
-def test_arrays_in_tuples_and_lists_are_looked_at():
+def test_arrays_in_tuples_lists_and_dicts_are_looked_at():
     class Pair(Function):
-        """y = x, saving arrays in a tuple and in a list."""
+        """y = x, saving arrays in a tuple, in a list and in a dict of tuples."""
 
         def forward(self, x):
             self.pair, self.many = (x, "text", x.copy()), [None, x]
+            self.cache = {"x": (1, x), 3: x.copy()}
             return x + 0
 
         def backward(self, gy):
@@ -100,7 +101,7 @@ def test_arrays_in_tuples_and_lists_are_looked_at():
     with debug():
         y, place = Pair.apply(x), here()
         x.data[:] = 0
-        names = "self.pair[0], self.many[1]"
+        names = "self.pair[0], self.many[1], self.cache['x'][1]"
         with pytest.raises(GraphError, match=written(names, "Pair", place)):
             y.sum().backward()
 
