@@ -142,11 +142,11 @@ def _forward(node: Function, arrays: list[np.ndarray], options: dict) -> np.ndar
     """
     try:
         y = node.forward(*arrays, **options)
-    except ValueError as error:
-        ours = type(node).__module__.startswith(f"{__package__}.")
-        if isinstance(error, MinigradError) or not ours:
+    except (ValueError, IndexError, TypeError) as error:
+        clearer = engine_errors.clearer(type(node), arrays, error)
+        if clearer is None or isinstance(error, MinigradError):
             raise
-        raise engine_errors.shape_error(type(node), arrays, error) from error
+        raise clearer from error
     dtype = arrays[0].dtype
     if type(y) is np.ndarray and y.dtype is dtype:
         return y

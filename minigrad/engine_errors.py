@@ -7,6 +7,24 @@ import numpy as np
 
 from .errors import DTypeError, GraphError, GraphFreedError, ShapeError, UnsupportedError
 
+# What NumPy says of an index that is a float: x[t], np.take(x, t), range(n).
+FLOAT_INDEX = re.compile(r"integer|to dtype\('u?int")
+
+
+def clearer(function: type, arrays: list, error: Exception) -> ShapeError | DTypeError | None:
+    """Say more than NumPy about an error in forward: in one of ours, or of a floating index."""
+    ours = function.__module__.startswith(f"{__package__}.")
+    if isinstance(error, ValueError):
+        return shape_error(function, arrays, error) if ours else None
+    if ours or not FLOAT_INDEX.search(str(error)):
+        return None
+    return DTypeError(
+        f"{function.__name__}.forward",
+        f"an index is not an integer ({error})",
+        f"all inputs of an operation are {arrays[0].dtype}",
+        f"pass indices as an option, {function.__name__}.apply(x, index=index)",
+    )
+
 
 def shape_error(function: type, arrays: list, error: ValueError) -> ShapeError:
     """Add the operation and its inputs' names and shapes to what NumPy says is wrong."""

@@ -1107,6 +1107,36 @@ def test_a_value_error_in_a_users_forward_stays_as_it_is(module):
     assert type(caught.value) is ValueError and caught.value.__cause__ is None
 
 
+def test_an_index_that_became_a_float_is_explained():
+    class Pick(Function):
+        """y = x[t]"""
+
+        def forward(self, x, t):
+            return x[t]
+
+    text = (
+        "Pick.forward: an index is not an integer (arrays used as indices must be of integer (or "
+        "boolean) type); all inputs of an operation are float64; pass indices as an option, "
+        "Pick.apply(x, index=index)"
+    )
+    with pytest.raises(DTypeError, match=exactly(text)) as caught:
+        Pick.apply(leaf([1.0, 2.0]), np.array([1, 0]))
+    assert isinstance(caught.value.__cause__, IndexError)
+
+
+@pytest.mark.parametrize("fails", [lambda x: x[3], lambda x: x[0, 0], lambda x: 1 + "1"])
+def test_other_errors_in_a_users_forward_stay_as_they_are(fails):
+    class Fails(Function):
+        """Raises what NumPy or Python raises."""
+
+        def forward(self, x):
+            return fails(x)
+
+    with pytest.raises((IndexError, TypeError)) as caught:
+        Fails.apply(leaf([1.0]))
+    assert not isinstance(caught.value, MinigradError)
+
+
 def test_shapes_that_do_not_fit_name_the_function_and_its_arguments():
     a, b = np.ones((2, 3)), np.ones((4, 3))
     fit = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
