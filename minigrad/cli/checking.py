@@ -1,8 +1,10 @@
 """What `minigrad gradcheck` checks: minigrad's own functions, a user's file, a network."""
 
 import contextlib
+import copy
 import itertools
 import linecache
+import numbers
 import os
 import sys
 import time
@@ -18,7 +20,7 @@ from tqdm import tqdm
 
 from .. import Function, Tensor, nn
 from .. import data as sets
-from ..checking import bisect, gradcheck
+from ..checking import bisect, from_numpy, gradcheck
 from ..checking.mutants import Outcome, run_mutants
 from ..checking.report import GOOD, Report
 from ..checking.table import Row, check_row, find, relative_error
@@ -180,12 +182,17 @@ def check_user_code(
     if shapes:
         cases = [_normal(shapes, seed)]
     if cases is None:
+        pair = hasattr(getattr(f, "__self__", None), "passes")  # no object has the name itself
+        holder = f"{name}_forward" if pair else name
         raise ArgumentError(
             "gradcheck",
             f"there are no inputs to check {name} with",
             f"{path} defines no cases, and no --shape was given",
-            f"write cases = [(x, …), …] or {name}.cases = …, or pass --shape 4,3 for each input",
+            f"write cases = [(x, …), …] or {holder}.cases = …, or pass --shape 4,3 for each input",
         )
+    if _is_loss(f, cases[0]):
+        remark(f"{name} returns a loss and its gradients: these are checked")
+        f = from_numpy(f)
     good = []
     for i, inputs in enumerate(cases):
         given = _describe(inputs)
@@ -216,9 +223,7 @@ def _load(path: str, name: str) -> tuple[Callable, list[list] | None]:
     module = _run(path)
     found, known = module, "it"
     for part in name.split("."):
-        if not hasattr(found, part):
-            raise _no_such_name(path, known, part, found)
-        found, known = getattr(found, part), part
+        found, known = _member(path, known, part, found), part
     f = _callable(path, name, found)
     cases = getattr(found, "cases", getattr(module, "cases", None))
     if callable(cases):
@@ -276,6 +281,45 @@ def _run(path: str) -> types.ModuleType:
     with _in_file(path, "running the file"):
         exec(compile(source, path, "exec"), vars(module))
     return module
+
+
+def _member(path: str, owner: str, name: str, found):
+    """Return what has this name in the file or in something that the file defines.
+
+    If nothing has, but `name_forward` and `name_backward` exist, it is the Function of these two.
+    """
+    if hasattr(found, name):
+        return getattr(found, name)
+    known = [way for way in ("forward", "backward") if hasattr(found, f"{name}_{way}")]
+    if not known:
+        raise _no_such_name(path, owner, name, found)
+    if len(known) == 1:
+        missing = "backward(dout, cache)" if known == ["forward"] else "forward(*inputs)"
+        raise DataError(
+            path,
+            f"{owner} defines {name}_{known[0]}, but not {name}_{missing.partition('(')[0]}",
+            f"{name} is checked as a pair of the two",
+            f"write {name}_{missing}",
+        )
+    forward = getattr(found, f"{name}_forward")
+    pair = from_numpy(forward, getattr(found, f"{name}_backward"))
+    if hasattr(forward, "cases"):
+        pair.cases = forward.cases
+    return pair
+
+
+def _is_loss(f: Callable, inputs: list) -> bool:
+    """Return whether f takes plain arrays, and returns a number and its gradients."""
+    if not isinstance(f, types.FunctionType):
+        return False
+    try:
+        plain = [np.array(x.data) if isinstance(x, Tensor) else copy.deepcopy(x) for x in inputs]
+        with contextlib.redirect_stdout(sys.stderr), np.errstate(all="ignore"):
+            y = f(*plain)
+    except (Exception, SystemExit):  # a function of Tensors, or a mistake that the check reports
+        return False
+    number = isinstance(y, tuple) and len(y) == 2 and isinstance(y[0], (np.ndarray, numbers.Real))
+    return number and np.size(y[0]) == 1
 
 
 def _no_such_name(path: str, owner: str, name: str, found) -> DataError:

@@ -153,11 +153,13 @@ def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
     minigrad gradcheck                         all functions and modules of minigrad
     minigrad gradcheck softmax cross_entropy   these
     minigrad gradcheck ops.py:Swish            a Function, Module or function of your own
+    minigrad gradcheck layers.py:affine        affine_forward and affine_backward, in NumPy
     minigrad gradcheck --data digits           the network that `train` would train
 
     For FILE.py:NAME, gradcheck runs the file and takes the inputs from NAME.cases or cases: a list,
     or a function that returns one, with the inputs of one case in each element. --shape gives
-    random inputs instead.
+    random inputs instead. A function of plain arrays that returns a loss and its gradients is
+    checked, too.
 
     With --data, gradcheck checks the network and its loss on the first batch that `train` would
     use, one parameter at a time. --bisect checks each operation of that step alone, on the arrays
@@ -167,9 +169,10 @@ def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
     reject all of them except those that give the same gradients; the score is the share that it
     rejects.
 
-    An element passes if |analytic - numeric| <= 1e-8 + 1e-6 |numeric| + error, where error is the
-    estimated error of the numeric side. If PyTorch is installed, values and gradients of minigrad's
-    own functions are compared with PyTorch's, too.
+    An element passes if |analytic - numeric| <= 1e-6 |numeric| + error, where error is a bound on
+    the error of the numeric side. If this could hide a wrong gradient, the verdict is UNDECIDED,
+    and the check has not passed. If PyTorch is installed, values and gradients of minigrad's own
+    functions are compared with PyTorch's, too.
 
     Exit codes: 0 all pass, 1 a check failed, 2 usage, 3 data or a file that cannot be run, 130
     interrupted.

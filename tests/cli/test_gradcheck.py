@@ -333,6 +333,99 @@ def test_cases_of_the_file(cli, ops, cases):
     ]
 
 
+LAYERS = """\
+import numpy as np
+
+
+def affine_forward(x, W, b):
+    return x @ W + b, (x, W)
+
+
+def affine_backward(dout, cache):
+    x, W = cache
+    return dout @ W.T, x.T @ dout, dout.sum(axis=0)
+
+
+def relu_forward(x):
+    return np.maximum(x, 0)
+
+
+def relu_backward(dout, x):
+    return dout * x
+
+
+def half_forward(x):
+    return x
+
+
+def other_backward(dout):
+    return dout
+
+
+def hinge_loss(x, t):
+    print("loss")
+    margin = np.maximum(1 - t * x, 0)
+    return margin.sum(), {"dx": -t * (margin > 0)}
+
+
+def doubled_loss(x):
+    return float(x.sum()), np.full(x.shape, 2.0)
+
+
+class Layers:
+    neg_forward = staticmethod(lambda x: -x)
+    neg_backward = staticmethod(lambda dout, x: -dout)
+
+
+affine_forward.cases = [(np.ones((4, 3)), np.ones((3, 2)), np.zeros(2))]
+cases = [(np.linspace(-2, 3, 4),)]
+hinge_loss.cases = [(np.linspace(-2, 2, 4), np.array([1, -1, 1, -1]))]
+"""
+
+
+@pytest.fixture
+def layers(ops):
+    """The folder of layers.py, which does not know minigrad."""
+    (ops / "layers.py").write_text(LAYERS)
+    return ops
+
+
+@pytest.mark.parametrize(
+    "name, given, verdicts",
+    [
+        ("affine", "inputs (4, 3), (3, 2), (2,)", ["PASS"] * 3),
+        ("relu", "inputs (4,)", ["FAIL"]),
+        ("Layers.neg", "inputs (4,)", ["PASS"]),
+        ("hinge_loss", "inputs (4,), (4,)", ["PASS"]),
+        ("doubled_loss", "inputs (4,)", ["FAIL"]),
+    ],
+)
+def test_passes_written_without_minigrad(cli, layers, name, given, verdicts):
+    code, out, err = cli("gradcheck", f"layers.py:{name}")
+    assert re.findall(r"^(\w+) input ", out, re.M) == verdicts
+    assert code == ("FAIL" in verdicts)
+    assert out.splitlines()[0] == f"{name}, case 0: {given}"
+    remark = f"{name} returns a loss and its gradients: these are checked\n"
+    assert (remark in err) == name.endswith("loss")
+    assert set(err.splitlines()[1:]) <= {"loss", remark.strip()}  # what it prints is not a result
+
+
+def test_shapes_for_passes_written_without_minigrad(cli, layers):
+    assert cli("gradcheck", "layers.py:affine", "--shape=5,3", "--shape=3,2", "--shape=2").code == 0
+    ended = cli("gradcheck", "layers.py:affine", "--shape=5,3", "--shape=3,2", "--shape=5,2")
+    assert ended.code == 1
+    assert (
+        "FAIL input 2: affine_backward: returned an array of shape (2,) for b; x (5, 3), W (3, 2), "
+        "b (5, 2); return an array of shape (5, 2)\n"
+    ) in ended.out
+
+
+def test_a_function_of_tensors_with_two_outputs_is_not_a_loss(cli, ops):
+    (ops / "two.py").write_text("def f(x):\n    return (x * x).sum().reshape(1), x.exp()\n")
+    ended = cli("gradcheck", "two.py:f", "--shape", "3")
+    assert (ended.code, ended.err) == (0, "running two.py\n")
+
+
 def test_a_file_in_another_folder_finds_its_neighbours(program, ops, tmp_path):
     (ops / "sub").mkdir()
     (ops / "sub" / "mine.py").write_text("from neighbour import f\ncases = [[1.0, 2.0]]\n")
@@ -401,6 +494,31 @@ def test_a_file_in_another_folder_finds_its_neighbours(program, ops, tmp_path):
             "4,3 for each input",
         ),
         (
+            "layers.py:half",
+            3,
+            "layers.py: it defines half_forward, but not half_backward; half is checked as a pair "
+            "of the two; write half_backward(dout, cache)",
+        ),
+        (
+            "layers.py:other",
+            3,
+            "layers.py: it defines other_backward, but not other_forward; other is checked as a "
+            "pair of the two; write other_forward(*inputs)",
+        ),
+        (
+            "layers.py:Layers.quux",
+            3,
+            "layers.py: Layers does not define 'quux'; it defines neg_forward, neg_backward; give "
+            "a name of the file",
+        ),
+        (
+            "bare.py:scale",
+            2,
+            "gradcheck: there are no inputs to check scale with; bare.py defines no cases, and no "
+            "--shape was given; write cases = [(x, …), …] or scale_forward.cases = …, or pass "
+            "--shape 4,3 for each input",
+        ),
+        (
             "ops.py:product --shape 4,3",
             3,
             "ops.py: TypeError: product() missing 1 required positional argument: 'W'; case 0, "
@@ -428,11 +546,12 @@ def test_a_file_in_another_folder_finds_its_neighbours(program, ops, tmp_path):
         ("sub:f", 3, "sub: Is a directory; check the path, its rights, and the space there"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_one_line(cli, ops, args, code, line):
-    (ops / "sub").mkdir()
+def test_what_is_wrong_with_a_file_is_one_line(cli, layers, args, code, line):
+    (layers / "sub").mkdir()
+    (layers / "bare.py").write_text("scale_forward = scale_backward = lambda x: x\n")
     ended = cli("gradcheck", *args.split())
     assert (ended.code, ended.out) == (code, "")
-    assert ended.err.removeprefix("running ops.py\n") == f"Error: {line.format(folder=ops)}\n"
+    assert re.sub(r"\Arunning \w+\.py\n", "", ended.err) == f"Error: {line.format(folder=layers)}\n"
 
 
 @pytest.mark.parametrize(
