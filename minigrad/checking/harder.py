@@ -180,8 +180,7 @@ class Ladder:
     def slopes(self) -> list[Slope]:
         """Return an estimate of the derivative for each step, the most accurate first.
 
-        The rounding of a y that never moved does not count, for x does not reach it. One that
-        moved at a wide step alone counts at all of them: its floats hide how it moves.
+        Only the rounding of those y counts that x reaches.
         """
         if len(self.rungs) < 2:
             return [Slope(np.nan, np.inf)]
@@ -189,8 +188,7 @@ class Ladder:
             np.array, zip(*(self.rungs[h] for h in sorted(self.rungs)), strict=True)
         )
         slopes = changes @ self.probe.u / lengths
-        reached = changes.any(axis=0)
-        noise = self._noise(abs(changes))
+        reached, noise = self.reached(), self._noise(abs(changes))
         rounds = 2 * float(noise @ reached if reached.any() else noise.sum()) / lengths
         found = []
         for j in range(1, len(slopes)):
@@ -212,7 +210,7 @@ class Ladder:
 
     def scrambled(self) -> bool:
         """Return whether x reaches a y that does not follow the roundings of f's operations."""
-        return bool((self.noise_of.scrambled & self._reached()).any())
+        return bool((self.noise_of.scrambled & self.reached()).any())
 
     def staircase(self, analytic: float) -> bool:
         """Return whether the slopes at other steps are what backward says, and no accident.
@@ -224,8 +222,16 @@ class Ladder:
         gap = abs(self.slopes()[0].value - analytic)
         return np.count_nonzero(abs(slopes - analytic) < gap / 10) >= PLATEAU
 
-    def _reached(self) -> np.ndarray:
-        return np.any([change for change, _ in self.rungs.values()], axis=0)
+    def reached(self) -> np.ndarray:
+        """Return which y depend on x: those that are NaN where x is, or moved at any step.
+
+        A y that moves by less than its floats show has no slope, and its rounding counts.
+        """
+        moved = np.any([change for change, _ in self.rungs.values()], axis=0)
+        try:
+            return moved | np.isnan(self.probe.at(self.where, np.nan)[0])
+        except (ValueError, ArithmeticError, LookupError):  # f may refuse it
+            return moved
 
 
 def locate(disagrees: Callable[[np.ndarray], bool], v: np.ndarray, sample: int, rng) -> np.ndarray:
