@@ -1,0 +1,286 @@
+"""gradcheck's verdicts: what passes, what fails, and what the report says of it."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import Tensor, nn
+from minigrad import functions as F
+from minigrad.errors import GradcheckError
+from tests.checking.test_diagnosis import MISTAKES, X, Y, op
+
+SMOOTH = [F.exp, F.sin, F.tanh, F.softmax, F.log_softmax, F.gelu, F.sigmoid, F.logsumexp, F.var]
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1.0, 10.0])
+@pytest.mark.parametrize("f", SMOOTH, ids=lambda f: f.__name__)
+def test_right_code_passes_without_a_diagnosis(f, scale):
+    (result,) = mg.gradcheck(f, X * scale).results
+    assert (result.verdict, result.diagnosis) == ("PASS", "")
+    largest = max(1, abs(result.analytic))
+    assert abs(result.analytic - result.numeric) <= 1e-9 * largest + result.error
+
+
+def test_the_verdict_can_be_recomputed_from_what_is_printed():
+    for f, inputs in MISTAKES.values():
+        report = mg.gradcheck(f, inputs, raises=False)
+        for r in report.results:
+            if r.index is None:  # its dtype alone is wrong
+                continue
+            tolerance = report.atol + report.rtol * abs(r.numeric) + r.error
+            assert r.tolerance == pytest.approx(tolerance)
+            assert (abs(r.analytic - r.numeric) <= r.tolerance) == (r.verdict == "PASS")
+            assert f"{r.analytic:.12g}" in str(report) and f"{r.numeric:.12g}" in str(report)
+
+
+def test_a_kink_is_named_and_its_neighbour_checked():
+    report = mg.gradcheck(F.relu, np.array([-1.0, 0.0, 2.0]))
+    (result,) = report.results
+    assert (result.verdict, result.index, report.ok) == ("KINK", (1,), True)
+    assert result.diagnosis == (
+        "at 1 of 3 elements the slopes on the two sides differ, or the domain of f ends; beside "
+        "it, the gradient is right"
+    )
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (F.relu, [-1.0, 0.0, 2.0, 1e-9, -1e-12]),
+        (F.abs, [0.0, 1.0]),
+        (lambda x: F.maximum(x, 1.0), [1.0, 1.0 + 1e-7, 1.0 - 1e-7, 3.0]),
+        (lambda x: F.clip(x, -1, 1), [-1.0, 1.0, 0.5, 1.0 + 1e-8]),
+        (lambda x: F.max(x, axis=-1), [[1.0, 1.0, 0.0], [1.0, 2.0, 3.0]]),
+    ],
+)
+def test_kinks_are_no_failures(f, x):
+    (result,) = mg.gradcheck(f, np.array(x)).results
+    assert result.verdict in ("KINK", "PASS")
+
+
+def test_a_wrong_gradient_beside_a_kink_fails():
+    wrong = op(lambda x: np.maximum(x, 0), lambda g, x: -g * (x > 0))
+    (result,) = mg.gradcheck(wrong, np.array([-1.0, 0.0, 2.0]), raises=False).results
+    assert result.verdict == "FAIL"
+    only_kinks = mg.gradcheck(wrong, np.zeros(3), raises=False).results[0]
+    assert only_kinks.verdict == "FAIL"
+
+
+class Noisy(nn.Module):
+    def forward(self, x):
+        return x * np.random.default_rng().uniform(1, 2)
+
+
+def test_nondeterministic_code_is_named():
+    model = nn.Sequential(nn.Linear(4, 4, rng=0), Noisy())
+    with pytest.raises(GradcheckError, match="NONDETERMINISTIC input 0: two evaluations differ, "):
+        mg.gradcheck(model, X)
+    report = mg.gradcheck(model, X, raises=False)
+    assert report.results[0].diagnosis == "two evaluations differ, first in layer '1', Noisy()"
+    loose = mg.gradcheck(lambda x: F.dropout(x, rng=None), X, raises=False)
+    assert loose.results[0].diagnosis == "two evaluations differ, first in f"
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_dropout_is_rewound(seed):
+    layer = nn.Dropout(0.5, rng=seed)
+    state = layer.rng.bit_generator.state
+    assert mg.gradcheck(layer, X)
+    rng = np.random.default_rng(seed)
+    assert mg.gradcheck(lambda x: F.dropout(x, rng=rng), X)
+    assert layer.rng.bit_generator.state == state == rng.bit_generator.state
+
+
+def test_a_non_finite_output_is_named_with_its_op():
+    (result,) = mg.gradcheck(F.log, np.array([1.0, 0.0]), raises=False).results
+    assert result.verdict == "NONFINITE"
+    assert result.diagnosis.startswith("output [1] is -inf; Log.forward: made -inf from finite")
+
+
+def test_a_gradient_that_does_not_arrive_is_named():
+    report = mg.gradcheck(lambda x, y: x * 2 + y.data, [X, Y], raises=False)
+    verdicts = [(r.verdict, r.diagnosis) for r in report.results]
+    why = "the graph does not reach it, but the output depends on it"
+    assert verdicts == [("PASS", ""), ("NO GRADIENT", why)]
+    unused = mg.gradcheck(lambda x, y: x * 2, [X, Y])
+    assert [r.verdict for r in unused.results] == ["PASS", "PASS"]
+
+
+def test_a_backward_that_raises_is_a_failure():
+    broken = op(np.sin, lambda g, x: g[0])
+    (result,) = mg.gradcheck(broken, np.ones((1, 3)), raises=False).results
+    assert result.verdict == "FAIL"
+    assert "Op.backward: returned a gradient of shape (3,) for input 0" in result.diagnosis
+
+
+def test_float32_backward_is_compared_with_float64_differences():
+    for f in SMOOTH:
+        assert mg.gradcheck(f, X.astype(np.float32), dtype="float32")
+    wrong, inputs = MISTAKES["it is off by the constant factor 1.01"]
+    assert not mg.gradcheck(wrong, inputs, dtype="float32", raises=False)
+
+
+def test_everything_is_put_back():
+    model = nn.mlp(4, [5], 3, dropout=0.5, rng=0)
+    x = X.astype(np.float32)
+    arrays = {name: (p.data, p.data.copy()) for name, p in model.named_parameters()}
+    state = model[2].rng.bit_generator.state
+    mg.gradcheck(model, x)
+    with pytest.raises(ZeroDivisionError):
+        mg.gradcheck(lambda x: 1 / 0, x, module=model)
+    assert x.tobytes() == X.astype(np.float32).tobytes()
+    for name, p in model.named_parameters():
+        assert p.data is arrays[name][0] and p.grad is None
+        assert p.data.tobytes() == arrays[name][1].tobytes()
+    assert model[2].rng.bit_generator.state == state
+
+
+@pytest.fixture
+def network():
+    model, loss = nn.mlp(784, [256], 10, rng=0), nn.CrossEntropy()
+    x = np.random.default_rng(1).standard_normal((32, 784)).astype(np.float32)
+    t = np.random.default_rng(2).integers(0, 10, 32)
+    return model, lambda x: loss(model(x), t), x
+
+
+def test_a_whole_network_is_checked_along_directions(network):
+    model, f, x = network
+    report = mg.gradcheck(f, x, module=model)
+    assert [r.verdict for r in report.results] == ["PASS"] * 5
+    names = ["input 0", "0.weight", "0.bias", "2.weight", "2.bias"]
+    assert [r.name for r in report.results] == names
+
+
+@pytest.mark.parametrize("index", [(0, 0), (100, 300), (255, 783)])
+def test_one_wrong_weight_of_200_000_is_located(network, monkeypatch, index):
+    from minigrad.functions.linear import Linear
+
+    model, f, x = network
+    right = Linear.backward
+
+    def wrong(self, gy):
+        gx, gW, gb = right(self, gy)
+        if gW.shape == (256, 784):
+            gW[index] += 1e-3
+        return gx, gW, gb
+
+    monkeypatch.setattr(Linear, "backward", wrong)
+    report = mg.gradcheck(f, x, module=model, raises=False)
+    (failed,) = [r for r in report.results if r.verdict == "FAIL"]
+    assert (failed.name, failed.index) == ("0.weight", index)
+    assert (failed.failing, failed.size) == (1, 200704)
+    assert f"1 of {failed.checked} sampled of 200704 elements fails" in str(report)
+
+
+def test_modes():
+    wrong, inputs = MISTAKES["the sign is flipped"]
+    for mode in ("auto", "full", "project"):
+        assert mg.gradcheck(F.softmax, X, mode=mode)
+        report = mg.gradcheck(wrong, inputs, mode=mode, raises=False)
+        assert report.results[0].diagnosis == "the sign is flipped"
+    text = (
+        "gradcheck: mode='fast' is not valid; it can be auto, full or project; choose one of them"
+    )
+    with pytest.raises(mg.errors.ArgumentError, match=text):
+        mg.gradcheck(F.exp, X, mode="fast")
+
+
+def test_the_report_as_a_dict_and_as_an_assertion():
+    report = mg.gradcheck(F.exp, [X, Tensor(np.arange(3))][:1])
+    found = report.to_dict()
+    assert found["ok"] is True and found["dtype"] == "float64"
+    assert found["results"][0]["verdict"] == "PASS"
+    wrong, inputs = MISTAKES["it is zero"]
+    with pytest.raises(AssertionError, match="FAIL input 0: 16 of 16 elements fail: it is zero"):
+        assert mg.gradcheck(wrong, inputs)
+
+
+@pytest.mark.parametrize("given", [np.float32, np.float64])
+def test_a_gradient_of_a_narrower_dtype_is_named(given):
+    narrow = op(np.sin, lambda g, x: (g * np.cos(x)).astype(np.float32))
+    report = mg.gradcheck(lambda x, y: narrow(x * 1) * y, [X.astype(given), Y], raises=False)
+    why = "correct but float32: Op.backward returned float32 for an input of float64"
+    assert [(r.verdict, r.diagnosis) for r in report.results] == [("FAIL", why), ("PASS", "")]
+    assert f"FAIL input 0: {why}\nPASS input 1\n" in str(report)
+    assert mg.gradcheck(narrow, X, dtype="float32")
+
+
+def test_the_verdict_of_a_projection_can_be_recomputed_from_what_is_printed():
+    for dtype in ("float64", "float32"):
+        report = mg.gradcheck(lambda x: (x @ x.T).sum(), X, mode="project", dtype=dtype)
+        (r,) = report.results
+        assert r.index is None and r.tolerance == r.error
+        numbers = f"along a random direction: analytic {r.analytic:.12g}, numeric {r.numeric:.12g} "
+        assert numbers in str(report)
+        assert "|numeric| + error, along a direction if it is <= error\n" in str(report)
+
+
+def test_the_verdict_in_float32_can_be_recomputed_from_what_is_printed():
+    for f, inputs in MISTAKES.values():
+        report = mg.gradcheck(f, inputs, raises=False, dtype="float32")
+        assert "1e-08 + 0.001·|numeric| + error" in str(report)
+        for r in report.results:
+            assert r.tolerance == pytest.approx(1e-8 + 1e-3 * abs(r.numeric) + r.error)
+            assert (abs(r.analytic - r.numeric) <= r.tolerance) == (r.verdict == "PASS")
+
+
+def test_the_end_of_a_domain_is_no_failure_of_right_code_and_hides_no_mistake():
+    for f in (F.sqrt, lambda x: x**1.5):
+        (result,) = mg.gradcheck(f, np.array([4.0, 0.0, 1.0])).results
+        assert (result.verdict, result.index) == ("KINK", (1,))
+    wrong = op(lambda x: x**1.5, lambda g, x: g * x**0.5)
+    (result,) = mg.gradcheck(wrong, np.array([4.0, 0.0]), raises=False).results
+    assert (result.verdict, result.failing) == ("FAIL", 2)
+
+
+def test_an_input_that_is_not_finite_is_named():
+    (result,) = mg.gradcheck(F.softmax, np.array([0.0, 1.0, -np.inf]), raises=False).results
+    assert (result.verdict, result.index) == ("NONFINITE", None)
+    assert result.diagnosis == "input 0[2] is -inf: a difference cannot be taken there"
+
+
+def test_a_function_that_is_finite_at_the_input_alone():
+    report = mg.gradcheck(lambda x: F.where(x.data == 1, x, np.nan), np.ones(2), raises=False)
+    (result,) = report.results
+    assert result.verdict == "NONFINITE"
+    assert result.diagnosis == "f is finite here, but not on either side"
+
+
+def test_a_projection_fails_though_each_element_passes_alone():
+    wrong = op(np.sin, lambda g, x: 1.01 * g * np.cos(x))
+    x = np.random.default_rng(0).standard_normal((40, 40))
+    (result,) = mg.gradcheck(wrong, x, mode="project", atol=1, raises=False).results
+    assert (result.verdict, result.index) == ("FAIL", None)
+    assert result.diagnosis == (
+        "it is wrong along a random direction, but no single wrong element was found"
+    )
+
+
+def test_a_dropout_of_a_model_that_only_the_closure_holds_is_rewound():
+    model = nn.mlp(4, [8], 3, dropout=0.5, rng=0)
+    state = model[2].rng.bit_generator.state
+    assert mg.gradcheck(lambda x: model(x), X)
+    assert model[2].rng.bit_generator.state == state
+    assert all(p.grad is None for p in model.parameters())
+
+
+def wave(k):
+    return lambda x: F.sin(x * k)
+
+
+@pytest.mark.parametrize("k", [1e3, 1e6, 1e9, 1e12, 1e15, 1e18])
+def test_what_varies_fast_passes_and_the_report_says_how_little_it_knows(k):
+    x = np.array([0.7, 1.1, 2.3])
+    (right,) = mg.gradcheck(wave(k), x).results
+    assert right.verdict == "PASS"
+    wrong = mg.gradcheck(lambda x: wave(k)(x * 0.99 + x.detach() * 0.01), x, raises=False)
+    assert wrong.ok == (k >= 1e12)  # x itself is not known better than that
+    if k == 1e18:
+        assert right.error > abs(right.analytic)
+
+
+@pytest.mark.parametrize("k", [1e8, 1e16, 1e20])
+def test_what_cancels_passes_and_the_report_says_how_little_it_knows(k):
+    (result,) = mg.gradcheck(lambda x: (x + k) - k, np.array([0.7, 1.1])).results
+    assert result.verdict == "PASS" and result.error > abs(result.analytic - result.numeric)
+    assert not mg.gradcheck(op(lambda x: (x + 1e8) - 1e8, lambda g, x: 1.1 * g), X, raises=False)
