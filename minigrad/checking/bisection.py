@@ -6,7 +6,6 @@ all earlier operations, but not their own backward passes.
 """
 
 import contextlib
-import copy
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from ..typing import ArrayLike
 from .check import gradcheck
 from .report import GOOD, worst
 from .subject import Subject
-from .watches import note_generators
+from .watches import Operation, note_generators
 
 UNCHECKED = "-"
 
@@ -160,13 +159,11 @@ def bisect(
     return Bisection(tuple(steps))
 
 
-class _Record:
-    """A node, and everything needed to run it again."""
+class _Record(Operation):
+    """An operation with its step."""
 
     def __init__(self, node, arrays: list[np.ndarray], options: dict, layer: str):
-        self.node = node
-        self.arrays = [a.copy() for a in arrays]
-        self.options = _copied(options)
+        super().__init__(node, arrays, options)
         code = inspect.unwrap(type(node).backward).__code__
         self.step = Step(
             op=type(node).__name__,
@@ -187,19 +184,12 @@ class _Record:
         if not all_finite([self.y]):
             from_finite = all_finite([*self.arrays, *self.options.values()])
             return self.blamed("forward", self.y) if from_finite else self.step
-        needed = [a for a, n in zip(self.arrays, self.node.needs, strict=True) if n]
+        needed = [a for a in self.inputs if a is not None]
         if self.node.inputs is None or not all_finite(needed):
             return self.step
-        inputs = [a if n else None for a, n in zip(self.arrays, self.node.needs, strict=True)]
-        report = gradcheck(self._run, inputs, raises=False)
+        report = gradcheck(self.run, self.inputs, raises=False)
         verdict = worst(result.verdict for result in report.results)
         return self.step._replace(verdict=verdict, why="" if report else str(report))
-
-    def _run(self, *inputs):
-        """Run the operation on these inputs; None is an input that needs no gradient."""
-        pairs = zip(inputs, self.arrays, strict=True)
-        inputs = [a if x is None else x for x, a in pairs]
-        return type(self.node).apply(*inputs, **_copied(self.options))
 
     def blamed(self, direction: str, a: np.ndarray) -> Step:
         """Return the step that made the NaN or infinity in `a` from finite numbers."""
@@ -247,14 +237,6 @@ class _Recorder(Watch):
             if bad:
                 self.spoiled = self.records[node], bad[0]
         return gradients
-
-
-def _copied(options: dict) -> dict:
-    """Return the options with copies of the generators, so that each run draws the same numbers."""
-    return {
-        name: copy.deepcopy(value) if isinstance(value, np.random.Generator) else value
-        for name, value in options.items()
-    }
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from ..debugging import watched_by
 from ..errors import ArgumentError, GradcheckError, GraphError, ShapeError
 from ..nn import Module
 from ..typing import ArrayLike
-from .diagnosis import diagnose
+from .diagnosis import diagnose, rounds_to_float32
 from .differences import (
     NEGLIGIBLE,
     ROUNDED,
@@ -31,12 +31,13 @@ from .harder import Ladder, Noise, beside, locate, rounding, rounding_of_gradien
 from .kinks import Kinks
 from .report import Report, Result
 from .subject import Subject
-from .watches import EPS, Contract, Record, close
+from .watches import EPS, Contract, Operations, Record, close
 
 FULL = 1000  # elements in all, up to which `auto` moves every one
 SMALL = 64  # elements of one input that are moved one by one in any case
 SAMPLE = 256  # elements that are looked at where a projection fails
 BESIDE = 1e-3  # of |x|: where a projection looks if it meets kinks
+LOOKED_BESIDE = 8  # failing elements
 SAME = 1e-10  # of the largest element: two runs, whose arrays may lie elsewhere in memory
 WORST_FIRST = ("FAIL", "UNDECIDED", "NONFINITE", "KINK", "PASS")
 FLOAT32 = {"same": 1e-5, "rtol": 1e-3, "slack": 1e-4}  # what float32 rounding may do
@@ -231,7 +232,7 @@ class _Check:
             result = self._result(i, group, kinks)
             whole = i not in found or result.checked == result.size
             # In a sample, some other element may disagree, unless there are kinks alone.
-            if whole or not result.good or (result.verdict == "KINK" and self._passes_beside(i)):
+            if whole or not result.good or (result.verdict == "KINK" and self._smooth_beside(i)):
                 found[i] = result
         for i, (name, x) in enumerate(leaves):
             if found[i].verdict == "PASS" and id(x) in self.watch.narrowed:
@@ -333,15 +334,32 @@ class _Check:
         sample = np.sort(np.concatenate([found, rest[: SAMPLE - len(found)]]))
         return [tuple(int(n) for n in np.unravel_index(k, g.shape)) for k in sample]
 
-    def _passes_beside(self, i: int) -> bool:
+    def _smooth_beside(self, i: int) -> bool:
         """Return whether leaf i passes along a direction at a point beside the kinks."""
+        v = direction(self.subject.leaves[i][1].data, self.rng)
+        return self._passes_beside(i, [v * (BESIDE / 10)])
+
+    def _passes_beside(self, i: int, places: list[Where]) -> bool:
+        """Return whether leaf i passes along these lines at a point beside the kinks."""
         here = self.y, self.gradients
         with beside(self.subject, self.rng, BESIDE):
             self.y, self.gradients = self.backward()
-            v = direction(self.subject.leaves[i][1].data, self.rng)
-            (along,) = self._lines(i, [v * (BESIDE / 10)])
+            lines = self._lines(i, places)
         self.y, self.gradients = here
-        return along.verdict == "PASS"
+        return all(line.verdict == "PASS" for line in lines)
+
+    def _composition_is_to_blame(self, i: int, failing: list[Line]) -> bool:
+        """Return whether each operation alone is right, and leaf i is where all have moved."""
+        watch = Operations()
+        with watched_by(watch):
+            self.subject.run()
+        operations = [op for op in watch.seen if op.node.inputs is not None]
+        some = [failing[j].where for j in self.rng.permutation(len(failing))[:LOOKED_BESIDE]]
+        return (
+            len(operations) > 1
+            and self._passes_beside(i, some)
+            and all(gradcheck(op.run, op.inputs, raises=False) for op in operations)
+        )
 
     # ---- results -------------------------------------------------------------------------------
 
@@ -388,6 +406,8 @@ class _Check:
 
     def _why(self, word: str, i: int, chosen: list[Line], lines: list[Line], kinks: Kinks) -> str:
         if word == "UNDECIDED":
+            if text := rounds_to_float32(self, i):
+                return text
             noise, error = self.noise.y.max(initial=0), max(line.error for line in chosen)
             return (
                 f"f rounds by {noise:.1g}, its differences by {error:.1g}: check it where its "
@@ -408,4 +428,10 @@ class _Check:
                 "f is piecewise constant here, and its derivative is 0; a straight-through "
                 "estimator is not a derivative: check the function that it stands for"
             )
-        return kinks.why(chosen) or diagnose(self, i, chosen, lines)
+        if self._composition_is_to_blame(i, chosen):
+            return (
+                "every operation alone is PASS or KINK, and beside this point the gradient is "
+                "right: no single backward is to blame, but how they are composed at a kink"
+            )
+        smooth = [line for line in lines if line not in kinks.verdicts]
+        return kinks.why(chosen) or diagnose(self, i, chosen, smooth)

@@ -1,5 +1,6 @@
 """What the check sees inside f: broken promises, what differs between two runs, rounding."""
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -104,6 +105,49 @@ class Record(Watch):
         arrays = [np.array(g) for g in parts if g is not None]
         self.seen.append((type(node).__name__, "backward", arrays))
         return gradients
+
+
+class Operation:
+    """A node with copies of what reached it: enough to run it again, alone."""
+
+    def __init__(self, node, arrays: list[np.ndarray], options: dict):
+        self.node, self.options = node, _copied(options)
+        self.arrays = [a.copy() for a in arrays]
+
+    @property
+    def inputs(self) -> list[np.ndarray | None]:
+        """The arrays that reached it; None for one that needs no gradient."""
+        return [a if n else None for a, n in zip(self.arrays, self.node.needs, strict=True)]
+
+    def run(self, *inputs) -> Tensor:
+        """Run the operation on other inputs; None stands for the one that needs no gradient."""
+        pairs = zip(inputs, self.arrays, strict=True)
+        inputs = [a if x is None else x for x, a in pairs]
+        return type(self.node).apply(*inputs, **_copied(self.options))
+
+
+def _copied(options: dict) -> dict:
+    """Return the options with copies of the generators, so that each run draws the same numbers."""
+    return {
+        name: copy.deepcopy(value) if isinstance(value, np.random.Generator) else value
+        for name, value in options.items()
+    }
+
+
+class Operations(Watch):
+    """A watch that keeps every operation.
+
+    Attributes:
+        seen: the operations, in order.
+    """
+
+    def __init__(self):
+        self.seen: list[Operation] = []
+
+    def before_forward(self, node, arrays, options):
+        """Keep the node and what reaches it."""
+        self.seen.append(Operation(node, arrays, options))
+        return arrays
 
 
 class Rounding(Watch):
