@@ -95,14 +95,15 @@ class Case:
         rows = [_row(self.probe, e.where) for e in drawn]
         finite = [bool(np.isfinite(row).all()) for row in rows]
         drawn = [*itertools.compress(drawn, finite)]
-        self.J = np.array([*itertools.compress(rows, finite)])
+        self.J = np.array([*itertools.compress(rows, finite)]).reshape(-1, self.y.size)
         self.indices = [e.where for e in drawn]
         self.numbers = np.arange(self.x.size).reshape(self.x.shape)
         self.flat = np.array([self.numbers[k] for k in self.indices], dtype=int)
         self.A = np.array([e.analytic for e in drawn])
         self.N = np.array([e.numeric for e in drawn])
-        resolution = 4 * EPS * float(abs(check.u) @ abs(check.y)) / STEP
-        self.error = np.array([e.error + resolution / unit(float(self.x[e.where])) for e in drawn])
+        rounding = 4 * EPS * (self.J != 0) @ abs(check.u * check.y)
+        steps = np.array([STEP * unit(float(self.x[k])) for k in self.indices])
+        self.error = rounding / steps + [e.error for e in drawn]
         self.wrong = np.array([e in failing for e in drawn])
 
     def fits(self, gradient: np.ndarray) -> bool:
@@ -156,8 +157,9 @@ def _hypotheses(c: Case) -> Hypotheses:
 
 def _constant_factor(c: Case) -> Hypotheses:
     at = np.argmax(abs(c.N))
-    factor = float(c.A[at] / c.N[at]) if c.N[at] else 1.0
-    if abs(factor - 1) < 1e-3 or abs(factor + 1) < CLOSE or not c.fits(factor * c.N):
+    factor = float(c.A[at] / c.N[at]) if c.N[at] else 0.0
+    other = factor == 0 or abs(factor - 1) < 1e-3 or abs(factor + 1) < CLOSE
+    if other or not c.fits(factor * c.N):
         return
     names = {2.0: "2", 1 / 2: "½", -2.0: "−2", -1 / 2: "−½"}
     if np.count_nonzero(c.N) > 1:  # any two numbers differ by a factor
