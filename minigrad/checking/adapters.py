@@ -1,5 +1,6 @@
 """Backward passes written without minigrad, as courses and SciPy write them, as Functions."""
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,8 @@ from ..engine import Function, as_array
 from ..errors import ArgumentError, GraphError, ShapeError
 from ..tensor import Tensor
 from .subject import dtype_of
+
+FORMS = "it can be out or (out, cache), or without a backward (one number, gradients)"
 
 
 def from_numpy(forward: Callable, backward: Callable | None = None) -> type[Function]:
@@ -26,20 +29,20 @@ def from_numpy(forward: Callable, backward: Callable | None = None) -> type[Func
 
     `gradients` is a tuple or a list with one for each input, for each floating one, or for each
     that needs one; for one input also the array itself; or a dict with the names of forward's
-    parameters as keys, `W` or `dW`. Each gradient has the shape of its input. Nothing is summed
-    over broadcast axes, as an `apply` of minigrad's own functions would do.
+    parameters as keys, `W` or `dW`. Each gradient has the shape of its input: nothing
+    sums it over broadcast axes, as is done for other Functions.
 
         mg.gradcheck(checking.from_numpy(affine_forward, affine_backward), [x, W, b])
 
     Raises:
-        ArgumentError: if one of the two cannot be called; in a forward pass, if forward does not
-            return one of these forms.
+        ArgumentError: in a forward pass, if forward does not return one of these forms.
         GraphError: in a backward pass, if there are too few or too many gradients, or if one that
             is needed is None or missing.
         ShapeError: in a backward pass, if a gradient does not have the shape of its input.
     """
-    passes = (forward,) if backward is None else (forward, backward)
-    return _function("from_numpy", passes, takes_dout=len(passes) == 2)
+    module = getattr(forward, "__module__", __name__)  # what it raises is the user's own error
+    attributes = {"passes": (forward, backward), "__module__": module}
+    return type(_name(forward, "forward").removesuffix("_forward"), (_Pair,), attributes)
 
 
 def from_gradient(f: Callable, gradient: Callable, *args: Any) -> type[Function]:
@@ -51,41 +54,22 @@ def from_gradient(f: Callable, gradient: Callable, *args: Any) -> type[Function]
         mg.gradcheck(checking.from_gradient(rosen, rosen_der), x)
 
     Raises:
-        ArgumentError: if one of the two cannot be called; in a forward pass, if f does not return
-            one number.
+        ArgumentError: in a forward pass, if f does not return one number.
         GraphError: in a backward pass, if the gradient is None.
         ShapeError: in a backward pass, if the gradient does not have x's shape.
     """
-    return _function("from_gradient", (f, gradient), takes_dout=False, args=args)
 
+    @functools.wraps(f)
+    def forward(x):
+        return f(x, *args), lambda: (gradient(x, *args),)
 
-def _function(where: str, passes: tuple, takes_dout: bool, args: tuple = ()) -> type[Function]:
-    for f in passes:
-        if not callable(f):
-            remedy = "pass functions of plain arrays"
-            raise ArgumentError(where, "a pass is not a function", repr(f), remedy)
-    attributes = {
-        "__module__": getattr(passes[0], "__module__", __name__),  # its errors are the user's own
-        "passes": (*passes, None)[:2],
-        "takes_dout": takes_dout,
-        "args": args,
-    }
-    return type(_name(passes[0], "forward").removesuffix("_forward"), (_Pair,), attributes)
+    return from_numpy(forward)
 
 
 class _Pair(Function):
-    """The Function of two passes on plain arrays.
-
-    Attributes:
-        passes: what the user wrote: forward, and backward or None.
-        takes_dout: whether the backward pass gets dout; without it, y is a number, and its
-            gradients are multiplied by dout here.
-        args: more arguments of both, of a function and its gradient.
-    """
+    """The Function of `passes`, a forward pass and a backward pass or None."""
 
     passes: tuple[Callable, Callable | None]
-    takes_dout: bool
-    args: tuple
 
     @classmethod
     def apply(cls, *inputs, others: dict[int, Any] | None = None) -> Tensor:
@@ -107,39 +91,29 @@ class _Pair(Function):
         arguments = list(arrays)
         for i in sorted(others):
             arguments.insert(i, others[i])
-        self.others, y = tuple(others), forward(*arguments, *self.args)
+        self.others, y = tuple(others), forward(*arguments)
         pair = isinstance(y, tuple) and len(y) == 2
-        if backward is None and not pair:
-            raise self._returned(y, "return (loss, gradients), or pass backward as well")
-        if backward is None:
-            y, self.gradients = y
-        elif self.takes_dout and pair:
+        number = pair and dtype_of(y[0]).kind in "fiub" and np.size(y[0]) == 1
+        if not (number if backward is None else pair or not isinstance(y, tuple)):
+            what = f"({', '.join(map(_what, y))})" if isinstance(y, tuple) else _what(y)
+            remedy = "return one of these; several outputs are checked one at a time"
+            raise ArgumentError(_name(forward, "forward"), f"returned {what}", FORMS, remedy)
+        if pair:
             y, self.cache = y
         else:
             self.arguments = arguments
-        if self.takes_dout and isinstance(y, tuple):
-            raise self._returned(y, "return (out, cache); check several outputs one at a time")
-        if not self.takes_dout and (dtype_of(y).kind not in "fiub" or np.size(y) != 1):
-            raise self._returned(y, "return a loss that is one number")
-        return y if self.takes_dout else np.reshape(y, ())
-
-    def _returned(self, y, remedy: str) -> ArgumentError:
-        what = f"a tuple of {len(y)}" if isinstance(y, tuple) else _what(y)
-        where = _name(self.passes[0], "forward")
-        return ArgumentError(where, f"returned {what}", "it is the forward pass", remedy)
+        return np.reshape(y, ()) if backward is None else y
 
     def backward(self, gy):
         _, backward = self.passes
         if backward is None:
-            found = self.gradients
-        elif not self.takes_dout:
-            found = (backward(*self.arguments, *self.args),)
+            found = self.cache() if callable(self.cache) else self.cache
         elif "cache" in vars(self):
             found = backward(gy, self.cache)
         else:
             found = backward(gy, *self.arguments)
         gradients = [self._checked(i, g) for i, g in enumerate(self._in_order(found))]
-        if not self.takes_dout:  # a Python number keeps the dtype of g
+        if backward is None:  # a Python number keeps the dtype of g
             gradients = [None if g is None else g * float(gy) for g in gradients]
         return tuple(gradients)
 
@@ -157,7 +131,8 @@ class _Pair(Function):
             return [parts.pop(0) if needs else None for needs in self.needs]
         what = "1 gradient" if len(parts) == 1 else f"{len(parts)} gradients"
         what += f" for {count} input{'s' * (count != 1)}"
-        raise self._wrong(GraphError, what, "return one for each, in the order of forward")
+        remedy = "return one for each, in forward's order, or pass what needs none as mg.Tensor(x)"
+        raise self._wrong(GraphError, what, remedy)
 
     def _checked(self, i: int, g) -> np.ndarray | None:
         """Return the gradient of floating input i as an array, None if it is not needed."""
