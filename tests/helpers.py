@@ -28,24 +28,6 @@ class Spoiled(Function):
         return self.wrong(gy)
 
 
-def planted(function, wrong):
-    """Return the Function with another backward: wrong(gy, what the right one returns)."""
-    right = function.backward
-    name = f"Planted{function.__name__}"
-    return type(name, (function,), {"backward": lambda self, gy: wrong(gy, right(self, gy))})
-
-
-def one_element(change):
-    """Return a function that multiplies the largest element of a gradient by `change`."""
-
-    def wrong(g):
-        g = np.array(g)
-        g.flat[np.abs(g).argmax()] *= change
-        return g
-
-    return wrong
-
-
 def functions_below(base=Function):
     """Return the Functions of minigrad.functions that compute something."""
     below = [c for sub in base.__subclasses__() for c in (sub, *functions_below(sub))]

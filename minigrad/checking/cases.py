@@ -235,6 +235,31 @@ ELEMENTWISE = [
         lambda a, b: F.where(condition(a, b), a, b),
         lambda torch, a, b: torch.where(torch.from_numpy(condition(a, b)), a, b),
     ),
+    # 0 · ∞: gy is infinite where a gradient of 0 is selected
+    Case(
+        "abs",
+        lambda x: F.log(F.abs(x)),
+        lambda torch, x: torch.log(torch.where(x == 0, 0, x.abs())),  # its abs alone makes a NaN
+        [],
+        kinks=[[np.array([0.0, -0.0, 2.0])]],
+        note="0 · ∞",
+    ),
+    Case(
+        "clip",
+        lambda x: F.log(F.clip(x, 0, 1)),
+        lambda torch, x: torch.log(x.clamp(0, 1)),
+        [],
+        kinks=[[np.array([-1.0, 0.0, 0.5, 2.0])]],
+        note="0 · ∞",
+    ),
+    Case(
+        "where",
+        lambda a, b: F.log(F.where(condition(a, b), a, b)),
+        lambda torch, a, b: torch.log(torch.where(torch.from_numpy(condition(a, b)), a, b)),
+        [],
+        kinks=[[np.array([1.0, 0.0, 0.0, 2.0]), np.array([0.0, 3.0, 0.0, 0.0])]],
+        note="0 · ∞",
+    ),
     Case(
         "where",
         lambda a, b: F.where(TALL, a, b),
@@ -353,6 +378,17 @@ REDUCTIONS = [
     *spread("var", F.var, 1, SEVERAL),
     *spread("std", F.std, 0),
     *spread("std", F.std, 1, SEVERAL),
+    *[  # PyTorch takes the negative divisor of ddof > n in the gradient, and 0 in the value
+        Case(
+            f.__name__,
+            lambda x, f=f: f(x, axis=1, ddof=3),
+            lambda torch, x, f=f: getattr(torch, f.__name__)(x, dim=1, correction=3),
+            [],
+            kinks=[[np.array([[1.0, 2.0, 4.0], [2.0, 2.0, 2.0]])]],
+            note="ddof=3",
+        )
+        for f in (F.var, F.std)
+    ],
     *[  # axis=() is no reduction, as in NumPy; in PyTorch it means all axes
         Case(
             f.__name__,

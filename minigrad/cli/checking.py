@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import itertools
 import linecache
 import numbers
 import os
@@ -10,8 +9,6 @@ import sys
 import time
 import traceback
 import types
-import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import click
@@ -21,7 +18,6 @@ from tqdm import tqdm
 from .. import Function, Tensor, nn
 from .. import data as sets
 from ..checking import bisect, from_numpy, gradcheck
-from ..checking.mutants import Outcome, run_mutants
 from ..checking.report import GOOD, Report
 from ..checking.table import Row, check_row, find, relative_error
 from ..errors import ArgumentError, DataError
@@ -30,7 +26,7 @@ from ..training import Experiment
 from .options import as_text
 from .shell import event, on_terminal, remark
 
-# ---- gradcheck [NAME…]: minigrad's own functions and modules, and mutants of them ----------------
+# ---- gradcheck [NAME…]: minigrad's own functions and modules -------------------------------------
 
 
 def check_table(names: Sequence[str], as_json: bool) -> bool:
@@ -100,59 +96,8 @@ def _torch():
     return torch
 
 
-FATES = ("killed", "equivalent", "survived")
-
-
-def check_mutants(names: Sequence[str], as_json: bool) -> bool:
-    """Check that the table rejects wrong backward passes; return whether no mutant survives."""
-    names, outcomes = find(names), []
-    header = (f"{'class':<22}", "mutants", *FATES)
-    if not as_json:
-        click.echo(table([header]))
-    with warnings.catch_warnings(), _bar(None) as bar:
-        warnings.simplefilter("ignore")  # a mutant may divide by zero
-        for function, group in itertools.groupby(run_mutants(names), lambda o: o.function):
-            of_class = []
-            for outcome in group:
-                of_class.append(outcome)
-                bar.update()
-            outcomes += of_class
-            with tqdm.external_write_mode():
-                if as_json:
-                    for outcome in of_class:
-                        event("mutant", **outcome._asdict())
-                else:
-                    counts = (len(of_class), *_fates(of_class))
-                    click.echo(_below(header, (function, *map(str, counts))))
-    killed, equivalent, survived = _fates(outcomes)
-    if as_json:
-        event(
-            "result",
-            ok=not survived,
-            mutants=len(outcomes),
-            killed=killed,
-            equivalent=equivalent,
-            survived=survived,
-        )
-        return not survived
-    score = f"score {killed / (killed + survived):.1%}" if killed + survived else "no score"
-    click.echo(
-        f"\n{_count(len(outcomes), 'mutant')}: {killed:,} killed, {equivalent:,} equivalent, "
-        f"{survived:,} survived; {score}"
-    )
-    for outcome in outcomes:
-        if outcome.status == "survived":
-            click.echo(f"survived: {outcome.function}, {outcome.kind}")
-    return not survived
-
-
-def _fates(outcomes: list[Outcome]) -> list[int]:
-    counts = Counter(outcome.status for outcome in outcomes)
-    return [counts[fate] for fate in FATES]
-
-
-def _bar(total: int | None) -> tqdm:
-    """Return a progress bar, or without a total a counter; nothing shows outside a terminal."""
+def _bar(total: int) -> tqdm:
+    """Return a progress bar; nothing shows for a single item, or outside a terminal."""
     invisible = total == 1 or not on_terminal()
     return tqdm(total=total, dynamic_ncols=True, leave=False, disable=invisible)
 

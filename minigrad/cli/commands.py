@@ -112,7 +112,6 @@ NEEDS = {
     **{name: [DATA] for name in NETWORK},
     "seed": [FILE, DATA],
     "bisect": [FILE, DATA],
-    "mutants": [OWN],
 }
 
 
@@ -143,10 +142,9 @@ def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
 @click.option("--data", metavar="DATA", help="Check a network on a batch of this data set.")
 @settings(*NETWORK)
 @click.option("--bisect", is_flag=True, help="Name the first wrong operation.")
-@click.option("--mutants", is_flag=True, help="Check that typical mistakes are found.")
 @shared.as_json
 @click.pass_context
-def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
+def gradcheck(ctx, names, shapes, data, bisect, as_json, **options):
     """Compare backward passes with finite differences, in float64.
 
     \b
@@ -164,10 +162,6 @@ def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
     With --data, gradcheck checks the network and its loss on the first batch that `train` would
     use, one parameter at a time. --bisect checks each operation of that step alone, on the arrays
     that flow through it, and names the first wrong one with its layer and its line.
-
-    --mutants plants typical wrong backward passes in minigrad's own functions. The check has to
-    reject all of them except those that give the same gradients; the score is the share that it
-    rejects.
 
     An element passes if |analytic - numeric| <= 1e-6 |numeric| + error, where error is a bound on
     the error of the numeric side. If this could hide a wrong gradient, the verdict is UNDECIDED,
@@ -188,9 +182,9 @@ def gradcheck(ctx, names, shapes, data, bisect, mutants, as_json, **options):
 
         ok = check_user_code(*_split(files[0]), shapes, options["seed"], bisect, as_json)
     else:
-        from .checking import check_mutants, check_table
+        from .checking import check_table
 
-        ok = (check_mutants if mutants else check_table)(names, as_json)
+        ok = check_table(names, as_json)
     if not ok:
         ctx.exit(1)
 

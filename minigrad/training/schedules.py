@@ -33,7 +33,7 @@ def lr_factor(kind: str, step: int, total: int, warmup: int = 0) -> float:
         )
     if step < warmup:
         return (step + 1) / warmup
-    s = (step - warmup) / max(total - warmup, 1)
+    s = (step - warmup) / (total - warmup)
     if kind == "cosine":
         return (1 + math.cos(math.pi * s)) / 2
     return 0.1 ** int(3 * s) if kind == "step" else 1.0

@@ -9,7 +9,6 @@ import time
 import numpy as np
 import pytest
 
-from minigrad.checking.mutants import Outcome
 from minigrad.checking.table import EXAMPLES
 from minigrad.functions.activations import ReLU
 from minigrad.functions.elementwise import Exp
@@ -732,56 +731,6 @@ def test_bisect_of_a_right_network(cli):
     assert [step["op"] for step in bisection["steps"]] == ["Linear", "CrossEntropy"]
 
 
-# ---- mutants -----------------------------------------------------------------------------------
-
-
-def test_mutants_of_some_functions(cli):
-    code, out, err = cli("gradcheck", "--mutants", "exp", "Linear")
-    assert (code, err) == (0, "")
-    header, *rows, blank, score = out.splitlines()
-    assert header.split() == ["class", "mutants", "killed", "equivalent", "survived"]
-    assert [row.split()[0] for row in rows] == ["Exp", "Linear"]
-    counts = [[int(n) for n in row.split()[1:]] for row in rows]
-    assert all(n == killed + same > killed > 0 == left for n, killed, same, left in counts)
-    n, killed, same, _ = map(sum, zip(*counts, strict=True))
-    assert score == f"{n} mutants: {killed} killed, {same} equivalent, 0 survived; score 100.0%"
-
-
-OUTCOMES = [
-    Outcome("Exp", "gx: it is zero", "killed", "exp: (3, 4)"),
-    Outcome("Exp", "gx: it is doubled", "survived"),
-    Outcome("Log", "gx: it is transposed", "equivalent"),
-]
-
-
-def test_a_survivor_is_listed_and_exit_1(cli, monkeypatch):
-    monkeypatch.setattr("minigrad.cli.checking.run_mutants", lambda names: iter(OUTCOMES))
-    code, out, _ = cli("gradcheck", "--mutants")
-    assert code == 1
-    assert out.splitlines()[-2:] == [
-        "3 mutants: 1 killed, 1 equivalent, 1 survived; score 50.0%",
-        "survived: Exp, gx: it is doubled",
-    ]
-    ended = cli("gradcheck", "--mutants", "--json")
-    *mutants, result = ended.events
-    assert mutants == [{"event": "mutant", **outcome._asdict()} for outcome in OUTCOMES]
-    assert result == {
-        "event": "result",
-        "ok": False,
-        "mutants": 3,
-        "killed": 1,
-        "equivalent": 1,
-        "survived": 1,
-    }
-
-
-def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
-    monkeypatch.setattr("minigrad.cli.checking.run_mutants", lambda names: iter(OUTCOMES[2:]))
-    code, out, _ = cli("gradcheck", "--mutants")
-    assert code == 0
-    assert out.endswith("\n1 mutant: 0 killed, 1 equivalent, 0 survived; no score\n")
-
-
 # ---- arguments that do not fit ------------------------------------------------------------------
 
 
@@ -811,15 +760,6 @@ def test_nothing_but_equivalent_mutants_has_no_score(cli, monkeypatch):
         (
             "--bisect exp",
             "--bisect and exp exclude each other; --bisect needs FILE.py:NAME or --data",
-        ),
-        ("--bisect --mutants", "--bisect needs FILE.py:NAME or --data"),
-        (
-            "--mutants a.py:f",
-            "--mutants and a.py:f exclude each other; --mutants needs minigrad's own functions",
-        ),
-        (
-            "--mutants --data iris",
-            "--mutants and --data exclude each other; --mutants needs minigrad's own functions",
         ),
         *[
             (

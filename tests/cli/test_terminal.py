@@ -138,13 +138,6 @@ def test_the_rows_of_gradcheck_do_not_end_up_on_the_bars_line(on_terminal, no_to
     assert "%|" in screen and "%|" not in "".join(lines)
 
 
-def test_mutants_are_counted_beside_their_rows(on_terminal):
-    code, out, screen = on_terminal("--mutants", "exp", command=GRADCHECK)
-    assert code == 0 and "0it [" in screen
-    assert not "".join(shown(screen)).strip()  # the counter is gone
-    assert out.splitlines()[1].startswith("Exp ")
-
-
 # ---- Ctrl-C
 
 

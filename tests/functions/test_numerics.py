@@ -185,6 +185,21 @@ def test_cross_entropy_and_its_gradient_as_the_notebook_writes_them():
     np.testing.assert_allclose(z.grad, (p - y) / 5, rtol=0, atol=1e-16)
 
 
+# ---- the divisor n − ddof, which is never negative ----------------------------------------------
+
+
+@pytest.mark.parametrize("ddof", [2, 3, 7])
+def test_a_variance_with_ddof_of_n_or_more_divides_by_0_as_in_numpy(ddof):
+    x = Tensor(np.array([[1.0, 3.0], [2.0, 2.0]]), requires_grad=True)
+    with np.errstate(all="ignore"):
+        y = F.var(x, axis=1, ddof=ddof)
+        y.backward([1.0, 1.0])
+        std = F.std(x, axis=1, ddof=ddof).data
+    np.testing.assert_array_equal(y.data, [np.inf, np.nan])
+    np.testing.assert_array_equal(std, [np.inf, np.nan])
+    np.testing.assert_array_equal(x.grad, [[-np.inf, np.inf], [np.nan, np.nan]])
+
+
 # ---- the remedy that where's docstring shows ---------------------------------------------------
 
 

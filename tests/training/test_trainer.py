@@ -103,6 +103,18 @@ def test_warmup_rises_to_the_whole_rate(kind):
     np.testing.assert_allclose(rise, [*np.arange(1, 11) / 10, 1.0])
 
 
+def test_after_warmup_the_schedule_goes_from_its_start_to_its_end():
+    s = np.arange(20) / 20
+    cosine = [training.lr_factor("cosine", step, 30, 10) for step in range(10, 30)]
+    np.testing.assert_allclose(cosine, (1 + np.cos(math.pi * s)) / 2)
+    steps = [training.lr_factor("step", step, 40, 10) for step in (10, 19, 20, 29, 30, 39)]
+    np.testing.assert_allclose(steps, [1, 1, 0.1, 0.1, 0.01, 0.01])
+    assert training.lr_factor("constant", 29, 30, 10) == 1
+    last = [training.lr_factor(kind, 3, 4, 3) for kind in training.SCHEDULES]
+    assert last == [1, 1, 1]  # one step is left after the warm-up
+    assert [training.lr_factor("cosine", step, 4, 4) for step in range(4)] == [0.25, 0.5, 0.75, 1]
+
+
 def test_a_run_follows_its_schedule():
     run = trainer(schedule="cosine", warmup=1.5, accumulate=2, epochs=3)  # 4 steps an epoch
     seen = []
@@ -155,6 +167,39 @@ def test_a_norm_whose_squares_overflow_in_float32():
     with np.errstate(over="ignore"):
         assert optim.clip_grad_norm([p], 5.0) == pytest.approx(5e30)
     np.testing.assert_allclose(p.grad, [3, 4], rtol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_norm_that_is_not_finite_scales_nothing(bad, dtype):
+    p, q = Tensor(np.zeros(2, dtype), requires_grad=True), Tensor(np.zeros(1), requires_grad=True)
+    p.grad, q.grad = np.array([bad, 2.0], dtype), np.array([3.0])
+    np.testing.assert_equal(optim.clip_grad_norm([p, q], 1.0), abs(bad))
+    np.testing.assert_array_equal(p.grad, np.array([bad, 2.0], dtype))
+    assert q.grad == 3
+
+
+def test_a_norm_whose_squares_overflow_in_float64_scales_nothing():
+    p = Tensor(np.zeros(2), requires_grad=True)
+    p.grad = np.array([3e200, 1.0])
+    with np.errstate(over="ignore"):
+        assert optim.clip_grad_norm([p], 5.0) == math.inf
+    assert p.grad.tolist() == [3e200, 1]
+
+
+def test_the_squares_of_float32_gradients_are_summed_in_float64():
+    params = [Tensor(np.zeros(1, np.float32), requires_grad=True) for _ in range(101)]
+    for p in params:
+        p.grad = np.array([1.0], np.float32)
+    params[0].grad[:] = 1e4  # its square is 1e8, and the next float32 is 1e8 + 8
+    assert optim.clip_grad_norm(params) == math.sqrt(1e8 + 100)
+
+
+def test_gradients_at_the_largest_norm_are_not_touched():
+    p = Tensor(np.zeros(2), requires_grad=True)
+    p.grad = np.array([3.0, 4.0])
+    p.grad.flags.writeable = False
+    assert optim.clip_grad_norm([p], 5.0) == 5
 
 
 def test_the_norm_of_the_history_is_that_before_clipping():
@@ -211,6 +256,33 @@ def test_patience_stops_after_that_many_epochs_without_a_lower_loss():
     assert [e.val_loss for e in history] == [
         e.val_loss for e in trainer(lr=2.0, epochs=50).run()[: len(history)]
     ]
+
+
+def losses_follow(monkeypatch, *losses):
+    """Let the epochs of the next run have these validation losses."""
+    given = iter(losses)
+    judged = lambda *args, **options: training.Evaluation(next(given), 0.5, np.eye(3))  # noqa: E731
+    monkeypatch.setattr("minigrad.training.trainer.evaluate", judged)
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "best", "trained"),
+    [
+        ([3, 2, 2, 2, 1], 2, 2, 4),  # a plateau is no improvement
+        ([3, 2, 2.5, 1.9, 2, 1.9, 1], 2, 4, 6),  # nor is a return to the best
+        ([3, 4, 2, 2, 2, 1], 2, 3, 5),  # but a lower loss starts the count again
+        ([1, 2, 3], 1, 1, 2),
+        ([1, 2, 3, 4, 5, 6], 5, 1, 6),  # patience runs out in the last epoch
+        ([3, 3, 3, 3, 3, 3], None, 1, 6),
+    ],
+)
+def test_patience_counts_the_epochs_since_the_lowest_loss(
+    losses, patience, best, trained, monkeypatch
+):
+    run = trainer(epochs=6, patience=patience)
+    losses_follow(monkeypatch, *losses)
+    run.run()
+    assert (run.best.epoch, len(run.history)) == (best, trained)
 
 
 def test_without_validation_rows_the_last_weights_are_used():
