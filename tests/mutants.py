@@ -42,6 +42,7 @@ from hypothesis import strategies as st
 import minigrad
 from minigrad import Tensor, engine, gradcheck, optim, training
 from minigrad import functions as F
+from minigrad.checking import differences
 from minigrad.checking.cases import CASES, Case
 from minigrad.checking.report import GOOD
 from minigrad.engine import Function
@@ -132,13 +133,17 @@ def leaves(arrays: list[np.ndarray]) -> list[Tensor]:
 
 # Functions outside the table, and the tests that have to fail when one is changed.
 PLACES = {
+    differences.unit: "tests/checking/test_differences.py",
+    differences.settled: "tests/checking/test_differences.py",
+    differences.verdict: "tests/checking/test_differences.py",
+    differences.bound: "tests/checking/test_differences.py",
     optim.clip_grad_norm: "tests/training/test_trainer.py",
     training.lr_factor: "tests/training/test_trainer.py",
     training.Trainer.done.fget: "tests/training/test_trainer.py",
     training.Trainer._set_lr: "tests/training/test_trainer.py",
     training.Trainer._end_epoch: "tests/training/test_trainer.py",
 }
-PATIENCE = 20  # seconds for the tests of a place: a mutant may run forever
+PATIENCE = 5  # seconds of computing for the tests of a place: a mutant may run forever
 
 
 @dataclass
@@ -253,15 +258,15 @@ def tests_of(path: str) -> None:
     def give_up(*_):
         raise TimeoutError
 
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(PATIENCE)
+    before = signal.signal(signal.SIGVTALRM, give_up)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE)
     options = ["-x", "-n0", "-p", "no:cacheprovider", "--assert=plain"]  # nothing else to rewrite
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             failed = pytest.main([str(ROOT / path), *options])
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
     assert not failed
 
 
@@ -279,6 +284,7 @@ OPERATORS = {
     ast.BitOr: [ast.BitAnd],
 }
 COMMUTATIVE = (ast.Add, ast.Mult, ast.BitAnd, ast.BitOr)
+SYMMETRIC = ("max", "min", "maximum", "minimum")  # in their arguments
 COMPARISONS = [ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq]
 CALLS = {
     "sum": ["mean", "max"],
@@ -339,6 +345,7 @@ def expressions(node: ast.expr, names: set[str], attributes: set[str]) -> Iterat
                 swapped = [*elements[:i], elements[i + 1], elements[i], *elements[i + 2 :]]
                 yield ast.Tuple(swapped, node.ctx)
         case ast.Call(f, arguments, keywords):
+            called = f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "")
             yield from arguments
             match node:  # where selects, and a product makes NaN of 0 · ∞
                 case ast.Call(ast.Attribute(_, "where"), [chosen, value, ast.Constant(0)]):
@@ -351,7 +358,7 @@ def expressions(node: ast.expr, names: set[str], attributes: set[str]) -> Iterat
                 yield f.value
                 for other in CALLS.get(f.attr, []):
                     yield ast.Call(ast.Attribute(f.value, other, f.ctx), arguments, keywords)
-            for i in range(len(arguments) - 1):
+            for i in range(0 if called in SYMMETRIC else len(arguments) - 1):
                 swapped = [*arguments[:i], arguments[i + 1], arguments[i], *arguments[i + 2 :]]
                 yield ast.Call(f, swapped, keywords)
             for i in range(len(keywords)):

@@ -48,7 +48,8 @@ def test_every_backward_and_what_it_calls_is_mutated():
     names = {s.name for s in sources()}
     helpers = {"Reduction.spread", "_product_before", "logistic", "unbroadcast", "Var.forward"}
     trainer = {f"Trainer.{name}" for name in ("done", "_set_lr", "_end_epoch")}
-    elsewhere = {"clip_grad_norm", "lr_factor"} | trainer
+    verdicts = {"unit", "settled", "verdict", "bound"}
+    elsewhere = {"clip_grad_norm", "lr_factor"} | trainer | verdicts
     assert names == {f"{c.__name__}.backward" for c in functions_below()} | helpers | elsewhere
 
 
