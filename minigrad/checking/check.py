@@ -17,6 +17,7 @@ from .differences import (
     ROUNDED,
     RTOL,
     STEP,
+    VISIBLE,
     Line,
     Probe,
     Slope,
@@ -27,7 +28,7 @@ from .differences import (
     unit,
     verdict,
 )
-from .harder import Ladder, Noise, beside, locate, rounding, rounding_of_gradients
+from .harder import ROUGH, Ladder, Noise, beside, locate, rounding, rounding_of_gradients
 from .kinks import Kinks
 from .report import Report, Result
 from .subject import Subject
@@ -146,8 +147,8 @@ class _Check:
         try:
             with watched_by(watch):  # first: it notes the generators as they are before any use
                 y, self.gradients = subject.gradients(self.rng.standard_normal, self.dtype)
-            self.u, self.watch = subject.upstream, watch
-            y_again, again = self.backward()
+                self.u, self.watch = subject.upstream, watch
+                y_again, again = self.backward()
         except (ShapeError, GraphError) as error:
             subject.evaluate()  # raises it again if the forward pass did
             return self._all("FAIL", str(error))
@@ -227,7 +228,8 @@ class _Check:
                 found[i] = self._along(along)
                 if along.verdict != "PASS":
                     lines[i] = self._lines(i, self._sample(along))
-        kinks = Kinks(self, [line for group in lines.values() for line in group])
+        every = [line for group in lines.values() for line in group]
+        kinks = Kinks(self, every, self._agree_together(every))
         for i, group in lines.items():
             result = self._result(i, group, kinks)
             whole = i not in found or result.checked == result.size
@@ -302,12 +304,12 @@ class _Check:
     def _verdict(self, line: Line, slopes: list[Slope]) -> str:
         """Return the verdict; UNDECIDED in place of one where f is too rough for it."""
         ladder, analytic = line.ladder, line.analytic
-        if ladder.flat:  # constant, or flat in floats like a saturated loss
+        word = verdict(analytic, slopes, line.largest, line.flow, self.rtol, self._slack(line))
+        if word == "UNDECIDED" and ladder.flat:  # constant, or in floats, like a saturated loss
             scale = float(abs(self.u) @ abs(self.y)) + line.flow * unit(ladder.value)
             seen = EPS * scale / ladder.flat  # a larger slope would show
             if max(abs(analytic), seen) <= NEGLIGIBLE * line.flow:
                 return "PASS"
-        word = verdict(analytic, slopes, line.largest, line.flow, self.rtol, self._slack(line))
         if ladder.scrambled():
             return "UNDECIDED"
         if word != "FAIL":
@@ -317,6 +319,30 @@ class _Check:
         off, where = self.gradient_noise[line.i], line.where
         off = off[where] if line.is_element else np.vdot(off, abs(where))
         return "UNDECIDED" if abs(analytic - line.numeric) <= off else word
+
+    def _agree_together(self, lines: list[Line]) -> bool:
+        """Return whether elements that agree along their axes do so along a common direction.
+
+        A median of three equal numbers moves along no axis, and along all together.
+        """
+        lines = [line for line in lines if line.verdict == "PASS" and not line.bends]
+        data = [x.data for _, x in self.subject.leaves]
+        moves = self.rng.uniform(0.5, 1, len(lines)) * self.rng.choice([-1, 1], len(lines))
+        moves *= [line.unit for line in lines]
+        ys = []
+        before = [x.copy() for x in data]
+        for t in (-self.step, self.step):
+            for line, move in zip(lines, moves, strict=True):
+                data[line.i][line.where] += t * move
+            try:
+                ys.append(self.subject.evaluate())
+            finally:
+                for x, old in zip(data, before, strict=True):
+                    x[...] = old
+        along = moves * [line.analytic for line in lines]
+        gap = abs(along.sum() - float(self.u @ (ys[1] - ys[0])) / (2 * self.step))
+        rounds = float(abs(self.u) @ abs(self.y)) * EPS / self.step
+        return not gap > VISIBLE * float(np.linalg.norm(along)) + ROUGH * rounds
 
     def _slack(self, line: Line) -> float:
         return self.atol + (FLOAT32["slack"] * line.largest if self.narrow else 0.0)

@@ -30,6 +30,7 @@ STEP = 6e-6  # the cube root of ε
 RTOL = 1e-6
 VISIBLE = 1e-4  # of the largest gradient of the input: a larger error could hide too much
 NEGLIGIBLE = 1e-8  # of the largest gradient that flows: half of the digits of a float
+BENT = 1e-3  # of the slopes: a plain difference whose sides differ by more may meet a kink
 ROUNDED = 1e-12  # of the largest gradient: what some thousand roundings of ε add up to
 DENORMAL = 1e-150  # nearer to 0, x² underflows: such an x is stepped like 0
 
@@ -73,6 +74,12 @@ class Line:
         self.i, self.where, self.flow = i, where, flow
         self.is_element = isinstance(where, tuple)
         self.error, self.ladder = 0.0, None
+
+    @property
+    def bends(self) -> bool:
+        """Whether the slopes to the two sides differ, as they do at a kink."""
+        left, right = self.sides
+        return not abs(right - left) <= BENT * (abs(right) + abs(left))
 
 
 class Probe:

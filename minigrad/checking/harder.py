@@ -25,6 +25,7 @@ LOST = 1e-6  # of an output: one that rounds by less still shows its slopes
 PLATEAU = 4  # steps, each eight times the one before
 RUNS = 8  # that measure rounding
 LARGEST = 4.0  # times the largest of 8 runs, which is exceeded once in 9 times
+KEPT = 2.0**-12  # of |x|, the smallest unit of a move: the finest one keeps six bits of x
 NEAR = 1e-6  # of |x|: beside ties and thresholds, and as f is at x
 
 
@@ -50,20 +51,23 @@ def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
         noise = EPS * abs(y)
         for run in range(RUNS):
             np.fmax(noise, abs(_rounded(subject, run, 1)[-1][1] - exact[-1][1]), out=noise)
-        lost, scrambled = "", np.zeros(len(y), dtype=bool)
+        moves, apart = ([np.zeros(a.shape) for _, a in exact] for _ in range(2))
         for run in range(RUNS // 2):
             up, down = (_rounded(subject, run, times) for times in (WIDE, -WIDE))
-            for (name, a), (other, b), (third, c) in zip(exact, up, down, strict=False):
+            for k, ((name, a), (other, b), (third, c)) in enumerate(
+                zip(exact, up, down, strict=False)
+            ):
                 if not name == other == third or not a.shape == b.shape == c.shape:
                     break  # f took another way
-                apart, moves = abs(b + c - 2 * a), np.fmax(abs(b - a), abs(c - a))
-                wild = (apart > moves / 16) & (moves > LOST * abs(a))
-                wild &= moves > ROUGH * EPS * abs(a).max(initial=0)
-                if wild.any():
-                    lost = lost or name
-                if name == END:
-                    scrambled |= wild
-        return Noise(noise, lost, scrambled)
+                moves[k] = np.fmax(moves[k], np.fmax(abs(b - a), abs(c - a)))
+                apart[k] = np.fmax(apart[k], abs(b + c - 2 * a))
+        lost, wild = "", np.zeros(len(y), dtype=bool)
+        for (name, a), move, off in zip(exact, moves, apart, strict=True):
+            wild = (off > move / 16) & (move > LOST * abs(a))
+            wild &= move > ROUGH * EPS * abs(a).max(initial=0)
+            if wild.any():
+                lost = lost or name
+        return Noise(noise, lost, wild)  # those of the last, which is f itself
 
 
 def rounding_of_gradients(subject, backward: Callable, rng) -> list[np.ndarray]:
@@ -113,7 +117,7 @@ def _rounded(subject, seed: int, times: float) -> list[tuple[str, np.ndarray]]:
 
 def moved(x: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """Return x with each element moved up or down, by half to all of a share of its unit."""
-    sizes = np.where(abs(x) > DENORMAL, np.minimum(abs(x), 1), 1)
+    sizes = np.where(abs(x) > DENORMAL, np.maximum(np.minimum(abs(x), 1), KEPT * abs(x)), 1)
     return x + share * sizes * rng.uniform(0.5, 1, x.shape) * rng.choice([-1, 1], x.shape)
 
 
@@ -184,18 +188,22 @@ class Ladder:
         """
         if len(self.rungs) < 2:
             return [Slope(np.nan, np.inf)]
-        changes, lengths = map(
-            np.array, zip(*(self.rungs[h] for h in sorted(self.rungs)), strict=True)
-        )
-        slopes = changes @ self.probe.u / lengths
-        reached, noise = self.reached(), self._noise(abs(changes))
-        rounds = 2 * float(noise @ reached if reached.any() else noise.sum()) / lengths
+        slopes, rounds = self._rounded()
         found = []
         for j in range(1, len(slopes)):
             off = abs(slopes[:j] - slopes[j])
             unexplained = max(off[-1], (off - rounds[:j]).max())
             found.append(Slope(float(slopes[j]), 2 * float(rounds[j] + unexplained)))
         return sorted(found, key=lambda slope: slope.error)
+
+    def _rounded(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the slopes, from the finest step on, and how far rounding may put them off."""
+        changes, lengths = map(
+            np.array, zip(*(self.rungs[h] for h in sorted(self.rungs)), strict=True)
+        )
+        reached, noise = self.reached(), self._noise(abs(changes))
+        rounds = 2 * float(noise @ reached if reached.any() else noise.sum()) / lengths
+        return changes @ self.probe.u / lengths, rounds
 
     def _noise(self, sizes: np.ndarray) -> np.ndarray:
         """Return the rounding error of each term of L, which is at least what y resolves.
@@ -218,9 +226,11 @@ class Ladder:
         A saturated ln(1 + z) goes up in steps of ε: beside x it is flat, and its slope is seen
         from further away alone.
         """
-        slopes = np.array([change @ self.probe.u / b for change, b in self.rungs.values()])
-        gap = abs(self.slopes()[0].value - analytic)
-        return np.count_nonzero(abs(slopes - analytic) < gap / 10) >= PLATEAU
+        slopes, rounds = self._rounded()
+        numeric = self.slopes()[0].value
+        so = abs(slopes - analytic) < abs(numeric - analytic) / 10
+        so &= abs(slopes - numeric) > rounds  # the others are no witnesses
+        return np.count_nonzero(so) >= PLATEAU
 
     def reached(self) -> np.ndarray:
         """Return which y depend on x: those that are NaN where x is, or moved at any step.

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .differences import Line, Probe
-from .harder import beside
+from .harder import KEPT, beside
 
 if TYPE_CHECKING:
     from .check import _Check
 
-BENT = 1e-3  # of the slopes: a plain difference whose sides differ by more may meet a kink
 MOVE = 1e-6  # of |x|, from the kink to a neighbour: f's curvature shows in the sixth digit
 SHARE = 1 / 64  # of it, the step of the slopes there: it crosses no kink, for 8 members
 SHRINK = 16  # by which a step is made smaller to see whether a bend stays
@@ -33,7 +32,8 @@ ANGLE = 1e-3  # of the slopes: the smallest bend that counts, far above the curv
 GROUPS = 200  # that are looked at, drawn at random
 BUDGET = 10_000  # evaluations of f, after which no more groups are looked at
 EVERY = 6  # elements of a group, up to which every pattern of signs is tried
-MEMBERS = 8  # of a group that are looked at; the rest stays where it is
+MEMBERS = 8  # of a group that are moved one by one; a larger one is also moved as a whole
+TRIES = 32  # random patterns of signs, to see which elements make a tie that no axis shows
 OUTPUTS = 8  # that are looked at for a group, drawn at random
 DIRECTIONS = 32  # along which the hull is compared
 END_OF_DOMAIN = "f ends here, and its slope grows without a bound"
@@ -42,17 +42,25 @@ END_OF_DOMAIN = "f ends here, and its slope grows without a bound"
 class Kinks:
     """The kinks among the elements that were looked at, of all leaves together.
 
+    Args:
+        check: the check.
+        lines: the elements.
+        agree: whether those that pass do so along a common direction as well.
+
     Attributes:
         verdicts: KINK, FAIL or UNDECIDED for each element that sits on a kink.
     """
 
-    def __init__(self, check: _Check, lines: list[Line]):
-        self.check, self.verdicts = check, {}
+    def __init__(self, check: _Check, lines: list[Line], agree: bool):
+        self.check, self.lines, self.verdicts = check, lines, {}
         self.looked, self.groups, self.evaluations = 0, 0, 0
         self.joint: set[Line] = set()
         self.jumps: set[Line] = set()
         lines = [line for line in lines if np.isfinite(line.analytic)]
-        self._judge([e for e in lines if self._bends(e) or self._neighbours_differ(e)])
+        bent = {e for e in lines if self._bends(e)}
+        rest = [e for e in lines if e not in bent and not (agree and e.verdict == "PASS")]
+        self.flat = {e for e in rest if self._neighbours_differ(e)}
+        self._judge([e for e in lines if e in self.flat or e in bent])
 
     def text(self, kinked: int, checked: int) -> str:
         """Return what is said of a leaf whose elements are all right or on a kink."""
@@ -85,8 +93,7 @@ class Kinks:
 
     def _bends(self, e: Line) -> bool:
         """Return whether the slopes to the two sides differ alike at all scales, or f jumps."""
-        left, right = e.sides
-        if not abs(right - left) > BENT * (abs(right) + abs(left)) and np.isfinite(e.sides.mean):
+        if not e.bends:
             return False
         bends = [self._bend(e, MOVE / SHRINK**n) for n in range(3)]
         heights = [bend / SHRINK**n for n, bend in enumerate(bends)]
@@ -98,7 +105,7 @@ class Kinks:
         """Return by how much the slopes of each term of L differ, where that is not rounding."""
         left, right = np.nan_to_num(self._slopes(e, share)) * self.check.u
         bend, size = right - left, abs(left) + abs(right)
-        rounds = 10 * self.check.noise.y * abs(self.check.u) / (share * e.unit)
+        rounds = 10 * self.check.noise.y * abs(self.check.u) / (share * self._unit(e))
         bend[abs(bend) <= ANGLE * size + rounds] = 0
         return bend if abs(bend).sum() > ANGLE * size.sum() else 0 * bend
 
@@ -107,8 +114,6 @@ class Kinks:
 
         In one direction it is the same at all scales, as that of a smooth f is in all directions.
         """
-        if e.verdict == "PASS":
-            return False
         u, shares = self.check.u, [MOVE / SHRINK**n for n in range(3)]
         seeds = self.check.rng.integers(2**32, size=4)
         slopes = np.empty((len(shares), len(seeds)))
@@ -117,7 +122,7 @@ class Kinks:
                 slopes[at] = self._slopes(e, shares[at[0]] * SHARE).mean(axis=0) @ u
         if not np.isfinite(slopes).all():
             return False
-        noise = float(abs(u) @ self.check.noise.y) / (shares[-1] * SHARE * e.unit)
+        noise = float(abs(u) @ self.check.noise.y) / (shares[-1] * SHARE * self._unit(e))
         size = abs(slopes).max()
         same = np.ptp(slopes, axis=0).max() <= ALIKE * size
         return same and np.ptp(slopes[0]) > max(10 * ANGLE * size, 10 * noise)
@@ -127,7 +132,11 @@ class Kinks:
         self.evaluations += 3
         evaluate, x = self.check.subject.evaluate, self.check.subject.leaves[e.i][1].data
         probe = Probe(evaluate, x, self.check.u, evaluate())
-        return np.array(probe.slopes(e.where, share * e.unit))
+        return np.array(probe.slopes(e.where, share * self._unit(e)))
+
+    def _unit(self, e: Line) -> float:
+        """Return what a move of e is a share of."""
+        return max(e.unit, KEPT * abs(float(self.check.subject.leaves[e.i][1].data[e.where])))
 
     @contextlib.contextmanager
     def _moved(self, moves: dict[Line, float]) -> Iterator[None]:
@@ -136,7 +145,7 @@ class Kinks:
         before = [(leaves[e.i][1].data, e.where, leaves[e.i][1].data[e.where]) for e in moves]
         try:
             for (x, where, value), (e, share) in zip(before, moves.items(), strict=True):
-                x[where] = value + share * MOVE * e.unit
+                x[where] = value + share * MOVE * self._unit(e)
             yield
         finally:
             for x, where, value in before:
@@ -155,8 +164,9 @@ class Kinks:
             if self.looked == GROUPS or self.evaluations > BUDGET:
                 continue
             self.looked += 1
-            others = [o for o in order if o is not e]
-            group = [e, *self._partners(e, others)[: MEMBERS - 1]]
+            # A tie that no axis shows is made with elements that seem to pass.
+            others = [o for o in (self.lines if e in self.flat else order) if o is not e]
+            group = [e, *self._partners(e, others, TRIES if e in self.flat else 1)]
             seen.update(group)
             word = self._verdict(group)
             if word == "FAIL" and self.check.noise.lost:
@@ -169,24 +179,21 @@ class Kinks:
         for e in order:  # those that were not looked at
             self.verdicts.setdefault(e, "KINK")
 
-    def _partners(self, e: Line, others: list[Line]) -> list[Line]:
+    def _partners(self, e: Line, others: list[Line], tries: int) -> list[Line]:
         """Return which of the others change the slopes to the sides of e, by halving them."""
-        if not others or not self._interact(e, others):
+        if not others or not self._interact(e, others, tries):
             return []
         if len(others) == 1:
             return others
         half = len(others) // 2
-        found = self._partners(e, others[:half])
-        if len(found) < MEMBERS:
-            found = found + self._partners(e, others[half:])
-        return found or others[:MEMBERS]  # no half alone does
+        found = [o for part in (others[:half], others[half:]) for o in self._partners(e, part, 1)]
+        return found or others  # no half alone does
 
-    def _interact(self, e: Line, others: list[Line]) -> bool:
-        u = abs(self.check.u)
+    def _interact(self, e: Line, others: list[Line], tries: int) -> bool:
+        u, n = abs(self.check.u), len(others)
         alone = np.nan_to_num(self._slopes(e, MOVE * SHARE) * u)
-        for signs in (1, -1, self.check.rng.choice([-1, 1], len(others))):
-            moves = dict(zip(others, np.broadcast_to(signs, len(others)), strict=True))
-            with self._moved(moves):
+        for signs in (np.ones(n), -np.ones(n), *self.check.rng.choice([-1, 1], (tries, n))):
+            with self._moved(dict(zip(others, signs, strict=True))):
                 together = np.nan_to_num(self._slopes(e, MOVE * SHARE) * u)
             if abs(together - alone).sum() > 10 * ANGLE * abs(alone).sum():
                 return True
@@ -196,26 +203,31 @@ class Kinks:
 
     def _verdict(self, group: list[Line]) -> str:
         """Return whether the gradient of the group lies in the hull of those at its neighbours."""
-        check, patterns = self.check, self._patterns(len(group))
-        rows = np.array([self._rows(group, shares) for shares in patterns])
-        rows = rows[np.isfinite(rows).all(axis=(1, 2))]  # neighbour, output, element
+        check, n = self.check, len(group)
+        units = np.array([self._unit(e) for e in group])
+        axes, patterns = np.eye(n)[:MEMBERS], self._patterns(n)
+        ways = axes if n <= MEMBERS else np.vstack([axes, units / units.max()])
+        rows = np.array([self._rows(group, shares, units, ways) for shares in patterns])
+        rows = rows[np.isfinite(rows).all(axis=(1, 2))]  # neighbour, output, way
         if not len(rows):
             return "UNDECIDED"
-        nearer = self._rows(group, patterns[0] / 4, SHARE / 4)
+        nearer = self._rows(group, patterns[0] / 4, units, ways, SHARE / 4)
         if (abs(nearer - rows[0]) > 10 * ANGLE * abs(rows).max()).any():  # f varies too fast
             return "UNDECIDED"
         reached = np.flatnonzero(rows.any(axis=(0, 2)))
         outputs = check.rng.permutation(reached)[:OUTPUTS] if len(reached) else [0]
-        n = len(group)
-        along = np.vstack([np.eye(n), np.ones(n), check.rng.standard_normal((DIRECTIONS, n))])
+        mixed = np.eye(len(ways))
+        if n <= MEMBERS:
+            mixed = np.vstack([mixed, np.ones(n), check.rng.standard_normal((DIRECTIONS, n))])
+        along = mixed @ ways
         for k in outputs:
             hull, g = rows[:, k], self._analytic(group, k)
-            size = abs(hull).max()
-            rounds = 2 * check.noise.y[k] / (MOVE * SHARE * np.array([e.unit for e in group]))
+            size = abs(hull[:, : len(axes)]).max()
+            rounds = 2 * check.noise.y[k] / (MOVE * SHARE * units)
             if (rounds > 0.1 * max(size, abs(g).max(), ANGLE * check.flow)).any():
                 return "UNDECIDED"
             slack = abs(along) @ (ANGLE * size + rounds)
-            ends, here = hull @ along.T, along @ g
+            ends, here = hull @ mixed.T, along @ g
             outside = (here < ends.min(axis=0) - slack) | (here > ends.max(axis=0) + slack)
             if self.jumps.issuperset(group) and n == 1:  # one of the sides, and not between them
                 outside = (abs(ends - here) > slack).all(axis=0)
@@ -229,16 +241,25 @@ class Kinks:
         if n <= EVERY:
             signs = np.array([*itertools.product((-1, 1), repeat=n)])
         else:
-            alone = 2 * np.eye(n) - 1  # one goes up and the others down, so that it wins each tie
-            ends = np.array([[1], [-1]]) * np.ones(n)  # or ties that do not move win
-            signs = np.vstack([ends, alone, -alone, rng.choice([-1, 1], (2 * n, n))])
+            alone = 2 * np.eye(n)[:MEMBERS] - 1  # one goes up and the others down: it wins a tie
+            ends = np.array([[1], [-1]]) * np.ones(n)  # or another one wins
+            some = rng.choice([-1, 1], (4 * MEMBERS, n))
+            signs = np.vstack([ends, alone, -alone, some])
         sizes = [rng.permutation(np.linspace(0.5, 1, n)) for _ in signs]  # no two are equal
         return signs * np.array(sizes)
 
-    def _rows(self, group: list[Line], shares: np.ndarray, share=SHARE) -> np.ndarray:
-        """Return the derivative of each output with respect to each member, at a neighbour."""
-        with self._moved(dict(zip(group, shares, strict=True))):
-            return np.array([self._slopes(e, MOVE * share).mean(axis=0) for e in group]).T
+    def _rows(self, group, shares, units, ways, share=SHARE) -> np.ndarray:
+        """Return the derivative of each output along some ways of the group, at a neighbour."""
+        rows = []
+        for way in ways:
+            h = MOVE * share * float((units[way != 0] / way[way != 0]).min())
+            ys = []
+            for t in (-h, h):
+                self.evaluations += 1
+                with self._moved(dict(zip(group, shares + t * way / (MOVE * units), strict=True))):
+                    ys.append(self.check.subject.evaluate())
+            rows.append((ys[1] - ys[0]) / (2 * h))
+        return np.array(rows).T
 
     def _analytic(self, group: list[Line], k: int) -> np.ndarray:
         """Return the gradient of output k alone."""

@@ -31,6 +31,7 @@ class Contract(Watch):
         self.fault, self.flow, self.non_finite = "", 0.0, ""
         self.narrowed: dict[int, str] = {}
         self._inputs, self._saved = [], {}
+        self._returned: dict[int, np.ndarray] = {}  # gradients, by the array that owns the memory
 
     def before_forward(self, node, arrays, options):
         """Note what flows into the node."""
@@ -68,10 +69,12 @@ class Contract(Watch):
                 self.narrowed.update({id(leaf): why for leaf in leaves_of(x)})
             if not self.non_finite and _finite(upstream) and not _finite(g):
                 self.non_finite = f"{name}.backward"
-            if node.fresh and any(_shared(g, other) for other in kept):
+            old = id(_owner(g)) in self._returned or any(_shared(g, other) for other in kept)
+            if node.fresh and old:
                 what = f"the gradient of input {i} is an array that something else holds"
                 self._found(node, "backward", f"{what}, and `fresh = True` promises a new one")
             kept.append(g)
+        self._returned.update((id(_owner(g)), g) for g in parts if isinstance(g, np.ndarray))
         return gradients
 
     def _see(self, g: np.ndarray) -> None:
@@ -221,6 +224,13 @@ def close(a: np.ndarray, b: np.ndarray, share: float) -> bool:
 def _equal(a: np.ndarray, b: np.ndarray) -> bool:
     same = np.array_equal(a, b)
     return same or (a.dtype.kind == "f" and np.array_equal(a, b, equal_nan=True))
+
+
+def _owner(a: np.ndarray) -> np.ndarray:
+    """Return the array that a is a view of, or a."""
+    while isinstance(a.base, np.ndarray):
+        a = a.base
+    return a
 
 
 def _finite(a: np.ndarray) -> bool:
