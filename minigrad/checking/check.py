@@ -326,6 +326,8 @@ class _Check:
         A median of three equal numbers moves along no axis, and along all together.
         """
         lines = [line for line in lines if line.verdict == "PASS" and not line.bends]
+        if not lines:
+            return True
         data = [x.data for _, x in self.subject.leaves]
         moves = self.rng.uniform(0.5, 1, len(lines)) * self.rng.choice([-1, 1], len(lines))
         moves *= [line.unit for line in lines]

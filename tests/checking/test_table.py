@@ -23,7 +23,8 @@ def test_each_row_passes_and_counts_what_it_checked():
     for name in ("exp", "maximum", "nn.Linear", "nn.CrossEntropy", "logsumexp"):
         row = check_row(name)
         assert row.ok and row.verdict == "PASS" and row.failures == ()
-        assert 0 < row.error < 1
+        assert 0 <= row.error < 1
+        assert row.error > 0 or name == "maximum"  # whose slopes floats hold exactly
         assert row.deviation is None
     row = check_row("neg")
     shapes = [shape for _, (shape,) in EXAMPLES["neg"]]
