@@ -186,7 +186,9 @@ class Kinks:
         if len(others) == 1:
             return others
         half = len(others) // 2
-        found = [o for part in (others[:half], others[half:]) for o in self._partners(e, part, 1)]
+        found = [
+            o for part in (others[:half], others[half:]) for o in self._partners(e, part, tries)
+        ]
         return found or others  # no half alone does
 
     def _interact(self, e: Line, others: list[Line], tries: int) -> bool:
