@@ -200,7 +200,7 @@ class _Check:
     @functools.cached_property
     def gradient_noise(self) -> list[np.ndarray]:
         """How the gradients round; measured when one is about to fail."""
-        return rounding_of_gradients(self.subject, self.backward, self.rng)
+        return rounding_of_gradients(self.subject, self.backward)
 
     def probe(self, i: int) -> Probe:
         """Return what takes the slopes along leaf i."""
@@ -451,7 +451,8 @@ class _Check:
         if bad:
             value = "NaN" if np.isnan(bad[0].analytic) else "infinite"
             return f"the gradient is {value}, made by {self.watch.non_finite or 'f itself'}"
-        if all(line.ladder and line.ladder.is_flat for line in chosen):
+        flat = [line for line in chosen if line.ladder and line.ladder.is_flat]
+        if flat and kinks.jumps.issuperset(set(chosen).difference(flat)):
             return (
                 "f is piecewise constant here, and its derivative is 0; a straight-through "
                 "estimator is not a derivative: check the function that it stands for"

@@ -109,15 +109,18 @@ class Report(NamedTuple):
         return self.ok
 
     def __str__(self) -> str:
-        bad = sum(result.verdict not in GOOD for result in self.results)
-        wrong = f"{bad} of {len(self.results)} gradients {'is' if bad == 1 else 'are'} wrong"
-        found = wrong if bad else "all gradients agree"
+        undecided = sum(result.verdict == "UNDECIDED" for result in self.results)
+        wrong = sum(result.verdict not in GOOD for result in self.results) - undecided
+        found = ", ".join(
+            f"{count} of {len(self.results)} gradients {'is' if count == 1 else 'are'} {what}"
+            for count, what in ((wrong, "wrong"), (undecided, "undecided"))
+            if count
+        )
         given = "" if self.given == (self.dtype,) else f", given as {' and '.join(self.given)}"
-        sums = [r for r in self.results if r.index is None and not math.isnan(r.tolerance)]
-        along = ", along a direction if it is <= error" if sums else ""
         head = (
-            f"gradcheck: {found}; backward in {self.dtype}, differences in float64{given}; passes "
-            f"if |analytic − numeric| <= {self.atol:g} + {self.rtol:g}·|numeric| + error{along}"
+            f"gradcheck: {found or 'all gradients agree'}; backward in {self.dtype}, differences "
+            f"in float64{given}; passes if |analytic − numeric| <= {self.atol:g} + "
+            f"{self.rtol:g}·|numeric| + error"
         )
         return "\n".join([head, *map(str, self.results)])
 

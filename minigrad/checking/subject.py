@@ -105,15 +105,14 @@ class Subject:
         """Return f of the arguments; several outputs are joined to one vector."""
         self._set_back()
         y = self.f(*self.arguments)
+        if isinstance(y, Tensor):
+            return y
         several = isinstance(y, (tuple, list)) and len(y) > 0
-        for part in y if several else [y]:
-            if not isinstance(part, Tensor):
-                it = "a sequence that holds something else" if several else type(y).__name__
-                remedy = "return a Tensor or a tuple of Tensors"
-                raise ArgumentError(
-                    self.where, "f did not return a Tensor", f"it returned {it}", remedy
-                )
-        return F.concatenate([F.reshape(part, -1) for part in y]) if several else y
+        if not several or not all(isinstance(part, Tensor) for part in y):
+            it = "a sequence that holds something else" if several else type(y).__name__
+            wrong, remedy = "f did not return a Tensor", "return a Tensor or a tuple of Tensors"
+            raise ArgumentError(self.where, wrong, f"it returned {it}", remedy)
+        return F.concatenate([F.reshape(part, -1) for part in y])
 
     def evaluate(self) -> np.ndarray:
         """Return the values of f as a vector; a copy, for f may return a view of its input."""
