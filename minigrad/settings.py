@@ -181,24 +181,18 @@ def checked(name: str, value: Any) -> Any:
         ArgumentError: if there is no such option, or the value is of another kind or out of range.
     """
     if name not in SETTINGS:
-        raise ArgumentError(
-            "Experiment",
-            f"there is no option {name!r}",
-            f"its value is {value!r:.40}",
-            did_you_mean(name, SETTINGS, "minigrad train --help lists them"),
-        )
+        wrong = f"there is no option {name!r}"
+        remedy = did_you_mean(name, SETTINGS, "minigrad train --help lists them")
+        raise ArgumentError("Experiment", wrong, f"its value is {value!r:.40}", remedy)
     setting = SETTINGS[name]
     if value is None:
         return setting.default
     if not setting.many:
         return _one(name, setting, value)
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise ArgumentError(
-            "Experiment",
-            f"{name}={value!r:.40} is not a list",
-            f"each part is {KINDS[setting.kind][1]}",
-            f"give a list, such as {name}=[{value!r:.40}]",
-        )
+        wrong = f"{name}={value!r:.40} is not a list"
+        remedy = f"give a list, such as {name}=[{value!r:.40}]"
+        raise ArgumentError("Experiment", wrong, f"each part is {KINDS[setting.kind][1]}", remedy)
     return tuple(_one(name, setting, part) for part in value)
 
 

@@ -262,22 +262,14 @@ def _writer(path, overwrite):
     """Return what writes the picture. Refuse a file that cannot be written before any reading."""
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in (".png", ".svg"):
-        raise ArgumentError(
-            "--output",
-            "only .png and .svg pictures can be drawn",
-            f"FILE {path}",
-            "end its name in one of them",
-        )
+        wrong = "only .png and .svg pictures can be drawn"
+        raise ArgumentError("--output", wrong, f"FILE {path}", "end its name in one of them")
     check_output(path, overwrite)
     try:
         from ..plotting import figure
     except ImportError as error:
-        raise ArgumentError(
-            "--output",
-            "a picture needs matplotlib",
-            str(error),
-            "pip install 'minigrad[plot]', or leave --output out to draw in the terminal",
-        ) from error
+        remedy = "pip install 'minigrad[plot]', or leave --output out to draw in the terminal"
+        raise ArgumentError("--output", "a picture needs matplotlib", str(error), remedy) from error
     return lambda runs, planes: atomic_write(
         path, lambda file: figure.save(file, suffix[1:], runs, planes)
     )

@@ -21,12 +21,9 @@ def check_finite(part: Dataset, name: str) -> None:
     bad = ~np.isfinite(part.x)
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
-        raise DivergedError(
-            "train",
-            f"the {name} rows hold {part.x[row, column]}",
-            f"row {row}, feature {part.feature_names[column]!r}, {np.count_nonzero(bad)} in all",
-            "remove or replace such values before training",
-        )
+        wrong = f"the {name} rows hold {part.x[row, column]}"
+        facts = f"row {row}, feature {part.feature_names[column]!r}, {np.count_nonzero(bad)} in all"
+        raise DivergedError("train", wrong, facts, "remove or replace such values before training")
 
 
 def warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
@@ -45,12 +42,9 @@ def warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
     finally:
         model.train()
     if probable and not isinstance(z.node, Softmax):
-        warn_once(
-            "fit",
-            "the model's outputs look like probabilities, and CrossEntropy takes logits",
-            f"output {p.shape}, each row from 0 to 1 with sum 1",
-            "remove the model's softmax, or use CrossEntropy(from_probabilities=True)",
-        )
+        wrong = "the model's outputs look like probabilities, and CrossEntropy takes logits"
+        remedy = "remove the model's softmax, or use CrossEntropy(from_probabilities=True)"
+        warn_once("fit", wrong, f"output {p.shape}, each row from 0 to 1 with sum 1", remedy)
 
 
 def warn_of_majority(train: Dataset) -> None:

@@ -299,12 +299,9 @@ class Experiment:
         names = [c.schema.feature_names + c.schema.class_names for c in (saved, mine)]
         other = next(((a, b) for a, b in zip(*names, strict=True) if a != b), None)
         if other:
-            warn_once(
-                "--init-from",
-                f"the weights of {path} were trained on other columns or classes",
-                f"{other[0]!r} there is {other[1]!r} here",
-                "continue if that is intended",
-            )
+            wrong = f"the weights of {path} were trained on other columns or classes"
+            facts = f"{other[0]!r} there is {other[1]!r} here"
+            warn_once("--init-from", wrong, facts, "continue if that is intended")
         self.trainer.model.load_state_dict(saved.model.state_dict())
 
     def _describe(self, source: str, origins: dict[str, str]) -> dict:
@@ -365,12 +362,9 @@ def _check_versions(folder: str, then: dict) -> None:
     now = _versions()
     for name in ("minigrad", "numpy"):
         if then[name] != now[name]:
-            raise DataError(
-                folder,
-                f"the run began with another version of {name}",
-                f"{then[name]}, now {now[name]}",
-                f"install {name}=={then[name]}, or start again with minigrad train --init-from",
-            )
+            wrong = f"the run began with another version of {name}"
+            remedy = f"install {name}=={then[name]}, or start again with minigrad train --init-from"
+            raise DataError(folder, wrong, f"{then[name]}, now {now[name]}", remedy)
 
 
 def _check_options(folder: str, options: dict) -> None:
@@ -382,23 +376,17 @@ def _check_options(folder: str, options: dict) -> None:
     # An earlier resume may have written its --epochs here, and no checkpoint after it.
     names = [n for n in options if n != "epochs" and changed.get(n) != options[n]]
     if names:
-        raise DataError(
-            os.path.join(folder, run_folder.RUN),
-            "the options are not those that the run began with",
-            ", ".join(f"{n} {changed.get(n)!r}, then {options[n]!r}" for n in names),
-            "put them back, or start again with minigrad train --init-from",
-        )
+        wrong = "the options are not those that the run began with"
+        facts = ", ".join(f"{n} {changed.get(n)!r}, then {options[n]!r}" for n in names)
+        remedy = "put them back, or start again with minigrad train --init-from"
+        raise DataError(os.path.join(folder, run_folder.RUN), wrong, facts, remedy)
 
 
 def _check_epochs(folder: str, options: dict, done: int, epochs: int) -> None:
     """Refuse a number of epochs that the run cannot have had from the start."""
     if epochs < done:
-        raise ArgumentError(
-            folder,
-            f"--epochs {epochs} is less than the run has already trained",
-            f"{done} epochs are done",
-            "give more",
-        )
+        wrong = f"--epochs {epochs} is less than the run has already trained"
+        raise ArgumentError(folder, wrong, f"{done} epochs are done", "give more")
     if options["schedule"] != "constant" and epochs != options["epochs"]:
         raise ArgumentError(
             folder,

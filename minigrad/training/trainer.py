@@ -85,20 +85,14 @@ class Trainer:
             ("clip_grad", clip_grad, clip_grad is None or clip_grad > 0),
         ):
             if not good:
-                raise ArgumentError(
-                    "fit",
-                    f"{name}={value!r} is too small",
-                    "patience is 1 or more, clip_grad above 0",
-                    "leave it out to do without",
-                )
+                wrong = f"{name}={value!r} is too small"
+                facts = "patience is 1 or more, clip_grad above 0"
+                raise ArgumentError("fit", wrong, facts, "leave it out to do without")
         val = val if val is not None and len(val) else None
         if patience is not None and val is None:
-            raise ArgumentError(
-                "fit",
-                "patience needs a validation loss, and there are no validation rows",
-                f"patience {patience}",
-                "give some rows as val, or leave patience out",
-            )
+            wrong = "patience needs a validation loss, and there are no validation rows"
+            facts = f"patience {patience}"
+            raise ArgumentError("fit", wrong, facts, "give some rows as val, or leave patience out")
         self.model, self.train, self.val = model, train, val
         self.loss, self.optimizer = loss, optimizer
         self.epochs, self.batch_size, self.accumulate = epochs, batch_size, accumulate
