@@ -3,8 +3,9 @@
 import math
 
 from ..errors import ArgumentError
+from ..settings import SETTINGS
 
-SCHEDULES = ("constant", "step", "cosine")
+SCHEDULES = SETTINGS["schedule"].choices
 
 
 def lr_factor(kind: str, step: int, total: int, warmup: int = 0) -> float:
