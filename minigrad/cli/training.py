@@ -52,26 +52,19 @@ class Report:
 
     def _describe(self, experiment: training.Experiment) -> None:
         dataset, model = experiment.dataset, experiment.trainer.model
-        split = experiment.about["data"]["split"]
+        about = experiment.about["data"]
         options = {name: experiment.options[name] for name in experiment.about["options"]}
         if self.as_json:
-            event(
-                "run",
-                data=dataset.name,
-                rows=len(dataset),
-                features=list(dataset.feature_names),
-                classes=list(dataset.class_names),
-                split=split,
-                options=options,
-                parameters=sum(p.size for p in model.parameters()),
-            )
+            fields = {name: about[name] for name in ("rows", "features", "classes", "split")}
+            parameters = sum(p.size for p in model.parameters())
+            event("run", data=about["name"], **fields, options=options, parameters=parameters)
             return
         classes = ", ".join(map(printable, dataset.class_names))
         click.echo(
             f"{dataset.name}: {len(dataset)} rows, {len(dataset.feature_names)} features, "
             f"{len(dataset.class_names)} classes ({classes})"
         )
-        sizes = ", ".join(f"{count} {part}" for part, count in split.items())
+        sizes = ", ".join(f"{count} {part}" for part, count in about["split"].items())
         click.echo(f"split: {sizes} rows; stratified, seed {options['seed']}")
         for note in dataset.notes:
             click.echo(note)
