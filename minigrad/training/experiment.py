@@ -240,21 +240,22 @@ class Experiment:
                 raise DivergedError(*parts, f"{remedy}; {kept}") from error
             if recorder:
                 recorder.checkpoint(best=False)
-            test = evaluate(self._best().model, self.test, loss=self.trainer.loss)
-            numbers = {"test_loss": test.loss, "test_accuracy": test.accuracy}
-            classifier = self._best({**numbers, "confusion": test.confusion.tolist()})
+            classifier = self._best()
+            test = evaluate(classifier.model, self.test, loss=self.trainer.loss)
+            classifier.training["results"] = {
+                "test_loss": test.loss,
+                "test_accuracy": test.accuracy,
+                "confusion": test.confusion.tolist(),
+            }
             if recorder:
                 recorder.finish(classifier)
         epoch, history = classifier.training["epoch"], self.trainer.history
         return Result(test, epoch, history, classifier, self.folder)
 
-    def _best(self, results: dict | None = None) -> Classifier:
+    def _best(self) -> Classifier:
         """Return the classifier of the best epoch so far, or of the last one without validation.
 
         Every call returns the same model, with its weights set again.
-
-        Args:
-            results: the results of its test, for its file.
         """
         best, history = self.trainer.best, self.trainer.history
         state = best.state if best else self.trainer.model.state_dict()
@@ -262,7 +263,7 @@ class Experiment:
         epoch = history[best.epoch - 1 if best else -1]
         training = {name: self.about[name] for name in ("options", "data", "versions")}
         training |= {"epoch": epoch.epoch, "epochs": len(history), "val_loss": epoch.val_loss}
-        return replace(self._classifier, training={**training, "results": results})
+        return replace(self._classifier, training={**training, "results": None})
 
     def _only(self, names: tuple[str, ...]) -> dict:
         return {name: self.options[name] for name in names}
