@@ -52,13 +52,11 @@ def warn_of_majority(train: Dataset) -> None:
     counts = np.bincount(train.y)
     share = counts.max() / len(train)
     if share > MAJORITY and len(train.class_names) > 1:
-        warn_once(
-            "fit",
-            f"{share:.1%} of the training rows are of one class, "
-            f"{train.class_names[counts.argmax()]!r}",
-            f"{counts.max()} of {len(train)} rows; always guessing it is as accurate",
-            "look at the recall of the other classes, or weight the classes",
-        )
+        name = train.class_names[counts.argmax()]
+        wrong = f"{share:.1%} of the training rows are of one class, {name!r}"
+        facts = f"{counts.max()} of {len(train)} rows; always guessing it is as accurate"
+        remedy = "look at the recall of the other classes, or weight the classes"
+        warn_once("fit", wrong, facts, remedy)
 
 
 def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
@@ -77,10 +75,7 @@ def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
     for name, units_alive in alive.items():
         dead, units = int((~units_alive).sum()), units_alive.size
         if dead > DEAD * units:
-            warn_once(
-                "fit",
-                f"{dead} of {units} units of layer {name!r} are dead: ReLU gives 0 for each "
-                f"of {len(x)} training rows",
-                "no gradient reaches them",
-                "try a smaller learning rate, or LeakyReLU",
-            )
+            wrong = f"{dead} of {units} units of layer {name!r} are dead: ReLU gives 0 for each "
+            wrong += f"of {len(x)} training rows"
+            remedy = "try a smaller learning rate, or LeakyReLU"
+            warn_once("fit", wrong, "no gradient reaches them", remedy)

@@ -270,15 +270,9 @@ class Experiment:
 
     def _network(self, rng: np.random.Generator) -> tuple[nn.Sequential, nn.CrossEntropy]:
         """Return a model and its loss for the columns and classes of the data."""
-        model = nn.mlp(
-            self.train.x.shape[1],
-            self.options["hidden"],
-            len(self.train.class_names),
-            activation=self.options["activation"],
-            dropout=self.options["dropout"],
-            rng=rng,
-            dtype=np.dtype(self.options["dtype"]),
-        )
+        features, classes = self.train.x.shape[1], len(self.train.class_names)
+        options = self._only(("activation", "dropout", "dtype"))
+        model = nn.mlp(features, self.options["hidden"], classes, rng=rng, **options)
         weight = self.options["class_weight"]
         if weight == "balanced":
             weight = balanced_weights(self.train)
@@ -388,10 +382,8 @@ def _check_epochs(folder: str, options: dict, done: int, epochs: int) -> None:
     if epochs < done:
         wrong = f"--epochs {epochs} is less than the run has already trained"
         raise ArgumentError(folder, wrong, f"{done} epochs are done", "give more")
-    if options["schedule"] != "constant" and epochs != options["epochs"]:
-        raise ArgumentError(
-            folder,
-            f"--epochs would change the {options['schedule']} schedule of the steps already taken",
-            f"it was laid out for {options['epochs']} epochs",
-            "resume without --epochs, or start again with minigrad train --init-from",
-        )
+    schedule, planned = options["schedule"], options["epochs"]
+    if schedule != "constant" and epochs != planned:
+        wrong = f"--epochs would change the {schedule} schedule of the steps already taken"
+        remedy = "resume without --epochs, or start again with minigrad train --init-from"
+        raise ArgumentError(folder, wrong, f"it was laid out for {planned} epochs", remedy)
