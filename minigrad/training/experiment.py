@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import copy
 import os
 import sys
 from collections.abc import Callable
@@ -147,8 +148,7 @@ class Experiment:
             **self._only(OF_TRAINER),
         )
         # Its model is a copy: the trainer keeps training its own.
-        copy, _ = self._network(np.random.default_rng(0))
-        self._classifier = Classifier(copy, self.dataset.schema, scaling)
+        self._classifier = Classifier(copy.deepcopy(model), self.dataset.schema, scaling)
         if self.options["init_from"]:
             self._init_from(self.options["init_from"])
         self.about = self._describe(source, where)
