@@ -17,7 +17,7 @@ from ..text import printable
 from ..training import Epoch
 from .options import as_text
 from .results import result_fields, result_tables
-from .shell import INTERRUPTED, event, on_terminal, remark
+from .shell import INTERRUPTED, event, handling, on_terminal, remark
 
 # ---- the report: results on stdout, progress on stderr -------------------------------------------
 
@@ -196,9 +196,5 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         for again in numbers:
             signal.signal(again, signal.default_int_handler)
 
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
+    with handling(handle, *numbers):
         yield lambda: bool(came)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
