@@ -44,12 +44,10 @@ class Checks(Watch):
         given = vars(node).pop("_given")
         changed = [f"input {i}" for i, (a, before) in enumerate(given) if _checksum(a) != before]
         if changed:
-            raise GraphError(
-                f"{type(node).__name__}.forward",
-                "wrote to the array of an input",
-                f"{', '.join(changed)}, at {node._made_at}",
-                "make a new array instead of writing: y = x + 1, not x += 1",
-            )
+            wrong = "wrote to the array of an input"
+            facts = f"{', '.join(changed)}, at {node._made_at}"
+            remedy = "make a new array instead of writing: y = x + 1, not x += 1"
+            raise GraphError(f"{type(node).__name__}.forward", wrong, facts, remedy)
         node._checksums = {name: _checksum(a) for name, a in saved_arrays(node)}
         if node._from_finite and not all_finite([y]):
             where = f"{type(node).__name__}.forward"
@@ -62,12 +60,10 @@ class Checks(Watch):
         after = {name: _checksum(a) for name, a in saved_arrays(node)}
         changed = [name for name, before in node._checksums.items() if after[name] != before]
         if changed:
-            raise GraphError(
-                f"{type(node).__name__}.backward",
-                "an array that forward saved was written to before backward read it",
-                f"self.{', self.'.join(changed)}, made at {node._made_at}",
-                "make a new array instead of writing: x = x + 1, not x += 1",
-            )
+            wrong = "an array that forward saved was written to before backward read it"
+            facts = f"self.{', self.'.join(changed)}, made at {node._made_at}"
+            remedy = "make a new array instead of writing: x = x + 1, not x += 1"
+            raise GraphError(f"{type(node).__name__}.backward", wrong, facts, remedy)
         from_finite = all_finite([gy, *dict(saved_arrays(node)).values()])
         gradients = node.backward(gy)
         for g in gradients if isinstance(gradients, tuple) else (gradients,):

@@ -76,31 +76,20 @@ def wrong(error: type, node, method: str, what: str, inputs, remedy: str):
 
 def freed(node) -> GraphFreedError:
     """Say that an earlier sweep used the graph up."""
-    return GraphFreedError(
-        "backward",
-        "this graph was used before, and an earlier backward freed it",
-        f"at the node of {type(node).__name__}",
-        "run the forward pass again, or pass retain_graph=True to the earlier one",
-    )
+    wrong = "this graph was used before, and an earlier backward freed it"
+    remedy = "run the forward pass again, or pass retain_graph=True to the earlier one"
+    return GraphFreedError("backward", wrong, f"at the node of {type(node).__name__}", remedy)
 
 
 def lost_gradient(where: str, name: str, x) -> UnsupportedError:
     """Say that the argument `name` takes no part in differentiation."""
-    return UnsupportedError(
-        where,
-        f"{name} gets no gradient here, but it requires one",
-        f"{name} {x.shape}",
-        f"pass {name}.detach()",
-    )
+    wrong = f"{name} gets no gradient here, but it requires one"
+    return UnsupportedError(where, wrong, f"{name} {x.shape}", f"pass {name}.detach()")
 
 
 def not_called(function: type) -> UnsupportedError:
     """Say that an operation runs through `apply`."""
     forward = inspect.signature(function.forward)
     arguments = forward.replace(parameters=list(forward.parameters.values())[1:])
-    return UnsupportedError(
-        function.__name__,
-        "an operation is applied, not called",
-        f"forward takes {arguments}",
-        f"write {function.__name__}.apply{arguments}",
-    )
+    facts, remedy = f"forward takes {arguments}", f"write {function.__name__}.apply{arguments}"
+    return UnsupportedError(function.__name__, "an operation is applied, not called", facts, remedy)

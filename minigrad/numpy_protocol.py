@@ -185,9 +185,6 @@ def _without_graph(x):
 
 def _unsupported(call: str, nearest: str | None = None) -> UnsupportedError:
     nearest = nearest or NEAREST.get(call.split(".")[-1], "the functions in minigrad.functions")
-    return UnsupportedError(
-        call,
-        "has no backward pass for Tensors",
-        f"the nearest that works: {nearest}",
-        "use that, or t.data for a plain result without gradient",
-    )
+    wrong = "has no backward pass for Tensors"
+    remedy = "use that, or t.data for a plain result without gradient"
+    return UnsupportedError(call, wrong, f"the nearest that works: {nearest}", remedy)

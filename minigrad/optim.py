@@ -109,12 +109,10 @@ class SGD:
             if p.grad is None and p.requires_grad
         ]
         if missing:
-            warn_once(
-                "SGD.step",
-                "parameters never received a gradient and will not be trained",
-                f"{len(missing)} of {len(every)}: {', '.join(missing)}",
-                "call loss.backward() first, and use them in the model's forward",
-            )
+            wrong = "parameters never received a gradient and will not be trained"
+            facts = f"{len(missing)} of {len(every)}: {', '.join(missing)}"
+            remedy = "call loss.backward() first, and use them in the model's forward"
+            warn_once("SGD.step", wrong, facts, remedy)
 
 
 def _check_parameters(params: list[Tensor]) -> None:

@@ -172,57 +172,53 @@ IMAGES: dict[str, Any] = {"hidden": (128,), "scale": "minmax"}
 VARYING = {name for own in (*OWN_DEFAULTS.values(), IMAGES) for name in own}
 
 
-def checked(name: str, value: Any) -> Any:
+def checked(name: str, value: Any, where: str = "Experiment") -> Any:
     """Return the value of an option as a plain Python value that JSON can hold, lists as tuples.
 
-    None gives the default.
+    None gives the default; `where` is what an error names.
 
     Raises:
         ArgumentError: if there is no such option, or the value is of another kind or out of range.
     """
     if name not in SETTINGS:
-        raise ArgumentError(
-            "Experiment",
-            f"there is no option {name!r}",
-            f"its value is {value!r:.40}",
-            did_you_mean(name, SETTINGS, "minigrad train --help lists them"),
-        )
+        wrong = f"there is no option {name!r}"
+        remedy = did_you_mean(name, SETTINGS, "minigrad train --help lists them")
+        raise ArgumentError(where, wrong, f"its value is {value!r:.40}", remedy)
     setting = SETTINGS[name]
     if value is None:
         return setting.default
     if not setting.many:
-        return _one(name, setting, value)
+        return _one(where, name, setting, value)
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise ArgumentError(
-            "Experiment",
-            f"{name}={value!r:.40} is not a list",
-            f"each part is {KINDS[setting.kind][1]}",
-            f"give a list, such as {name}=[{value!r:.40}]",
-        )
-    return tuple(_one(name, setting, part) for part in value)
+        wrong = f"{name}={value!r:.40} is not a list"
+        remedy = f"give a list, such as {name}=[{value!r:.40}]"
+        raise ArgumentError(where, wrong, f"each part is {KINDS[setting.kind][1]}", remedy)
+    return tuple(_one(where, name, setting, part) for part in value)
 
 
-def _one(name: str, setting: Setting, value: Any) -> Any:
+def _one(where: str, name: str, setting: Setting, value: Any) -> Any:
     kinds, called = KINDS[setting.kind]
     right = isinstance(value, kinds) and isinstance(value, bool) == (setting.kind == "flag")
     if not right or (setting.kind == "number" and not math.isfinite(value)):
-        raise _wrong(name, setting, value, f"is not {called}", f"type {type(value).__name__}")
-    if setting.choices and value not in setting.choices:
-        raise _wrong(name, setting, value, "is unknown", f"there are {', '.join(setting.choices)}")
-    least, above, below, most = setting.least, setting.above, setting.below, setting.most
-    low = "" if least is above is None else f"{above} < " if least is None else f"{least} <= "
-    high = "" if below is most is None else f" < {below}" if most is None else f" <= {most}"
-    if not (
-        (least is None or value >= least)
-        and (above is None or value > above)
-        and (below is None or value < below)
-        and (most is None or value <= most)
-    ):
-        raise _wrong(name, setting, value, "is out of range", f"{low}{name}{high}")
-    return CONVERT.get(setting.kind, lambda same: same)(value)
-
-
-def _wrong(name: str, setting: Setting, value: Any, wrong: str, facts: str) -> ArgumentError:
+        wrong, facts = f"is not {called}", f"type {type(value).__name__}"
+    elif setting.choices and value not in setting.choices:
+        wrong, facts = "is unknown", f"there are {', '.join(setting.choices)}"
+    elif not _in_range(setting, value):
+        least, above, below, most = setting.least, setting.above, setting.below, setting.most
+        low = "" if least is above is None else f"{above} < " if least is None else f"{least} <= "
+        high = "" if below is most is None else f" < {below}" if most is None else f" <= {most}"
+        wrong, facts = "is out of range", f"{low}{name}{high}"
+    else:
+        return CONVERT.get(setting.kind, lambda same: same)(value)
     default = setting.none if setting.default is None else repr(setting.default)
     remedy = f"leave it out for the default, {default}"
-    return ArgumentError("Experiment", f"{name}={value!r:.40} {wrong}", facts, remedy)
+    raise ArgumentError(where, f"{name}={value!r:.40} {wrong}", facts, remedy)
+
+
+def _in_range(setting: Setting, value: Any) -> bool:
+    return (
+        (setting.least is None or value >= setting.least)
+        and (setting.above is None or value > setting.above)
+        and (setting.below is None or value < setting.below)
+        and (setting.most is None or value <= setting.most)
+    )

@@ -45,12 +45,8 @@ class Tensor:
         if type(data) is not np.ndarray or dtype is not None:
             data = _as_array(data, dtype)
         if data.dtype.kind not in "fiub":
-            raise DTypeError(
-                "Tensor",
-                f"dtype {data.dtype} is not supported",
-                f"shape {data.shape}",
-                "give boolean, integer or floating data",
-            )
+            wrong, facts = f"dtype {data.dtype} is not supported", f"shape {data.shape}"
+            raise DTypeError("Tensor", wrong, facts, "give boolean, integer or floating data")
         self.data = data
         self._grad: np.ndarray | None = None
         self.node = None
@@ -66,19 +62,13 @@ class Tensor:
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         if self.node is not None:
-            raise GraphError(
-                "requires_grad",
-                "only a leaf can change it",
-                f"this tensor was made by {type(self.node).__name__}",
-                "use .detach() for a leaf with the same data",
-            )
+            facts = f"this tensor was made by {type(self.node).__name__}"
+            remedy = "use .detach() for a leaf with the same data"
+            raise GraphError("requires_grad", "only a leaf can change it", facts, remedy)
         if value and self.data.dtype.kind != "f":
-            raise DTypeError(
-                "requires_grad",
-                "integers have no gradient",
-                f"dtype {self.dtype}, shape {self.shape}",
-                "write 1.0 for 1, or pass dtype=np.float32",
-            )
+            facts = f"dtype {self.dtype}, shape {self.shape}"
+            remedy = "write 1.0 for 1, or pass dtype=np.float32"
+            raise DTypeError("requires_grad", "integers have no gradient", facts, remedy)
         self._requires_grad = bool(value)
 
     @property
@@ -146,30 +136,21 @@ class Tensor:
             ShapeError: if `gradient` is missing, or does not have the shape of this tensor.
         """
         if not self.requires_grad:
-            raise GraphError(
-                "backward",
-                "nothing that this tensor was made from requires a gradient",
-                f"shape {self.shape}",
-                "create a leaf with requires_grad=True, and run outside no_grad()",
-            )
+            wrong = "nothing that this tensor was made from requires a gradient"
+            remedy = "create a leaf with requires_grad=True, and run outside no_grad()"
+            raise GraphError("backward", wrong, f"shape {self.shape}", remedy)
         if gradient is None:
             if self.size != 1:
-                raise ShapeError(
-                    "backward",
-                    "a tensor of several elements needs the gradient of the loss",
-                    f"shape {self.shape}",
-                    "reduce it to a loss with .sum() or .mean(), or pass gradient=",
-                )
+                wrong = "a tensor of several elements needs the gradient of the loss"
+                remedy = "reduce it to a loss with .sum() or .mean(), or pass gradient="
+                raise ShapeError("backward", wrong, f"shape {self.shape}", remedy)
             gradient = np.array(1, self.dtype, ndmin=self.ndim)
         else:
             gradient = np.asarray(gradient, dtype=self.dtype)
         if gradient.shape != self.shape:
-            raise ShapeError(
-                "backward",
-                "the gradient does not have the shape of the tensor",
-                f"gradient {gradient.shape}, tensor {self.shape}",
-                "pass one number for each element",
-            )
+            wrong = "the gradient does not have the shape of the tensor"
+            facts = f"gradient {gradient.shape}, tensor {self.shape}"
+            raise ShapeError("backward", wrong, facts, "pass one number for each element")
         engine.backward(self, gradient, retain_graph)
 
     # ---- operators -------------------------------------------------------------------------
@@ -405,23 +386,18 @@ class Tensor:
         return f"Tensor({text}{dtype}{shape}{leaf}{made})"
 
     def __setitem__(self, index, value):
-        raise UnsupportedError(
-            "Tensor",
-            "an element of a tensor cannot be assigned: the graph may need the old value",
-            f"shape {self.shape}",
-            "write y = F.where(mask, value, x) for a new tensor, or x.data[i] = v on a leaf",
-        )
+        wrong = "an element of a tensor cannot be assigned: the graph may need the old value"
+        remedy = "write y = F.where(mask, value, x) for a new tensor, or x.data[i] = v on a leaf"
+        raise UnsupportedError("Tensor", wrong, f"shape {self.shape}", remedy)
 
     # ---- NumPy's protocols: numpy_protocol.py says which function becomes which ---------------
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if self.requires_grad:
-            raise UnsupportedError(
-                "np.asarray",
-                "a plain array would lose the gradient of this tensor",
-                f"shape {self.shape}, requires_grad=True",
-                "use t.data for the values alone, or F.stack to join tensors",
-            )
+            wrong = "a plain array would lose the gradient of this tensor"
+            facts = f"shape {self.shape}, requires_grad=True"
+            remedy = "use t.data for the values alone, or F.stack to join tensors"
+            raise UnsupportedError("np.asarray", wrong, facts, remedy)
         return np.array(self.data, dtype=dtype) if copy else np.asarray(self.data, dtype=dtype)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
@@ -435,12 +411,8 @@ def _as_array(data, dtype) -> np.ndarray:
     try:
         array = np.asarray(data)
     except ValueError as error:
-        raise ShapeError(
-            "Tensor",
-            "the nested lists do not make a rectangular array of numbers",
-            str(error),
-            "give every row the same length",
-        ) from error
+        wrong = "the nested lists do not make a rectangular array of numbers"
+        raise ShapeError("Tensor", wrong, str(error), "give every row the same length") from error
     if array.dtype.kind not in "fiub":  # Tensor refuses it; NumPy would make nan of None
         return array
     if dtype is None:
@@ -457,12 +429,8 @@ def _compare(ufunc, x: Tensor, other):
 
 
 def _not_one_element(where: str, x: Tensor) -> ShapeError:
-    return ShapeError(
-        where,
-        "only a tensor of one element has a single value",
-        f"shape {x.shape}",
-        "use .sum(), .mean() or t[i] first, or t.data for the array",
-    )
+    facts, remedy = f"shape {x.shape}", "use .sum(), .mean() or t[i] first, or t.data for the array"
+    return ShapeError(where, "only a tensor of one element has a single value", facts, remedy)
 
 
 engine.Tensor = Tensor  # closes the one circle: see the top of engine.py

@@ -29,15 +29,14 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str, most: int = 1)
     return f"did you mean {' or '.join(map(repr, closest))}?" if closest else otherwise
 
 
-def table(rows: Sequence[Sequence[str]], align: str = "<>", gap: str = "  ") -> str:
+def table(rows: Sequence[Sequence[str]], align: str = "<>") -> str:
     """Return rows of texts as lines of aligned columns.
 
     Args:
         rows: one text for each column; a header is a row like the others.
         align: "<" (left) or ">" (right) for each column; the last one holds for all that follow.
-        gap: what separates two columns.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     align += align[-1] * (len(widths) - len(align))
     cells = [f"{{:{side}{width}}}" for side, width in zip(align, widths, strict=False)]
-    return "\n".join(gap.join(cells).format(*row).rstrip() for row in rows)
+    return "\n".join("  ".join(cells).format(*row).rstrip() for row in rows)

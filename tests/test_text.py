@@ -43,4 +43,4 @@ def test_a_table_aligns_its_columns():
         "iris     150  Fisher\n"
         "digits  1797  UCI"
     )  # fmt: skip
-    assert table([("a", "b", "c"), ("10", "20", "300")], gap=" ") == "a   b   c\n10 20 300"
+    assert table([("a", "b", "c"), ("10", "20", "300")]) == "a    b    c\n10  20  300"

@@ -13,11 +13,5 @@ def main():
     """Train small classifiers with a framework that you can read in an afternoon."""
 
 
-main.add_command(train)
-main.add_command(resume)
-main.add_command(datasets)
-main.add_command(gradcheck)
-main.add_command(predict)
-main.add_command(evaluate)
-main.add_command(inspect)
-main.add_command(plot)
+for command in (train, resume, datasets, gradcheck, predict, evaluate, inspect, plot):
+    main.add_command(command)

@@ -238,7 +238,7 @@ def predict(model, data, proba, output, overwrite, delimiter, header, as_json, q
     With --proba the output is CSV with the header class,<name>,<name>… and the classes in the
     order of the model. With --json it is one object per row, and a last one that counts them.
     """
-    shared.check_overwrite(overwrite, "--output", output)
+    shared.check_overwrite(overwrite, output)
     from . import using
 
     using.predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet)
@@ -299,7 +299,7 @@ def plot(runs, output, overwrite, only_ascii):
     In the terminal, a picture is as wide as COLUMNS says or as the terminal is, and plain ASCII if
     stdout is not UTF-8. Exit codes: 0 done, 2 usage, 3 the run's files.
     """
-    shared.check_overwrite(overwrite, "--output", output)
+    shared.check_overwrite(overwrite, output)
     shared.check_exclusive({"--ascii": only_ascii, "--output": output})
     from .using import draw
 

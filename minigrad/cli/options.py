@@ -139,10 +139,10 @@ def check_exclusive(given: dict) -> None:
         raise click.UsageError(f"{typed[0]} and {typed[1]} exclude each other; give one of them")
 
 
-def check_overwrite(overwrite: bool, flag: str, path: str | None) -> None:
-    """Refuse --overwrite without the option `flag`, whose path it lets a command replace."""
-    if overwrite and not path:
-        raise click.UsageError(f"--overwrite needs {flag}")
+def check_overwrite(overwrite: bool, output: str | None) -> None:
+    """Refuse --overwrite without --output, whose file it lets a command replace."""
+    if overwrite and not output:
+        raise click.UsageError("--overwrite needs --output")
 
 
 # ---- --config and --show-config ------------------------------------------------------------------

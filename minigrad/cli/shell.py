@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 import click
@@ -38,7 +38,9 @@ class Command(click.Command):
         if isinstance(sys.stdout, io.TextIOWrapper):  # as on stderr: \u2212 if there is no "−"
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
-            with warnings.catch_warnings(), _sigterm_as_interrupt():
+            # SIGTERM ends a command as Ctrl-C does, so that it clears away its temporary files.
+            as_interrupt = handling(signal.default_int_handler, signal.SIGTERM)
+            with warnings.catch_warnings(), as_interrupt:
                 quiet = ctx.params.get("quiet")
                 warnings.simplefilter("ignore" if quiet else "always", errors.MinigradWarning)
                 warnings.showwarning = _show
@@ -63,13 +65,14 @@ class Command(click.Command):
 
 
 @contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does, so that it clears away its temporary files."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def handling(handler: Callable, *numbers: int) -> Iterator[None]:
+    """Let `handler` take these signals inside the `with` block."""
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _show(text, category, filename, lineno, file=None, line=None) -> None:

@@ -17,7 +17,7 @@ from ..text import printable
 from ..training import Epoch
 from .options import as_text
 from .results import result_fields, result_tables
-from .shell import INTERRUPTED, event, on_terminal, remark
+from .shell import INTERRUPTED, event, handling, on_terminal, remark
 
 # ---- the report: results on stdout, progress on stderr -------------------------------------------
 
@@ -52,26 +52,19 @@ class Report:
 
     def _describe(self, experiment: training.Experiment) -> None:
         dataset, model = experiment.dataset, experiment.trainer.model
-        split = experiment.about["data"]["split"]
+        about = experiment.about["data"]
         options = {name: experiment.options[name] for name in experiment.about["options"]}
         if self.as_json:
-            event(
-                "run",
-                data=dataset.name,
-                rows=len(dataset),
-                features=list(dataset.feature_names),
-                classes=list(dataset.class_names),
-                split=split,
-                options=options,
-                parameters=sum(p.size for p in model.parameters()),
-            )
+            fields = {name: about[name] for name in ("rows", "features", "classes", "split")}
+            parameters = sum(p.size for p in model.parameters())
+            event("run", data=about["name"], **fields, options=options, parameters=parameters)
             return
         classes = ", ".join(map(printable, dataset.class_names))
         click.echo(
             f"{dataset.name}: {len(dataset)} rows, {len(dataset.feature_names)} features, "
             f"{len(dataset.class_names)} classes ({classes})"
         )
-        sizes = ", ".join(f"{count} {part}" for part, count in split.items())
+        sizes = ", ".join(f"{count} {part}" for part, count in about["split"].items())
         click.echo(f"split: {sizes} rows; stratified, seed {options['seed']}")
         for note in dataset.notes:
             click.echo(note)
@@ -203,9 +196,5 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         for again in numbers:
             signal.signal(again, signal.default_int_handler)
 
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
+    with handling(handle, *numbers):
         yield lambda: bool(came)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

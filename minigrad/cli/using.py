@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import click
 import numpy as np
@@ -24,29 +25,17 @@ from .shell import event, json_line, remark
 class Rows:
     """The blocks of a file, to iterate over once; remarks about them go to stderr.
 
+    options: those of `data.read_rows`.
+
     Attributes:
         used: how many rows were yielded.
         skipped: how many rows were left out because a value is missing.
         ignored: the columns that the model does not use.
     """
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        source: str,
-        delimiter: str | None,
-        header: str,
-        quiet: bool,
-        labels: bool = False,
-    ):
-        self._blocks = sets.read_rows(
-            source,
-            classifier.schema,
-            labels=labels,
-            dtype=np.dtype(classifier.architecture["dtype"]),
-            delimiter=delimiter,
-            header=header,
-        )
+    def __init__(self, source: str, classifier: Classifier, quiet: bool, **options: Any):
+        dtype = classifier.architecture["dtype"]
+        self._blocks = sets.read_rows(source, classifier.schema, dtype=dtype, **options)
         self.used = self.skipped = 0
         self.ignored, self.quiet = self._blocks.extra, quiet
 
@@ -68,7 +57,7 @@ def predict(model, data, proba, output, overwrite, delimiter, header, as_json, q
     """Print the class of each row of `data`, or write it to the file `output`."""
     check_output(output, overwrite)
     classifier = training.load(model)
-    rows = Rows(classifier, data, delimiter, header, quiet)
+    rows = Rows(data, classifier, quiet, delimiter=delimiter, header=header)
     write((json_lines if as_json else csv_lines)(classifier, rows, proba), output)
 
 
@@ -128,7 +117,7 @@ def _csv(fields: list[str]) -> str:
 def evaluate(model, data, delimiter, header, as_json, quiet) -> None:
     """Print how good a model is on the labelled rows of `data`."""
     classifier = training.load(model)
-    rows = Rows(classifier, data, delimiter, header, quiet, labels=True)
+    rows = Rows(data, classifier, quiet, labels=True, delimiter=delimiter, header=header)
     found, names = classifier.evaluate(rows), classifier.schema.class_names
     if as_json:
         counts = {"rows": rows.used, "skipped": rows.skipped, "ignored": rows.ignored}
@@ -262,22 +251,14 @@ def _writer(path, overwrite):
     """Return what writes the picture. Refuse a file that cannot be written before any reading."""
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in (".png", ".svg"):
-        raise ArgumentError(
-            "--output",
-            "only .png and .svg pictures can be drawn",
-            f"FILE {path}",
-            "end its name in one of them",
-        )
+        wrong = "only .png and .svg pictures can be drawn"
+        raise ArgumentError("--output", wrong, f"FILE {path}", "end its name in one of them")
     check_output(path, overwrite)
     try:
         from ..plotting import figure
     except ImportError as error:
-        raise ArgumentError(
-            "--output",
-            "a picture needs matplotlib",
-            str(error),
-            "pip install 'minigrad[plot]', or leave --output out to draw in the terminal",
-        ) from error
+        remedy = "pip install 'minigrad[plot]', or leave --output out to draw in the terminal"
+        raise ArgumentError("--output", "a picture needs matplotlib", str(error), remedy) from error
     return lambda runs, planes: atomic_write(
         path, lambda file: figure.save(file, suffix[1:], runs, planes)
     )

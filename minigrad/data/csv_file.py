@@ -45,12 +45,9 @@ def find_delimiter(sample: list[str], where: str, usual: str | None = None) -> s
     winners = [delimiter for delimiter, score in scores.items() if score == best]
     if len(winners) > 1:
         names = " and ".join(shown(DELIMITERS[delimiter]) for delimiter in winners)
-        raise DataError(
-            where,
-            "cannot tell which delimiter divides it",
-            f"{names} divide the first {len(sample)} lines equally well",
-            f"pass --delimiter {shown(DELIMITERS[winners[0]])} or another",
-        )
+        facts = f"{names} divide the first {len(sample)} lines equally well"
+        remedy = f"pass --delimiter {shown(DELIMITERS[winners[0]])} or another"
+        raise DataError(where, "cannot tell which delimiter divides it", facts, remedy)
     return winners[0]
 
 
@@ -175,12 +172,9 @@ class Table:
         for name, count in Counter(self.names).items():
             if count > 1 and name:
                 places = [str(i) for i, other in enumerate(self.names) if other == name]
-                raise DataError(
-                    self.where,
-                    f"{count} columns are called {shown(name)}",
-                    f"columns {', '.join(places)}, counted from 0, of row 1",
-                    "give each column its own name",
-                )
+                wrong = f"{count} columns are called {shown(name)}"
+                facts = f"columns {', '.join(places)}, counted from 0, of row 1"
+                raise DataError(self.where, wrong, facts, "give each column its own name")
 
     def values(
         self, words: Mapping[int, dict[str, int]], problems: Problems
@@ -213,12 +207,10 @@ class Table:
         while block := list(islice(every, max(1, CELLS_IN_BLOCK // width))):
             for row, number in block:
                 if len(row) != width:
-                    raise DataError(
-                        self.where,
-                        f"row {number} has {len(row)} field{'s' * (len(row) != 1)}",
-                        f"the first row has {width}, divided by {shown(self.delimiter)}",
-                        "correct the row, or quote a field that contains the delimiter",
-                    )
+                    wrong = f"row {number} has {len(row)} field{'s' * (len(row) != 1)}"
+                    facts = f"the first row has {width}, divided by {shown(self.delimiter)}"
+                    remedy = "correct the row, or quote a field that contains the delimiter"
+                    raise DataError(self.where, wrong, facts, remedy)
             yield zip(*block, strict=True)
 
     def _rows(self, lines: Iterable[str]):
@@ -231,12 +223,10 @@ class Table:
                     yield row, number
                 number = reader.line_num + 1
         except csv.Error as error:
-            raise DataError(
-                self.where,
-                f"row {number} cannot be divided into fields",
-                f"{error}; it goes on to line {reader.line_num}",
-                'close each quote (") that opens a field, and double one inside a quoted field',
-            ) from error
+            wrong = f"row {number} cannot be divided into fields"
+            facts = f"{error}; it goes on to line {reader.line_num}"
+            remedy = 'close each quote (") that opens a field, and double one inside a quoted field'
+            raise DataError(self.where, wrong, facts, remedy) from error
 
 
 def _pick(rows, columns):

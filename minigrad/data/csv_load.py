@@ -70,12 +70,11 @@ def _choose(table, label, one_hot, drop):
     hot = {_position(names, column, "one-hot") for column in one_hot}
     left = [i for i in range(len(names)) if i not in dropped]
     if len(left) < 2:
-        raise DataError(
-            where,
-            "has too few columns for a label and a feature",
-            f"{len(names)} in row 1, divided by {shown(table.delimiter)}, {len(dropped)} dropped",
-            "drop fewer, or pass --delimiter if another one divides them",
-        )
+        wrong = "has too few columns for a label and a feature"
+        facts = f"{len(names)} in row 1, divided by {shown(table.delimiter)}, "
+        facts += f"{len(dropped)} dropped"
+        remedy = "drop fewer, or pass --delimiter if another one divides them"
+        raise DataError(where, wrong, facts, remedy)
     y_column = left[-1] if label is None else _position(names, label, "label")
     for chosen, other, options in (
         ({y_column}, dropped, "label and drop"),
@@ -101,12 +100,10 @@ def _position(names, column, option):
     try:
         return range(len(names))[int(column)]
     except (ValueError, IndexError):
-        raise ArgumentError(
-            "load",
-            f"{option} names no column: {column!r}",
-            f"columns {listed(names)}, or 0 to {len(names) - 1}",
-            did_you_mean(str(column), names, "choose one of these"),
-        ) from None
+        wrong = f"{option} names no column: {column!r}"
+        facts = f"columns {listed(names)}, or 0 to {len(names) - 1}"
+        remedy = did_you_mean(str(column), names, "choose one of these")
+        raise ArgumentError("load", wrong, facts, remedy) from None
 
 
 def _columns(table, numbers, hot, words):

@@ -42,12 +42,10 @@ def split(
     table = _divide(counts, np.array([1 - (test + val), val, test]))
     if table is None:
         c = counts.argmin()
-        raise DataError(
-            dataset.name or "split",
-            f"class {dataset.class_names[c]!r} has too few rows for its share of every part",
-            f"{counts[c]} of {len(dataset)} rows, val {val}, test {test}",
-            "add rows to it, drop it, or change the fractions",
-        )
+        wrong = f"class {dataset.class_names[c]!r} has too few rows for its share of every part"
+        facts = f"{counts[c]} of {len(dataset)} rows, val {val}, test {test}"
+        remedy = "add rows to it, drop it, or change the fractions"
+        raise DataError(dataset.name or "split", wrong, facts, remedy)
     rng = np.random.default_rng(rng)
     parts = [], [], []
     for c, division in enumerate(table):
@@ -166,12 +164,9 @@ class Scaling:
             test = None if data.test is None else self.apply(data.test)
             return replace(data, x=self.apply(data.x), test=test)
         if data.ndim != 2 or data.shape[1] != len(self.shift):
-            raise ShapeError(
-                "Scaling.apply",
-                f"x does not have the {len(self.shift)} features that were fitted",
-                f"x {data.shape}, shift {self.shift.shape}",
-                f"give x as (N, {len(self.shift)})",
-            )
+            wrong = f"x does not have the {len(self.shift)} features that were fitted"
+            facts = f"x {data.shape}, shift {self.shift.shape}"
+            raise ShapeError("Scaling.apply", wrong, facts, f"give x as (N, {len(self.shift)})")
         dtype = data.dtype if data.dtype.kind == "f" else np.float32
         scaled = np.subtract(data, self.shift, dtype=dtype)
         if self.fill is not None:
@@ -196,12 +191,8 @@ def batches(
     Raises ShapeError if x and y differ in length, ArgumentError for size < 1.
     """
     if len(x) != len(y):
-        raise ShapeError(
-            "batches",
-            f"x has {len(x)} rows but y has {len(y)}",
-            f"x {x.shape}, y {y.shape}",
-            "give one label for each row of x",
-        )
+        wrong, facts = f"x has {len(x)} rows but y has {len(y)}", f"x {x.shape}, y {y.shape}"
+        raise ShapeError("batches", wrong, facts, "give one label for each row of x")
     if size < 1:
         raise ArgumentError("batches", "size must be 1 or more", f"size {size}", "give size=32")
     order = np.random.default_rng(rng).permutation(len(x))

@@ -199,12 +199,9 @@ class Problems:
         if error := self.error():
             raise error
         if self.rows == self.dropped and not self.trained:
-            raise DataError(
-                self.where,
-                "every row has a missing value",
-                f"{self.rows} rows: {self.missing.places() or self.unlabelled.places()}",
-                "pass --missing mean, or leave out the columns without values",
-            )
+            facts = f"{self.rows} rows: {self.missing.places() or self.unlabelled.places()}"
+            remedy = "pass --missing mean, or leave out the columns without values"
+            raise DataError(self.where, "every row has a missing value", facts, remedy)
 
     def error(self) -> DataError | None:
         """Return the error about the gravest kind of problem, None if there is none."""
@@ -246,15 +243,14 @@ class Problems:
         ]
         if not words:
             return None
+        wrong = f"{len(words)} column{' holds' if len(words) == 1 else 's hold'} words, not numbers"
         listing = [f"{shown(c)} (row {row}: {shown(cell)})" for c, row, cell in words]
         more = len(words) - MOST_COLUMNS
+        facts = ", ".join(listing[:MOST_COLUMNS]) + (f" and {more} more" if more > 0 else "")
         remedy = "pass --one-hot COL for each category, --drop COL for each to be left out"
-        return DataError(
-            self.where,
-            f"{len(words)} column{' holds' if len(words) == 1 else 's hold'} words, not numbers",
-            ", ".join(listing[:MOST_COLUMNS]) + (f" and {more} more" if more > 0 else ""),
-            "write 1.5 for 1,5" if DECIMAL_COMMA.fullmatch(words[0][2]) else remedy,
-        )
+        if DECIMAL_COMMA.fullmatch(words[0][2]):
+            remedy = "write 1.5 for 1,5"
+        return DataError(self.where, wrong, facts, remedy)
 
     def notes(self) -> list[str]:
         """Return what to say about the numbers of rows and of missing values."""

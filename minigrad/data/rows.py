@@ -82,12 +82,9 @@ def _builtin_rows(name, schema, labels, dtype):
     own = dataset.schema
     if own.columns != schema.columns or labels and own.class_names != schema.class_names:
         sizes = [f"{len(s.columns)} and {len(s.class_names)}" for s in (own, schema)]
-        raise DataError(
-            name,
-            "the built-in set has other columns or classes than the schema",
-            f"{sizes[0]}, the schema has {sizes[1]}",
-            "give a file with the columns and classes of the training data",
-        )
+        wrong = "the built-in set has other columns or classes than the schema"
+        remedy = "give a file with the columns and classes of the training data"
+        raise DataError(name, wrong, f"{sizes[0]}, the schema has {sizes[1]}", remedy)
     numbers = range(1, len(dataset) + 1)
     return Rows(iter([Block(dataset.x, dataset.y if labels else None, numbers, 0)]))
 
@@ -181,9 +178,7 @@ def _places(table, schema, labels):
         return places, len(features) if labels else None
     nameless = "" if table.has_header else " without names"
     label = f", and the label in {shown(schema.label)}" if schema.label else ""
-    raise DataError(
-        where,
-        f"has {len(names)} column{'s' * (len(names) != 1)}{nameless}",
-        f"the schema has {len(features)} columns of features{label}",
-        "give the columns of the training file, or without labels the features alone",
-    )
+    wrong = f"has {len(names)} column{'s' * (len(names) != 1)}{nameless}"
+    facts = f"the schema has {len(features)} columns of features{label}"
+    remedy = "give the columns of the training file, or without labels the features alone"
+    raise DataError(where, wrong, facts, remedy)

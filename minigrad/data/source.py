@@ -59,7 +59,8 @@ def load(
     if missing not in MISSING_RULES:
         wrong, facts = f"missing {missing!r} is unknown", f"it can be {', '.join(MISSING_RULES)}"
         raise ArgumentError("load", wrong, facts, "leave it out, and a missing value is an error")
-    for_text = {"delimiter": delimiter, "label": label, "one_hot": one_hot, "drop": drop}
+    columns = {"label": label, "one_hot": tuple(one_hot), "drop": tuple(drop)}
+    for_text = {"delimiter": delimiter, **columns}
     if source in BUILTIN:  # a Path is not
         _refuse("a built-in set", for_text, header)
         dataset = load_builtin(source, dtype, missing)
@@ -76,18 +77,8 @@ def load(
     if (arrays := read_arrays(source, where, True)) is not None:
         _refuse("a file of arrays", for_text, header)
         return to_dataset(arrays[0], name, dtype, missing, *arrays[1:])
-    return load_delimited(
-        open_text(source),
-        where,
-        name=name,
-        dtype=dtype,
-        delimiter=delimiter,
-        header=header,
-        label=label,
-        one_hot=tuple(one_hot),
-        drop=tuple(drop),
-        missing=missing,
-    )
+    more = {"name": name, "dtype": dtype, "header": header, "missing": missing}
+    return load_delimited(open_text(source), where, **for_text, **more)
 
 
 def check_options(

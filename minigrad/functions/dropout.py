@@ -47,10 +47,6 @@ def dropout(x: ArrayLike, p: float = 0.5, *, rng: Rng, training: bool = True) ->
     if not training:
         return as_tensor(x)
     if p > 0 and not is_recording():
-        warn_once(
-            "dropout",
-            "predicting in training mode drops units at random",
-            f"p {p}, inside no_grad()",
-            "call model.eval() first",
-        )
+        wrong = "predicting in training mode drops units at random"
+        warn_once("dropout", wrong, f"p {p}, inside no_grad()", "call model.eval() first")
     return Dropout.apply(x, p=p, rng=np.random.default_rng(rng))

@@ -342,12 +342,8 @@ def _per_target(loss, x):
 
 def _mean_of_nothing(where, x):
     """Warn, and return NaN with a gradient of 0, as PyTorch does."""
-    warn_once(
-        where,
-        "the mean of no rows is NaN",
-        "every target is ignored or weighs 0, or there is none",
-        'pass reduction="sum", or leave such a batch out',
-    )
+    wrong, remedy = "the mean of no rows is NaN", 'pass reduction="sum", or leave such a batch out'
+    warn_once(where, wrong, "every target is ignored or weighs 0, or there is none", remedy)
     return sum(getitem(x, slice(0))) + np.nan
 
 
@@ -355,10 +351,7 @@ def _check_same_shape(where, name, x, target) -> int:
     """Return the size of x, the input `name`; raise if the target has another shape."""
     x, t = as_array(x), as_array(target)
     if x.shape != t.shape:
-        raise ShapeError(
-            where,
-            f"{name} and target differ in shape, and a loss never broadcasts",
-            f"{name} {x.shape}, target {t.shape}",
-            f"use target.reshape{x.shape}" if x.size == t.size else "give one target for each",
-        )
+        wrong = f"{name} and target differ in shape, and a loss never broadcasts"
+        remedy = f"use target.reshape{x.shape}" if x.size == t.size else "give one target for each"
+        raise ShapeError(where, wrong, f"{name} {x.shape}, target {t.shape}", remedy)
     return x.size

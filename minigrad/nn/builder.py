@@ -57,12 +57,8 @@ def mlp(
         ArgumentError: if the activation is unknown, or a size is below 1.
     """
     if activation not in ACTIVATIONS:
-        raise ArgumentError(
-            "mlp",
-            f"activation={activation!r} is unknown",
-            f"there are {', '.join(ACTIVATIONS)}",
-            "choose one of them",
-        )
+        wrong, remedy = f"activation={activation!r} is unknown", "choose one of them"
+        raise ArgumentError("mlp", wrong, f"there are {', '.join(ACTIVATIONS)}", remedy)
     rng = np.random.default_rng(rng)
     layers = []
     for width in hidden:

@@ -39,12 +39,9 @@ class Linear(Module):
         dtype: DTypeLike = np.float32,
     ):
         if in_features < 1 or out_features < 1:
-            raise ArgumentError(
-                "Linear",
-                "a layer needs at least one input and one output",
-                f"in_features {in_features}, out_features {out_features}",
-                "give both as 1 or more",
-            )
+            wrong = "a layer needs at least one input and one output"
+            facts = f"in_features {in_features}, out_features {out_features}"
+            raise ArgumentError("Linear", wrong, facts, "give both as 1 or more")
         self.in_features, self.out_features = int(in_features), int(out_features)
         rng = np.random.default_rng(rng)
         bound = 1 / math.sqrt(in_features)
@@ -81,12 +78,9 @@ class Sequential(Module):
     def __init__(self, *layers: Module):
         for i, layer in enumerate(layers):
             if not isinstance(layer, Module):
-                raise ArgumentError(
-                    "Sequential",
-                    f"layer {i} is not a Module",
-                    f"it is {layer!r}",
-                    "give the layers one by one, as in Sequential(Linear(4, 3), ReLU())",
-                )
+                wrong = f"layer {i} is not a Module"
+                remedy = "give the layers one by one, as in Sequential(Linear(4, 3), ReLU())"
+                raise ArgumentError("Sequential", wrong, f"it is {layer!r}", remedy)
         self.layers = layers
 
     def children(self) -> list[tuple[str, "Module | Parameter"]]:

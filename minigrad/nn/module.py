@@ -120,12 +120,9 @@ class Module:
             elif name in state and state[name].dtype.kind not in "fiub":
                 faults.append(f"{name} holds {state[name].dtype}, not numbers")
         if faults:
-            raise ArgumentError(
-                "load_state_dict",
-                "the state does not fit the model",
-                "; ".join(faults),
-                "load it into a model of the same layers and sizes",
-            )
+            wrong = "the state does not fit the model"
+            remedy = "load it into a model of the same layers and sizes"
+            raise ArgumentError("load_state_dict", wrong, "; ".join(faults), remedy)
         for name, p in named:
             if name in state:
                 p.data[...] = state[name]

@@ -68,11 +68,8 @@ def epoch_range(runs: list[Run]) -> tuple[int, int]:
     """
     for run in runs:
         if not run.history:
-            raise DataError(
-                os.path.join(run.folder, run_folder.HISTORY),
-                "there is nothing to plot yet",
-                "no epoch has ended",
-                "wait for the first epoch",
-            )
+            wrong, facts = "there is nothing to plot yet", "no epoch has ended"
+            remedy = "wait for the first epoch"
+            raise DataError(os.path.join(run.folder, run_folder.HISTORY), wrong, facts, remedy)
     epochs = [epoch.epoch for run in runs for epoch in run.history]
     return min(epochs), max(epochs)

@@ -73,12 +73,8 @@ def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
 def _rows(run):
     """Return the rows (N, 2) and the labels (N,) that a run was trained and tested on."""
     if run.source == "-":
-        raise DataError(
-            "standard input",
-            "the data cannot be read again",
-            "it came from a pipe",
-            "train on a file",
-        )
+        wrong = "the data cannot be read again"
+        raise DataError("standard input", wrong, "it came from a pipe", "train on a file")
     dataset = data.load(run.source, **run.reading)
     run_folder.check_data(run.source, run_folder.fingerprint(dataset), run.sha256)
     parts = [dataset] if dataset.test is None else [dataset, dataset.test]

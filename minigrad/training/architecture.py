@@ -44,9 +44,8 @@ def describe(model: nn.Module) -> dict:
     try:
         check_arrays(parameter_specs(architecture), arrays)
     except ValueError as error:
-        raise _unfit(
-            "the parameters are not those that the layers were made with", str(error)
-        ) from error
+        wrong = "the parameters are not those that the layers were made with"
+        raise _unfit(wrong, str(error)) from error
     return architecture
 
 
@@ -160,10 +159,6 @@ def _sequential(layers: list[dict], dtype: str, prefix: str = "") -> nn.Sequenti
 
 
 def _unfit(wrong: str, facts: str) -> ArgumentError:
-    return ArgumentError(
-        "Classifier",
-        wrong,
-        facts,
-        "use the layers of minigrad.nn in an nn.Sequential, or keep the parameters alone with "
-        "np.savez(path, **model.state_dict())",
-    )
+    remedy = "use the layers of minigrad.nn in an nn.Sequential, or keep the parameters alone with "
+    remedy += "np.savez(path, **model.state_dict())"
+    return ArgumentError("Classifier", wrong, facts, remedy)

@@ -32,8 +32,8 @@ OURS = "give a file that minigrad wrote, such as best.npz"
 
 # What zipfile, json, struct and NumPy raise on bytes that make no sense.
 _NONSENSE = (
-    zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OverflowError,
-    LookupError, AttributeError, struct.error,
+    zipfile.BadZipFile, RuntimeError, EOFError, ValueError, OverflowError, LookupError,
+    AttributeError, struct.error,
 )  # fmt: skip
 
 
@@ -73,12 +73,9 @@ def write(path: Path, header: dict, arrays: dict[str, np.ndarray], *, sync: bool
 def _npy(name: str, array: np.ndarray) -> bytes:
     """Return an array as an .npy file, little-endian and in C order."""
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise ArgumentError(
-            "archive.write",
-            f"array {name!r} has a dtype that cannot be stored",
-            f"dtype {array.dtype}",
-            "convert it to numbers with array.astype(np.float64)",
-        )
+        wrong = f"array {name!r} has a dtype that cannot be stored"
+        remedy = "convert it to numbers with array.astype(np.float64)"
+        raise ArgumentError("archive.write", wrong, f"dtype {array.dtype}", remedy)
     file = io.BytesIO()
     np.save(file, np.asarray(array, array.dtype.newbyteorder("<"), order="C"), allow_pickle=False)
     return file.getvalue()
@@ -136,12 +133,9 @@ def _read(where: str, file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
         header = json.loads(archive.read(first))
         found = header.get("format"), header.get("version")
         if repr(found) != repr((FORMAT, VERSION)):  # as text, since True == 1 == 1.0
-            raise DataError(
-                where,
-                "its format is {!r:.40}, version {!r:.40}".format(*found),
-                f"this minigrad reads {FORMAT!r}, version {VERSION}",
-                "use the minigrad that wrote it, or train again",
-            )
+            wrong = "its format is {!r:.40}, version {!r:.40}".format(*found)
+            facts = f"this minigrad reads {FORMAT!r}, version {VERSION}"
+            raise DataError(where, wrong, facts, "use the minigrad that wrote it, or train again")
         listed = [(f"{name}.npy", checksum) for name, checksum in header["arrays"].items()]
         for pair, other in zip_longest(listed, [(m.filename, m.CRC) for m in others]):
             if pair != other:

@@ -21,12 +21,9 @@ def check_finite(part: Dataset, name: str) -> None:
     bad = ~np.isfinite(part.x)
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
-        raise DivergedError(
-            "train",
-            f"the {name} rows hold {part.x[row, column]}",
-            f"row {row}, feature {part.feature_names[column]!r}, {np.count_nonzero(bad)} in all",
-            "remove or replace such values before training",
-        )
+        wrong = f"the {name} rows hold {part.x[row, column]}"
+        facts = f"row {row}, feature {part.feature_names[column]!r}, {np.count_nonzero(bad)} in all"
+        raise DivergedError("train", wrong, facts, "remove or replace such values before training")
 
 
 def warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
@@ -45,12 +42,9 @@ def warn_of_probabilities(model: Module, loss: Module, x: np.ndarray) -> None:
     finally:
         model.train()
     if probable and not isinstance(z.node, Softmax):
-        warn_once(
-            "fit",
-            "the model's outputs look like probabilities, and CrossEntropy takes logits",
-            f"output {p.shape}, each row from 0 to 1 with sum 1",
-            "remove the model's softmax, or use CrossEntropy(from_probabilities=True)",
-        )
+        wrong = "the model's outputs look like probabilities, and CrossEntropy takes logits"
+        remedy = "remove the model's softmax, or use CrossEntropy(from_probabilities=True)"
+        warn_once("fit", wrong, f"output {p.shape}, each row from 0 to 1 with sum 1", remedy)
 
 
 def warn_of_majority(train: Dataset) -> None:
@@ -58,13 +52,11 @@ def warn_of_majority(train: Dataset) -> None:
     counts = np.bincount(train.y)
     share = counts.max() / len(train)
     if share > MAJORITY and len(train.class_names) > 1:
-        warn_once(
-            "fit",
-            f"{share:.1%} of the training rows are of one class, "
-            f"{train.class_names[counts.argmax()]!r}",
-            f"{counts.max()} of {len(train)} rows; always guessing it is as accurate",
-            "look at the recall of the other classes, or weight the classes",
-        )
+        name = train.class_names[counts.argmax()]
+        wrong = f"{share:.1%} of the training rows are of one class, {name!r}"
+        facts = f"{counts.max()} of {len(train)} rows; always guessing it is as accurate"
+        remedy = "look at the recall of the other classes, or weight the classes"
+        warn_once("fit", wrong, facts, remedy)
 
 
 def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
@@ -83,10 +75,7 @@ def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
     for name, units_alive in alive.items():
         dead, units = int((~units_alive).sum()), units_alive.size
         if dead > DEAD * units:
-            warn_once(
-                "fit",
-                f"{dead} of {units} units of layer {name!r} are dead: ReLU gives 0 for each "
-                f"of {len(x)} training rows",
-                "no gradient reaches them",
-                "try a smaller learning rate, or LeakyReLU",
-            )
+            wrong = f"{dead} of {units} units of layer {name!r} are dead: ReLU gives 0 for each "
+            wrong += f"of {len(x)} training rows"
+            remedy = "try a smaller learning rate, or LeakyReLU"
+            warn_once("fit", wrong, "no gradient reaches them", remedy)

@@ -49,19 +49,13 @@ class Classifier:
         layers = [*flat(architecture["layers"])]
         for name, kind, arguments in layers:
             if "axis" in arguments and arguments["axis"] not in (1, -1):
-                raise ArgumentError(
-                    "Classifier",
-                    f"layer {name}, {kind}, makes a row's result depend on the other rows",
-                    f"axis {arguments['axis']} of (N, F)",
-                    "give axis=-1",
-                )
+                wrong = f"layer {name}, {kind}, makes a row's result depend on the other rows"
+                facts = f"axis {arguments['axis']} of (N, F)"
+                raise ArgumentError("Classifier", wrong, facts, "give axis=-1")
         if layers and layers[-1][1] == "Softmax":
-            raise ArgumentError(
-                "Classifier",
-                "the network ends in Softmax, and a classifier takes logits",
-                f"layer {layers[-1][0]}",
-                "leave it out: predict_proba applies it",
-            )
+            wrong = "the network ends in Softmax, and a classifier takes logits"
+            remedy = "leave it out: predict_proba applies it"
+            raise ArgumentError("Classifier", wrong, f"layer {layers[-1][0]}", remedy)
         x = np.zeros((1, features), architecture["dtype"])
         try:
             with nn.evaluating(self.model):
@@ -70,12 +64,10 @@ class Classifier:
         except ShapeError as error:
             outputs, gives = None, error.args[1]
         if outputs != classes or self.scaling.shift.shape != (features,):
-            raise ShapeError(
-                "Classifier",
-                f"the parts do not agree on {features} features and {classes} classes",
-                f"model: {gives}, scaling: {self.scaling.shift.shape}",
-                "give the model, the schema and the scaling of one data set",
-            )
+            wrong = f"the parts do not agree on {features} features and {classes} classes"
+            facts = f"model: {gives}, scaling: {self.scaling.shift.shape}"
+            remedy = "give the model, the schema and the scaling of one data set"
+            raise ShapeError("Classifier", wrong, facts, remedy)
 
     @property
     def architecture(self) -> dict:
@@ -141,12 +133,10 @@ class Classifier:
         if strange.any():
             row = int(strange.argmax())
             column = int(np.abs(np.nan_to_num(x[row]) / self.scaling.scale).argmax())
-            raise DataError(
-                "Classifier.predict",
-                f"the logits of row {row if numbers is None else numbers[row]} are not finite",
-                f"column {self.schema.feature_names[column]!r} holds {x[row, column]:g}",
-                "give values in the units of the training data",
-            )
+            wrong = f"the logits of row {row if numbers is None else numbers[row]} are not finite"
+            facts = f"column {self.schema.feature_names[column]!r} holds {x[row, column]:g}"
+            remedy = "give values in the units of the training data"
+            raise DataError("Classifier.predict", wrong, facts, remedy)
         return log_p
 
     def evaluate(self, data: Dataset | Iterable) -> Evaluation:
@@ -162,12 +152,9 @@ class Classifier:
         confusion, loss = np.zeros((classes, classes), np.int64), 0.0
         for block in [data] if isinstance(data, Dataset) else data:
             if block.y is None:
-                raise DataError(
-                    "Classifier.evaluate",
-                    "the rows have no labels",
-                    f"x {block.x.shape}, y None",
-                    "read them with data.read_rows(…, labels=True)",
-                )
+                wrong = "the rows have no labels"
+                remedy = "read them with data.read_rows(…, labels=True)"
+                raise DataError("Classifier.evaluate", wrong, f"x {block.x.shape}, y None", remedy)
             numbers = getattr(block, "numbers", None)
             log_p = self.predict_log_proba(block if block is data else block.x, numbers)
             loss -= float(log_p[np.arange(len(log_p)), block.y].sum())
@@ -189,12 +176,10 @@ class Classifier:
                     [*names, None, *self.schema.class_names],
                 )
                 theirs, ours = next(pair for pair in pairs if pair[0] != pair[1])
-                raise DataError(
-                    "Classifier.predict",
-                    "the set has other features or classes than the model",
-                    f"{theirs!r} where the model has {ours!r}",
-                    "give a set of the same columns and classes, in the same order",
-                )
+                wrong = "the set has other features or classes than the model"
+                facts = f"{theirs!r} where the model has {ours!r}"
+                remedy = "give a set of the same columns and classes, in the same order"
+                raise DataError("Classifier.predict", wrong, facts, remedy)
             rows = rows.x
         dtype = self.architecture["dtype"]
         # In C order: BLAS adds up strided rows in another order.
@@ -202,31 +187,23 @@ class Classifier:
             with np.errstate(over="ignore"):
                 x = np.atleast_2d(np.asarray(rows, dtype, order="C"))
         except (TypeError, ValueError) as error:
-            raise DataError(
-                "Classifier.predict",
-                "the rows are not numbers",
-                str(error),
-                f"give an array (N, {len(names)}); data.read_rows reads files by model.schema",
-            ) from error
+            wrong = "the rows are not numbers"
+            remedy = f"give an array (N, {len(names)}); data.read_rows reads files by model.schema"
+            raise DataError("Classifier.predict", wrong, str(error), remedy) from error
         if x.ndim != 2 or x.shape[1] != len(names):
-            raise ShapeError(
-                "Classifier.predict",
-                f"the rows do not have the {len(names)} features of the model",
-                f"rows {x.shape}, features {', '.join(names)}",
-                f"give an array (N, {len(names)})",
-            )
+            wrong = f"the rows do not have the {len(names)} features of the model"
+            facts = f"rows {x.shape}, features {', '.join(names)}"
+            raise ShapeError("Classifier.predict", wrong, facts, f"give an array (N, {len(names)})")
         gaps = ~np.isfinite(x)
         if not gaps.any():
             return x
         if self.schema.missing != "mean":
             row, column = (int(i) for i in np.argwhere(gaps)[0])
             number = row if numbers is None else numbers[row]
-            raise DataError(
-                "Classifier.predict",
-                f"row {number}, column {names[column]!r}: {x[row, column]} is a missing value",
-                f"{gaps.sum()} of {x.size} values are missing",
-                "leave such rows out, or train with missing='mean'",
-            )
+            wrong = f"row {number}, column {names[column]!r}: {x[row, column]} is a missing value"
+            facts = f"{gaps.sum()} of {x.size} values are missing"
+            remedy = "leave such rows out, or train with missing='mean'"
+            raise DataError("Classifier.predict", wrong, facts, remedy)
         return np.where(gaps, np.nan, x)
 
 
@@ -258,23 +235,17 @@ def load(path: Path) -> Classifier:
     path = os.path.join(path, "best.npz") if os.path.isdir(path) else path
     header, arrays = archive.read(path)
     if header.get("content") != "classifier":
-        raise DataError(
-            os.fspath(path),
-            "not a classifier",
-            f"content {header.get('content')!r:.80}",
-            "give a model file, such as best.npz",
-        )
+        wrong, facts = "not a classifier", f"content {header.get('content')!r:.80}"
+        raise DataError(os.fspath(path), wrong, facts, "give a model file, such as best.npz")
     try:
         return _classifier(header, arrays)
     except (
         LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError,
     ) as error:  # fmt: skip
-        raise DataError(
-            os.fspath(path),
-            "its header and its arrays do not make a classifier",
-            f"{type(error).__name__}: {error!s:.300}",
-            "use an undamaged copy of it, or train again",
-        ) from error
+        wrong = "its header and its arrays do not make a classifier"
+        facts = f"{type(error).__name__}: {error!s:.300}"
+        remedy = "use an undamaged copy of it, or train again"
+        raise DataError(os.fspath(path), wrong, facts, remedy) from error
 
 
 def _classifier(header: dict, arrays: dict[str, np.ndarray]) -> Classifier:

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import copy
 import os
 import sys
 from collections.abc import Callable
@@ -147,8 +148,7 @@ class Experiment:
             **self._only(OF_TRAINER),
         )
         # Its model is a copy: the trainer keeps training its own.
-        copy, _ = self._network(np.random.default_rng(0))
-        self._classifier = Classifier(copy, self.dataset.schema, scaling)
+        self._classifier = Classifier(copy.deepcopy(model), self.dataset.schema, scaling)
         if self.options["init_from"]:
             self._init_from(self.options["init_from"])
         self.about = self._describe(source, where)
@@ -240,21 +240,22 @@ class Experiment:
                 raise DivergedError(*parts, f"{remedy}; {kept}") from error
             if recorder:
                 recorder.checkpoint(best=False)
-            test = evaluate(self._best().model, self.test, loss=self.trainer.loss)
-            numbers = {"test_loss": test.loss, "test_accuracy": test.accuracy}
-            classifier = self._best({**numbers, "confusion": test.confusion.tolist()})
+            classifier = self._best()
+            test = evaluate(classifier.model, self.test, loss=self.trainer.loss)
+            classifier.training["results"] = {
+                "test_loss": test.loss,
+                "test_accuracy": test.accuracy,
+                "confusion": test.confusion.tolist(),
+            }
             if recorder:
                 recorder.finish(classifier)
         epoch, history = classifier.training["epoch"], self.trainer.history
         return Result(test, epoch, history, classifier, self.folder)
 
-    def _best(self, results: dict | None = None) -> Classifier:
+    def _best(self) -> Classifier:
         """Return the classifier of the best epoch so far, or of the last one without validation.
 
         Every call returns the same model, with its weights set again.
-
-        Args:
-            results: the results of its test, for its file.
         """
         best, history = self.trainer.best, self.trainer.history
         state = best.state if best else self.trainer.model.state_dict()
@@ -262,22 +263,16 @@ class Experiment:
         epoch = history[best.epoch - 1 if best else -1]
         training = {name: self.about[name] for name in ("options", "data", "versions")}
         training |= {"epoch": epoch.epoch, "epochs": len(history), "val_loss": epoch.val_loss}
-        return replace(self._classifier, training={**training, "results": results})
+        return replace(self._classifier, training={**training, "results": None})
 
     def _only(self, names: tuple[str, ...]) -> dict:
         return {name: self.options[name] for name in names}
 
     def _network(self, rng: np.random.Generator) -> tuple[nn.Sequential, nn.CrossEntropy]:
         """Return a model and its loss for the columns and classes of the data."""
-        model = nn.mlp(
-            self.train.x.shape[1],
-            self.options["hidden"],
-            len(self.train.class_names),
-            activation=self.options["activation"],
-            dropout=self.options["dropout"],
-            rng=rng,
-            dtype=np.dtype(self.options["dtype"]),
-        )
+        features, classes = self.train.x.shape[1], len(self.train.class_names)
+        options = self._only(("activation", "dropout", "dtype"))
+        model = nn.mlp(features, self.options["hidden"], classes, rng=rng, **options)
         weight = self.options["class_weight"]
         if weight == "balanced":
             weight = balanced_weights(self.train)
@@ -299,12 +294,9 @@ class Experiment:
         names = [c.schema.feature_names + c.schema.class_names for c in (saved, mine)]
         other = next(((a, b) for a, b in zip(*names, strict=True) if a != b), None)
         if other:
-            warn_once(
-                "--init-from",
-                f"the weights of {path} were trained on other columns or classes",
-                f"{other[0]!r} there is {other[1]!r} here",
-                "continue if that is intended",
-            )
+            wrong = f"the weights of {path} were trained on other columns or classes"
+            facts = f"{other[0]!r} there is {other[1]!r} here"
+            warn_once("--init-from", wrong, facts, "continue if that is intended")
         self.trainer.model.load_state_dict(saved.model.state_dict())
 
     def _describe(self, source: str, origins: dict[str, str]) -> dict:
@@ -365,12 +357,9 @@ def _check_versions(folder: str, then: dict) -> None:
     now = _versions()
     for name in ("minigrad", "numpy"):
         if then[name] != now[name]:
-            raise DataError(
-                folder,
-                f"the run began with another version of {name}",
-                f"{then[name]}, now {now[name]}",
-                f"install {name}=={then[name]}, or start again with minigrad train --init-from",
-            )
+            wrong = f"the run began with another version of {name}"
+            remedy = f"install {name}=={then[name]}, or start again with minigrad train --init-from"
+            raise DataError(folder, wrong, f"{then[name]}, now {now[name]}", remedy)
 
 
 def _check_options(folder: str, options: dict) -> None:
@@ -382,27 +371,19 @@ def _check_options(folder: str, options: dict) -> None:
     # An earlier resume may have written its --epochs here, and no checkpoint after it.
     names = [n for n in options if n != "epochs" and changed.get(n) != options[n]]
     if names:
-        raise DataError(
-            os.path.join(folder, run_folder.RUN),
-            "the options are not those that the run began with",
-            ", ".join(f"{n} {changed.get(n)!r}, then {options[n]!r}" for n in names),
-            "put them back, or start again with minigrad train --init-from",
-        )
+        wrong = "the options are not those that the run began with"
+        facts = ", ".join(f"{n} {changed.get(n)!r}, then {options[n]!r}" for n in names)
+        remedy = "put them back, or start again with minigrad train --init-from"
+        raise DataError(os.path.join(folder, run_folder.RUN), wrong, facts, remedy)
 
 
 def _check_epochs(folder: str, options: dict, done: int, epochs: int) -> None:
     """Refuse a number of epochs that the run cannot have had from the start."""
     if epochs < done:
-        raise ArgumentError(
-            folder,
-            f"--epochs {epochs} is less than the run has already trained",
-            f"{done} epochs are done",
-            "give more",
-        )
-    if options["schedule"] != "constant" and epochs != options["epochs"]:
-        raise ArgumentError(
-            folder,
-            f"--epochs would change the {options['schedule']} schedule of the steps already taken",
-            f"it was laid out for {options['epochs']} epochs",
-            "resume without --epochs, or start again with minigrad train --init-from",
-        )
+        wrong = f"--epochs {epochs} is less than the run has already trained"
+        raise ArgumentError(folder, wrong, f"{done} epochs are done", "give more")
+    schedule, planned = options["schedule"], options["epochs"]
+    if schedule != "constant" and epochs != planned:
+        wrong = f"--epochs would change the {schedule} schedule of the steps already taken"
+        remedy = "resume without --epochs, or start again with minigrad train --init-from"
+        raise ArgumentError(folder, wrong, f"it was laid out for {planned} epochs", remedy)

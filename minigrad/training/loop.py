@@ -154,30 +154,21 @@ def diverged(wrong: str, model: Module, optimizer: SGD, x: np.ndarray) -> Diverg
     """Return the error that names the cause: the data, or the learning rate and a layer."""
     if not np.isfinite(x).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(x.reshape(len(x), -1)))[0])
-        return DivergedError(
-            "train",
-            f"{wrong}, because the data holds {x[row].flat[column]}",
-            f"row {row} of the batch, feature {column}",
-            "remove or replace such values before training",
-        )
+        wrong += f", because the data holds {x[row].flat[column]}"
+        facts = f"row {row} of the batch, feature {column}"
+        return DivergedError("train", wrong, facts, "remove or replace such values before training")
     largest = np.abs(x).argmax()
     if abs(x.flat[largest]) > LARGE:
         row, column = divmod(int(largest), x.size // len(x))
-        return DivergedError(
-            "train",
-            f"{wrong}, and the data holds {x.flat[largest]:g}",
-            f"row {row} of the batch, feature {column}",
-            "scale the features, or change their unit; then look at the learning rate",
-        )
+        wrong += f", and the data holds {x.flat[largest]:g}"
+        facts = f"row {row} of the batch, feature {column}"
+        remedy = "scale the features, or change their unit; then look at the learning rate"
+        return DivergedError("train", wrong, facts, remedy)
     names = {module: name for name, module in model.named_modules()}
     bad, lr = [], optimizer.param_groups[0]["lr"]
     watch = watching(lambda m, y: np.isfinite(y.data).all() or bad.append(m))
     with evaluating(model), watch, np.errstate(all="ignore"):
         model(Tensor(x))
     layer = f"layer {names.get(bad[0], '')!r}, {bad[0]!r}" if bad else "none, the loss alone"
-    return DivergedError(
-        "train",
-        wrong,
-        f"learning rate {lr:g}, first non-finite output: {layer}",
-        f"try a learning rate of {lr / 10:g}",
-    )
+    facts = f"learning rate {lr:g}, first non-finite output: {layer}"
+    return DivergedError("train", wrong, facts, f"try a learning rate of {lr / 10:g}")

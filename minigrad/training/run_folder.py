@@ -65,12 +65,9 @@ def create(folder: str | None, name: str, overwrite: bool) -> str:
             if not os.path.isdir(path):
                 raise _unusable(path, error.strerror) from error
             if not overwrite and (there := sorted(os.listdir(path))):
-                raise DataError(
-                    path,
-                    "the folder of the run is not empty",
-                    f"it holds {', '.join(there[:4])}",
-                    "choose another --out, or pass --overwrite",
-                ) from error
+                wrong = "the folder of the run is not empty"
+                remedy = "choose another --out, or pass --overwrite"
+                raise DataError(path, wrong, f"it holds {', '.join(there[:4])}", remedy) from error
             return path
         except OSError as error:
             raise _unusable(path, error.strerror) from error
@@ -334,22 +331,16 @@ def _read_facts(folder: str, path: str) -> dict:
         raise DataError(path, "it is not JSON", " ".join(str(error).split()), AGAIN) from error
     head = facts if isinstance(facts, dict) else {}
     if (head.get("format"), head.get("version")) != (FORMAT, VERSION):
-        raise DataError(
-            path,
-            f"it does not describe a run in version {VERSION}",
-            f"format {head.get('format')!r:.40}, version {head.get('version')!r:.40}",
-            "use the minigrad that wrote it",
-        )
+        wrong = f"it does not describe a run in version {VERSION}"
+        found = f"format {head.get('format')!r:.40}, version {head.get('version')!r:.40}"
+        raise DataError(path, wrong, found, "use the minigrad that wrote it")
     return facts
 
 
 def _not_a_run(folder: str, name: str) -> DataError:
-    return DataError(
-        folder,
-        "it is not a run folder",
-        f"there is no {name} in it" if os.path.isdir(folder) else "there is no such folder",
-        "give a folder that minigrad train wrote, such as runs/digits-1",
-    )
+    facts = f"there is no {name} in it" if os.path.isdir(folder) else "there is no such folder"
+    remedy = "give a folder that minigrad train wrote, such as runs/digits-1"
+    return DataError(folder, "it is not a run folder", facts, remedy)
 
 
 def _read_history(path: str) -> History:
@@ -435,9 +426,6 @@ def check_data(source: str, now: str, then: str) -> None:
         DataError: if the two differ.
     """
     if now != then:
-        raise DataError(
-            source,
-            "the data has changed since the run began",
-            f"its SHA-256 is {now[:12]}…, then {then[:12]}…",
-            "restore it, or start again with minigrad train --init-from",
-        )
+        wrong = "the data has changed since the run began"
+        remedy = "restore it, or start again with minigrad train --init-from"
+        raise DataError(source, wrong, f"its SHA-256 is {now[:12]}…, then {then[:12]}…", remedy)

@@ -3,8 +3,9 @@
 import math
 
 from ..errors import ArgumentError
+from ..settings import SETTINGS
 
-SCHEDULES = ("constant", "step", "cosine")
+SCHEDULES = SETTINGS["schedule"].choices
 
 
 def lr_factor(kind: str, step: int, total: int, warmup: int = 0) -> float:
@@ -25,12 +26,8 @@ def lr_factor(kind: str, step: int, total: int, warmup: int = 0) -> float:
         ArgumentError: if the kind is unknown.
     """
     if kind not in SCHEDULES:
-        raise ArgumentError(
-            "schedule",
-            f"{kind!r} is unknown",
-            f"there are {', '.join(SCHEDULES)}",
-            "choose one of them",
-        )
+        facts = f"there are {', '.join(SCHEDULES)}"
+        raise ArgumentError("schedule", f"{kind!r} is unknown", facts, "choose one of them")
     if step < warmup:
         return (step + 1) / warmup
     s = (step - warmup) / (total - warmup)

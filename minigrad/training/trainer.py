@@ -11,6 +11,7 @@ from ..data import Dataset
 from ..errors import ArgumentError
 from ..nn import Module
 from ..optim import SGD
+from ..settings import checked
 from ..typing import Rng
 from .checks import check_finite, warn_of_dead_relus, warn_of_majority, warn_of_probabilities
 from .history import Epoch, History
@@ -73,32 +74,17 @@ class Trainer:
         patience: int | None = None,
     ):
         if min(epochs, batch_size, accumulate, len(train)) < 1:
-            raise ArgumentError(
-                "fit",
-                "there is nothing to do",
-                f"epochs {epochs}, batch size {batch_size}, accumulate {accumulate}, "
-                f"training rows {len(train)}",
-                "give at least one of each",
-            )
-        for name, value, good in (
-            ("patience", patience, patience is None or patience >= 1),
-            ("clip_grad", clip_grad, clip_grad is None or clip_grad > 0),
-        ):
-            if not good:
-                raise ArgumentError(
-                    "fit",
-                    f"{name}={value!r} is too small",
-                    "patience is 1 or more, clip_grad above 0",
-                    "leave it out to do without",
-                )
+            facts = f"epochs {epochs}, batch size {batch_size}, accumulate {accumulate}, "
+            facts += f"training rows {len(train)}"
+            raise ArgumentError("fit", "there is nothing to do", facts, "give at least one of each")
+        options = {"clip_grad": clip_grad, "schedule": schedule, "warmup": warmup}
+        for name, value in {**options, "patience": patience}.items():
+            checked(name, value, "fit")
         val = val if val is not None and len(val) else None
         if patience is not None and val is None:
-            raise ArgumentError(
-                "fit",
-                "patience needs a validation loss, and there are no validation rows",
-                f"patience {patience}",
-                "give some rows as val, or leave patience out",
-            )
+            wrong = "patience needs a validation loss, and there are no validation rows"
+            facts = f"patience {patience}"
+            raise ArgumentError("fit", wrong, facts, "give some rows as val, or leave patience out")
         self.model, self.train, self.val = model, train, val
         self.loss, self.optimizer = loss, optimizer
         self.epochs, self.batch_size, self.accumulate = epochs, batch_size, accumulate
@@ -111,7 +97,6 @@ class Trainer:
         self.order: np.ndarray | None = None  # of its rows
         self.order_from: dict | None = None  # the state of the generator that drew it
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
-        lr_factor(schedule, 0, 1)  # an unknown one is refused here
 
     # ---- training ------------------------------------------------------------------------------
 

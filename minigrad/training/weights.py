@@ -20,12 +20,9 @@ def balanced_weights(train: Dataset) -> np.ndarray:
     """
     counts = np.bincount(train.y, minlength=len(train.class_names))
     if not counts.all():
-        raise ArgumentError(
-            "balanced_weights",
-            f"class {train.class_names[counts.argmin()]!r} has no rows",
-            f"{len(train)} rows",
-            "give it rows, or give the weights yourself",
-        )
+        wrong = f"class {train.class_names[counts.argmin()]!r} has no rows"
+        remedy = "give it rows, or give the weights yourself"
+        raise ArgumentError("balanced_weights", wrong, f"{len(train)} rows", remedy)
     return len(train) / (len(counts) * counts)
 
 

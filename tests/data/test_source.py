@@ -32,6 +32,10 @@ def test_missing_of_a_built_in_set_is_for_the_files_it_predicts(name, missing):
     assert data.load(name, missing=missing).schema.missing == missing
 
 
+def test_no_columns_at_all_may_be_named_in_a_list():
+    assert len(data.load("iris", one_hot=[], drop=[])) == 150
+
+
 def test_standard_input_stays_open(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(GOOD.encode()))
     monkeypatch.setattr(sys, "stdin", stream)

@@ -142,10 +142,13 @@ def test_a_constant_rate_is_left_to_whoever_changes_it():
 
 
 def test_an_unknown_schedule():
+    unknown = "is unknown; there are constant, step, cosine;"
     refuses(
-        "schedule: 'cos' is unknown; there are constant, step, cosine; choose one of them",
-        schedule="cos",
+        f"fit: schedule='cos' {unknown} leave it out for the default, 'constant'", schedule="cos"
     )
+    with pytest.raises(ArgumentError) as caught:
+        training.lr_factor("cos", 0, 1)
+    assert str(caught.value) == f"schedule: 'cos' {unknown} choose one of them"
 
 
 # ---- clipping
@@ -292,12 +295,19 @@ def test_without_validation_rows_the_last_weights_are_used():
     assert run.best is None and weights(run) == states[-1]
 
 
-@pytest.mark.parametrize("options", [{"patience": 0}, {"clip_grad": 0.0}, {"clip_grad": -1.0}])
-def test_options_that_are_refused(options):
+@pytest.mark.parametrize(
+    ("options", "bounds", "default"),
+    [
+        ({"patience": 0}, "1 <= patience", "none"),
+        ({"clip_grad": 0.0}, "0 < clip_grad", "none"),
+        ({"clip_grad": -1.0}, "0 < clip_grad", "none"),
+        ({"warmup": -1}, "0 <= warmup", "0.0"),
+    ],
+)
+def test_options_that_are_refused(options, bounds, default):
     ((name, value),) = options.items()
     refuses(
-        f"fit: {name}={value!r} is too small; patience is 1 or more, clip_grad above 0; "
-        "leave it out to do without",
+        f"fit: {name}={value!r} is out of range; {bounds}; leave it out for the default, {default}",
         **options,
     )
 
