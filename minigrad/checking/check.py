@@ -421,6 +421,7 @@ class _Check:
 
     def _numbers(self, line: Line) -> dict[str, float]:
         error = line.error + ROUNDED * line.largest if line.ladder else 0.0
+        error += self._slack(line) - self.atol
         return {
             "analytic": line.analytic,
             "numeric": line.numeric,

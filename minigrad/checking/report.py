@@ -35,7 +35,7 @@ class Result(NamedTuple):
         index: the worst element; None if a random direction or the whole input was judged.
         analytic: the gradient that backward computed.
         numeric: the finite difference.
-        error: a bound on the error of `numeric`.
+        error: a bound on the error of `numeric`, and on float32's rounding in that mode.
         tolerance: the right side of the inequality; along a direction, the error alone.
         diagnosis: the mistake that explains the numbers; empty if none does.
     """

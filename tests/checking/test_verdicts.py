@@ -1,11 +1,14 @@
 """gradcheck's verdicts: what passes, what fails, and what the report says of it."""
 
+import re
+
 import numpy as np
 import pytest
 
 import minigrad as mg
 from minigrad import Tensor, nn
 from minigrad import functions as F
+from minigrad.checking import check
 from minigrad.errors import GradcheckError
 from tests.checking.test_diagnosis import MISTAKES, X, Y, op
 
@@ -17,8 +20,8 @@ SMOOTH = [F.exp, F.sin, F.tanh, F.softmax, F.log_softmax, F.gelu, F.sigmoid, F.l
 def test_right_code_passes_without_a_diagnosis(f, scale):
     (result,) = mg.gradcheck(f, X * scale).results
     assert (result.verdict, result.diagnosis) == ("PASS", "")
-    largest = max(1, abs(result.analytic))
-    assert abs(result.analytic - result.numeric) <= 1e-9 * largest + result.error
+    assert abs(result.analytic - result.numeric) <= 1e-6 * abs(result.numeric) + result.error
+    assert result.error <= 1e-5 * max(1, abs(result.analytic))
 
 
 def test_the_verdict_can_be_recomputed_from_what_is_printed():
@@ -33,13 +36,13 @@ def test_the_verdict_can_be_recomputed_from_what_is_printed():
             assert f"{r.analytic:.12g}" in str(report) and f"{r.numeric:.12g}" in str(report)
 
 
-def test_a_kink_is_named_and_its_neighbour_checked():
+def test_a_kink_is_named():
     report = mg.gradcheck(F.relu, np.array([-1.0, 0.0, 2.0]))
     (result,) = report.results
     assert (result.verdict, result.index, report.ok) == ("KINK", (1,), True)
     assert result.diagnosis == (
-        "at 1 of 3 elements the slopes on the two sides differ, or the domain of f ends; beside "
-        "it, the gradient is right"
+        "1 of 3 elements sit on a kink, where the slopes to both sides differ, or on a jump; their "
+        "gradient lies between those of the neighbours"
     )
 
 
@@ -62,8 +65,10 @@ def test_a_wrong_gradient_beside_a_kink_fails():
     wrong = op(lambda x: np.maximum(x, 0), lambda g, x: -g * (x > 0))
     (result,) = mg.gradcheck(wrong, np.array([-1.0, 0.0, 2.0]), raises=False).results
     assert result.verdict == "FAIL"
-    only_kinks = mg.gradcheck(wrong, np.zeros(3), raises=False).results[0]
-    assert only_kinks.verdict == "FAIL"
+    assert mg.gradcheck(wrong, np.zeros(3)).results[0].verdict == "KINK"  # 0 is right at 0
+    wrong = op(lambda x: np.maximum(x, 0), lambda g, x: -g * (x >= 0))
+    (result,) = mg.gradcheck(wrong, np.zeros(3), raises=False).results
+    assert result.verdict == "FAIL" and result.failing.all()
 
 
 class Noisy(nn.Module):
@@ -73,12 +78,12 @@ class Noisy(nn.Module):
 
 def test_nondeterministic_code_is_named():
     model = nn.Sequential(nn.Linear(4, 4, rng=0), Noisy())
-    with pytest.raises(GradcheckError, match="NONDETERMINISTIC input 0: two evaluations differ, "):
+    why = "; if a layer is random or keeps a state, pass module=model"
+    text = f"NONDETERMINISTIC input 0: two forward passes differ, first in Mul.forward{why}"
+    with pytest.raises(GradcheckError, match=text):
         mg.gradcheck(model, X)
-    report = mg.gradcheck(model, X, raises=False)
-    assert report.results[0].diagnosis == "two evaluations differ, first in layer '1', Noisy()"
     loose = mg.gradcheck(lambda x: F.dropout(x, rng=None), X, raises=False)
-    assert loose.results[0].diagnosis == "two evaluations differ, first in f"
+    assert loose.results[0].diagnosis == f"two forward passes differ, first in Dropout.forward{why}"
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -94,7 +99,9 @@ def test_dropout_is_rewound(seed):
 def test_a_non_finite_output_is_named_with_its_op():
     (result,) = mg.gradcheck(F.log, np.array([1.0, 0.0]), raises=False).results
     assert result.verdict == "NONFINITE"
-    assert result.diagnosis.startswith("output [1] is -inf; Log.forward: made -inf from finite")
+    assert result.diagnosis.startswith(
+        "element 1 of the output is -inf; Log.forward: made -inf from finite"
+    )
 
 
 def test_a_gradient_that_does_not_arrive_is_named():
@@ -168,8 +175,10 @@ def test_one_wrong_weight_of_200_000_is_located(network, monkeypatch, index):
     report = mg.gradcheck(f, x, module=model, raises=False)
     (failed,) = [r for r in report.results if r.verdict == "FAIL"]
     assert (failed.name, failed.index) == ("0.weight", index)
-    assert (failed.failing, failed.size) == (1, 200704)
-    assert f"1 of {failed.checked} sampled of 200704 elements fails" in str(report)
+    assert np.argwhere(failed.failing).tolist() == [[*index]] and failed.size == 200704
+    place = ", ".join(map(str, index))
+    text = f"1 of {failed.checked} sampled of 200704 elements fails at [{place}]"
+    assert text in str(report) and failed.checked <= 256
 
 
 def test_modes():
@@ -191,7 +200,7 @@ def test_the_report_as_a_dict_and_as_an_assertion():
     assert found["ok"] is True and found["dtype"] == "float64"
     assert found["results"][0]["verdict"] == "PASS"
     wrong, inputs = MISTAKES["it is zero"]
-    with pytest.raises(AssertionError, match="FAIL input 0: 16 of 16 elements fail: it is zero"):
+    with pytest.raises(AssertionError, match=r"FAIL input 0: 16 of 16 .*: it is zero"):
         assert mg.gradcheck(wrong, inputs)
 
 
@@ -199,7 +208,7 @@ def test_the_report_as_a_dict_and_as_an_assertion():
 def test_a_gradient_of_a_narrower_dtype_is_named(given):
     narrow = op(np.sin, lambda g, x: (g * np.cos(x)).astype(np.float32))
     report = mg.gradcheck(lambda x, y: narrow(x * 1) * y, [X.astype(given), Y], raises=False)
-    why = "correct but float32: Op.backward returned float32 for an input of float64"
+    why = "Op.backward returned float32 for an input of float64"
     assert [(r.verdict, r.diagnosis) for r in report.results] == [("FAIL", why), ("PASS", "")]
     assert f"FAIL input 0: {why}\nPASS input 1\n" in str(report)
     assert mg.gradcheck(narrow, X, dtype="float32")
@@ -209,34 +218,43 @@ def test_the_verdict_of_a_projection_can_be_recomputed_from_what_is_printed():
     for dtype in ("float64", "float32"):
         report = mg.gradcheck(lambda x: (x @ x.T).sum(), X, mode="project", dtype=dtype)
         (r,) = report.results
-        assert r.index is None and r.tolerance == r.error
+        assert r.index is None
+        assert r.tolerance == pytest.approx(report.rtol * abs(r.numeric) + r.error)
         numbers = f"along a random direction: analytic {r.analytic:.12g}, numeric {r.numeric:.12g} "
         assert numbers in str(report)
-        assert "|numeric| + error, along a direction if it is <= error\n" in str(report)
+        assert f"passes if |analytic − numeric| <= 0 + {report.rtol:g}·|numeric| + error\n" in (
+            str(report)
+        )
 
 
 def test_the_verdict_in_float32_can_be_recomputed_from_what_is_printed():
     for f, inputs in MISTAKES.values():
         report = mg.gradcheck(f, inputs, raises=False, dtype="float32")
-        assert "1e-08 + 0.001·|numeric| + error" in str(report)
+        assert "<= 0 + 0.001·|numeric| + error" in str(report)
         for r in report.results:
-            assert r.tolerance == pytest.approx(1e-8 + 1e-3 * abs(r.numeric) + r.error)
+            assert r.tolerance == pytest.approx(1e-3 * abs(r.numeric) + r.error)
             assert (abs(r.analytic - r.numeric) <= r.tolerance) == (r.verdict == "PASS")
 
 
 def test_the_end_of_a_domain_is_no_failure_of_right_code_and_hides_no_mistake():
-    for f in (F.sqrt, lambda x: x**1.5):
-        (result,) = mg.gradcheck(f, np.array([4.0, 0.0, 1.0])).results
-        assert (result.verdict, result.index) == ("KINK", (1,))
+    (result,) = mg.gradcheck(F.sqrt, np.array([4.0, 0.0, 1.0])).results
+    assert (result.verdict, result.index) == ("KINK", (1,))
+    assert result.diagnosis == "f ends here, and its slope grows without a bound"
+    (result,) = mg.gradcheck(lambda x: x**1.5, np.array([4.0, 0.0, 1.0])).results
+    assert (result.verdict, result.index) == ("PASS", (1,))  # 0, from the right
     wrong = op(lambda x: x**1.5, lambda g, x: g * x**0.5)
     (result,) = mg.gradcheck(wrong, np.array([4.0, 0.0]), raises=False).results
-    assert (result.verdict, result.failing) == ("FAIL", 2)
+    assert result.verdict == "FAIL" and result.failing.tolist() == [True, False]
+    for slope in (1e-3, np.inf, np.nan):
+        wrong = op(lambda x: x**1.5, lambda g, x, slope=slope: g * np.where(x, 1.5 * x**0.5, slope))
+        (result,) = mg.gradcheck(wrong, np.array([4.0, 0.0]), raises=False).results
+        assert result.verdict == "FAIL" and result.failing.tolist() == [False, True]
 
 
 def test_an_input_that_is_not_finite_is_named():
     (result,) = mg.gradcheck(F.softmax, np.array([0.0, 1.0, -np.inf]), raises=False).results
     assert (result.verdict, result.index) == ("NONFINITE", None)
-    assert result.diagnosis == "input 0[2] is -inf: a difference cannot be taken there"
+    assert result.diagnosis == "input 0[2] is -inf: no difference can be taken there"
 
 
 def test_a_function_that_is_finite_at_the_input_alone():
@@ -246,14 +264,14 @@ def test_a_function_that_is_finite_at_the_input_alone():
     assert result.diagnosis == "f is finite here, but not on either side"
 
 
-def test_a_projection_fails_though_each_element_passes_alone():
-    wrong = op(np.sin, lambda g, x: 1.01 * g * np.cos(x))
+def test_a_projection_fails_though_no_element_that_was_looked_at_does(monkeypatch):
+    monkeypatch.setattr(check, "SAMPLE", 1)
+    monkeypatch.setattr(check, "locate", lambda *args: np.array([3]))
+    wrong = op(np.sin, lambda g, x: g * np.cos(x) * np.where(x == x[0, 3], 1, 1.01))
     x = np.random.default_rng(0).standard_normal((40, 40))
-    (result,) = mg.gradcheck(wrong, x, mode="project", atol=1, raises=False).results
+    (result,) = mg.gradcheck(wrong, x, mode="project", raises=False).results
     assert (result.verdict, result.index) == ("FAIL", None)
-    assert result.diagnosis == (
-        "it is wrong along a random direction, but no single wrong element was found"
-    )
+    assert result.diagnosis == "no single element was found"
 
 
 def test_a_dropout_of_a_model_that_only_the_closure_holds_is_rewound():
@@ -269,18 +287,25 @@ def wave(k):
 
 
 @pytest.mark.parametrize("k", [1e3, 1e6, 1e9, 1e12, 1e15, 1e18])
-def test_what_varies_fast_passes_and_the_report_says_how_little_it_knows(k):
+def test_what_varies_too_fast_is_undecided_and_the_report_says_how_little_it_knows(k):
     x = np.array([0.7, 1.1, 2.3])
-    (right,) = mg.gradcheck(wave(k), x).results
-    assert right.verdict == "PASS"
-    wrong = mg.gradcheck(lambda x: wave(k)(x * 0.99 + x.detach() * 0.01), x, raises=False)
-    assert wrong.ok == (k >= 1e12)  # x itself is not known better than that
-    if k == 1e18:
-        assert right.error > abs(right.analytic)
+    (right,) = mg.gradcheck(wave(k), x, raises=False).results
+    assert right.verdict == ("PASS" if k <= 1e6 else "UNDECIDED")
+    (wrong,) = mg.gradcheck(lambda x: wave(k)(x * 0.9 + x.detach() * 0.1), x, raises=False).results
+    assert wrong.verdict == ("FAIL" if k <= 1e9 else "UNDECIDED")
+    if k > 1e6:
+        assert re.fullmatch(
+            r"f rounds by \S+, its differences by \S+: check it where its output is smaller, or "
+            "scale it",
+            right.diagnosis,
+        )
+        with pytest.raises(GradcheckError, match="UNDECIDED input 0: f rounds by "):
+            mg.gradcheck(wave(k), x)
 
 
 @pytest.mark.parametrize("k", [1e8, 1e16, 1e20])
-def test_what_cancels_passes_and_the_report_says_how_little_it_knows(k):
-    (result,) = mg.gradcheck(lambda x: (x + k) - k, np.array([0.7, 1.1])).results
-    assert result.verdict == "PASS" and result.error > abs(result.analytic - result.numeric)
+def test_what_cancels_passes_only_if_its_slope_shows(k):
+    (result,) = mg.gradcheck(lambda x: (x + k) - k, np.array([0.7, 1.1]), raises=False).results
+    assert result.verdict == ("PASS" if k == 1e8 else "UNDECIDED")
+    assert result.error > abs(result.analytic - result.numeric)
     assert not mg.gradcheck(op(lambda x: (x + 1e8) - 1e8, lambda g, x: 1.1 * g), X, raises=False)
