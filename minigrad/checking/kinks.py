@@ -157,6 +157,7 @@ class Kinks:
         """Judge the groups of these elements, or of 200 of them."""
         order = [kinked[i] for i in self.check.rng.permutation(len(kinked))]
         seen: set[Line] = set()
+        self.evaluations = 0
         for e in order:
             if e in seen:
                 continue
