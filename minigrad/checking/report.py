@@ -36,7 +36,7 @@ class Result(NamedTuple):
         analytic: the gradient that backward computed.
         numeric: the finite difference.
         error: a bound on the error of `numeric`, and on float32's rounding in that mode.
-        tolerance: the right side of the inequality; along a direction, the error alone.
+        tolerance: the right side of the inequality.
         diagnosis: the mistake that explains the numbers; empty if none does.
     """
 

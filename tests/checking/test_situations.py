@@ -368,8 +368,8 @@ def test_abs_at_0(slope, expected):
     assert verdict(f, np.array([0.0, 1, -1])) == expected
 
 
-@pytest.mark.parametrize(("slope", "expected"), [(0, "KINK"), (1, "KINK"), (2, "FAIL")])
-@pytest.mark.parametrize("shape", [(2000,), (3, 5)])
+@pytest.mark.parametrize(("slope", "expected"), [(0, "KINK"), (2, "FAIL")])
+@pytest.mark.parametrize("shape", [(1010,), (3, 5)])
 def test_many_zeros_of_relu_are_as_many_kinks(shape, slope, expected):
     f = curve(lambda x: np.maximum(x, 0), lambda x: np.where(x == 0, slope, x > 0))
     x = np.zeros(shape)
@@ -380,9 +380,9 @@ def test_many_zeros_of_relu_are_as_many_kinks(shape, slope, expected):
 def test_a_kink_says_how_many_elements_and_groups_it_saw():
     result = gradcheck(F.relu, np.array([0.0, 1, -1])).results[0]
     assert result.diagnosis == KINK.format(n=3)
-    result = gradcheck(F.relu, np.zeros(900)).results[0]
-    assert result.diagnosis == KINK.replace("1 of {n}", "900 of 900") + (
-        "; 200 of 900 groups of such elements were looked at"
+    result = gradcheck(F.relu, np.zeros(210)).results[0]
+    assert result.diagnosis == KINK.replace("1 of {n}", "210 of 210") + (
+        "; 200 of 210 groups of such elements were looked at"
     )
 
 
