@@ -378,15 +378,15 @@ class _Check:
 
     def _composition_is_to_blame(self, i: int, failing: list[Line]) -> bool:
         """Return whether each operation alone is right, and leaf i is where all have moved."""
+        some = [failing[j].where for j in self.rng.permutation(len(failing))[:LOOKED_BESIDE]]
+        if not self._passes_beside(i, some):
+            return False
         watch = Operations()
         with watched_by(watch):
             self.subject.run()
         operations = [op for op in watch.seen if op.node.inputs is not None]
-        some = [failing[j].where for j in self.rng.permutation(len(failing))[:LOOKED_BESIDE]]
-        return (
-            len(operations) > 1
-            and self._passes_beside(i, some)
-            and all(gradcheck(op.run, op.inputs, raises=False) for op in operations)
+        return len(operations) > 1 and all(
+            gradcheck(op.run, op.inputs, raises=False) for op in operations
         )
 
     # ---- results -------------------------------------------------------------------------------
