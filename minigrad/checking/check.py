@@ -316,9 +316,9 @@ class _Check:
             return word
         if self.noise.lost or (not ladder.is_flat and ladder.staircase(analytic)):
             return "UNDECIDED"
-        off, where = self.gradient_noise[line.i], line.where
-        off = off[where] if line.is_element else np.vdot(off, abs(where))
-        return "UNDECIDED" if abs(analytic - line.numeric) <= off else word
+        gap, off = abs(analytic - line.numeric), self.gradient_noise[line.i]
+        off = off[line.where] if line.is_element else np.vdot(off, abs(line.where))
+        return word if gap > off and ladder.sees(gap) else "UNDECIDED"
 
     def _agree_together(self, lines: list[Line]) -> bool:
         """Return whether elements that agree along their axes do so along a common direction.

@@ -219,6 +219,15 @@ class Ladder:
         """Return whether x reaches a y that does not follow the roundings of f's operations."""
         return bool((self.noise_of.scrambled & self.reached()).any())
 
+    def sees(self, gap: float) -> bool:
+        """Return whether a slope within |x|, or 1, is accurate enough to show such a gap.
+
+        Further away f may have bent: softmax(1e16 x) does so within rounding.
+        """
+        _, rounds = self._rounded()
+        near = np.array(sorted(self.rungs)) <= unit(self.value)
+        return bool((near & (rounds <= gap / 2)).any())
+
     def staircase(self, analytic: float) -> bool:
         """Return whether the slopes at other steps are what backward says, and no accident.
 
