@@ -312,7 +312,7 @@ class _Check:
                 return "PASS"
         if ladder.scrambled():
             return "UNDECIDED"
-        if word != "FAIL":
+        if word != "FAIL" or not np.isfinite(analytic):
             return word
         if self.noise.lost or (not ladder.is_flat and ladder.staircase(analytic)):
             return "UNDECIDED"
