@@ -36,7 +36,8 @@ from .watches import EPS, Contract, Operations, Record, close
 
 FULL = 1000  # elements in all, up to which `auto` moves every one
 SMALL = 64  # elements of one input that are moved one by one in any case
-SAMPLE = 256  # elements that are looked at where a projection fails
+ENOUGH = 8  # elements of a leaf that fail by slopes at many steps; for the others a few will do
+SAMPLE = 64  # elements that are looked at where a projection fails
 BESIDE = 1e-3  # of |x|: where a projection looks if it meets kinks
 LOOKED_BESIDE = 8  # failing elements
 SAME = 1e-10  # of the largest element: two runs, whose arrays may lie elsewhere in memory
@@ -270,20 +271,22 @@ class _Check:
             line.verdict = "PASS" if good else "UNDECIDED"
             lines.append(line)
         largest = max((abs(line.numeric) for line in lines if np.isfinite(line.numeric)), default=0)
+        failed = 0
         for line in lines:
             line.largest = largest
             if line.verdict != "PASS":
-                self._refine(probe, line)
+                self._refine(probe, line, thorough=failed < ENOUGH)
+                failed += line.verdict == "FAIL"
         return lines
 
-    def _refine(self, probe: Probe, line: Line) -> None:
-        """Judge a line by slopes at more steps."""
+    def _refine(self, probe: Probe, line: Line, thorough: bool) -> None:
+        """Judge a line by slopes at more steps; at many, if `thorough` and it does not pass."""
         ends = 0 if np.isfinite(line.numeric) else self._ends(probe, line)
         if ends is None:
             line.verdict = "NONFINITE"
             return
         line.ladder = ladder = Ladder(probe, line.where, self.noise, self.flow, ends)
-        for more in (ladder.few, ladder.all):
+        for more in (ladder.few, ladder.all) if thorough else (ladder.few,):
             more()
             slopes = ladder.slopes()
             line.numeric, line.error = slopes[0]

@@ -8,6 +8,7 @@ like a good 0, gets a large error in this way.
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ WIDE = 256  # times the roundings of the operations: what they spoil follows no 
 LOST = 1e-6  # of an output: one that rounds by less still shows its slopes
 PLATEAU = 4  # steps, each eight times the one before
 RUNS = 8  # that measure rounding
-LARGEST = 4.0  # times the largest of 8 runs, which is exceeded once in 9 times
+LARGEST = 10.0  # times the largest of 8 runs, which alone is exceeded once in 9 times
 KEPT = 2.0**-12  # of |x|, the smallest unit of a move: the finest one keeps six bits of x
 NEAR = 1e-6  # of |x|: beside ties and thresholds, and as f is at x
 
@@ -245,11 +246,14 @@ class Ladder:
 
         A y that moves by less than its floats show has no slope, and its rounding counts.
         """
-        moved = np.any([change for change, _ in self.rungs.values()], axis=0)
+        return self._nan | np.any([change for change, _ in self.rungs.values()], axis=0)
+
+    @functools.cached_property
+    def _nan(self) -> np.ndarray:
         try:
-            return moved | np.isnan(self.probe.at(self.where, np.nan)[0])
+            return np.isnan(self.probe.at(self.where, np.nan)[0])
         except (ValueError, ArithmeticError, LookupError):  # f may refuse it
-            return moved
+            return np.zeros(len(self.noise), dtype=bool)
 
 
 def locate(disagrees: Callable[[np.ndarray], bool], v: np.ndarray, sample: int, rng) -> np.ndarray:
