@@ -260,7 +260,14 @@ def tests_of(path: str) -> None:
 
     before = signal.signal(signal.SIGVTALRM, give_up)
     signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE)
-    options = ["-x", "-n0", "-p", "no:cacheprovider", "--assert=plain"]  # nothing else to rewrite
+    options = [
+        "-x",
+        "-n0",
+        "--tb=no",
+        "-p",
+        "no:cacheprovider",
+        "--assert=plain",
+    ]  # nothing else to rewrite
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             failed = pytest.main([str(ROOT / path), *options])
@@ -827,20 +834,20 @@ def main(names: list[str]) -> None:
     if not any(chosen.values()):
         sys.exit(f"nothing that is mutated is named {' or '.join(names)}")
     print(f"{'':32}{'mutants':>8}", *[f"{name:>9}" for name in JUDGES])
-    totals, survivors = {kind: Counter() for kind, group in chosen.items() if group}, []
+    totals = {kind: Counter() for kind, group in chosen.items() if group}
+    fresh, known = 0, explained()
     for kind in totals:
         for target, found, survived in run(chosen[kind]):
             print(line(target.name, found), flush=True)
             totals[kind] += found
-            survivors += [(target.name, mutant) for mutant in survived]
-    print(*[line(f"all {kind}", found) for kind, found in totals.items()], sep="\n")
-    known = explained()
-    fresh = [f"{name}: {mutant}" for name, mutant in survivors if (name, mutant[0]) not in known]
-    print(
-        f"{len(survivors)} survived, {len(survivors) - len(fresh)} of them explained in {PAGE.name}"
-    )
-    for text in fresh:
-        print(text)
+            for mutant in survived:
+                if (target.name, mutant[0]) not in known:
+                    fresh += 1
+                    print(mutant, flush=True)
+    for kind, found in totals.items():
+        print(line(f"all {kind}", found))
+    survived = sum(found["survived"] for found in totals.values())
+    print(f"{survived} survived, {survived - fresh} of them explained in {PAGE.name}")
     sys.exit(1 if fresh else 0)
 
 

@@ -21,11 +21,12 @@ def test_a_plain_difference_settles_what_agrees_to_a_millionth_of_it(sign):
         assert not settled(numeric + side * 2e-6 * JUST, numeric, 1e-6, 0.0, 1.0)
     assert settled(numeric, numeric, 1e-6, np.inf, 0.0)  # however coarse f is
     assert not settled(0.0, numeric, 1e-6, 0.0, 1.0)
+    assert not settled(2 * numeric, numeric, 0.5, 0.0, 1.0)  # half of it, not of the analytic one
     assert not settled(np.nan, numeric, 1e-6, 0.0, 1.0)
 
 
 def test_two_zeros_settle_nothing_if_f_is_too_coarse_to_show_a_slope():
-    assert settled(0.0, 0.0, 1e-6, 3e-8, 3.0)
+    assert settled(0.0, 0.0, 1e-6, 1e-8 * 3.0, 3.0)
     assert not settled(0.0, 0.0, 1e-6, 3e-8 * JUST, 3.0)
     assert not settled(1e-30, 0.0, 1e-6, 0.0, 3.0)
     arrays = np.array([0.0, 1.0, 0.0]), np.array([0.0, 1.0, 1.0])
