@@ -288,6 +288,20 @@ def test_patience_counts_the_epochs_since_the_lowest_loss(
     assert (run.best.epoch, len(run.history)) == (best, trained)
 
 
+def test_a_run_is_done_beyond_its_epochs_and_beyond_its_patience(monkeypatch):
+    run = trainer(epochs=4)
+    assert run.done is False
+    losses_follow(monkeypatch, 1, 2, 3, 4)
+    run.run()
+    assert run.done is True
+    run.epochs = 3
+    assert run.done is True
+    run.epochs = 9
+    assert run.done is False
+    run.patience = 2  # three epochs have passed since the best one
+    assert run.done is True
+
+
 def test_without_validation_rows_the_last_weights_are_used():
     run, states = trainer(val=None), []
     run.run(on_epoch=lambda epoch: states.append(weights(run)))
