@@ -115,11 +115,22 @@ def test_after_warmup_the_schedule_goes_from_its_start_to_its_end():
     assert [training.lr_factor("cosine", step, 4, 4) for step in range(4)] == [0.25, 0.5, 0.75, 1]
 
 
-def test_a_run_follows_its_schedule():
-    run = trainer(schedule="cosine", warmup=1.5, accumulate=2, epochs=3)  # 4 steps an epoch
+@pytest.mark.parametrize(
+    ("schedule", "warmup", "rising"),
+    [
+        ("cosine", 1.5, 6),
+        ("cosine", 0.4, 2),  # rounded to whole steps
+        ("cosine", 0.0, 0),
+        ("step", 0.0, 0),
+        ("constant", 1.0, 4),
+        ("constant", 0.0, 0),
+    ],
+)
+def test_a_run_follows_its_schedule(schedule, warmup, rising):
+    run = trainer(schedule=schedule, warmup=warmup, accumulate=2, epochs=3)  # 4 steps an epoch
     seen = []
     run.run(on_step=lambda: seen.append(run.optimizer.param_groups[0]["lr"]))
-    want = [0.1 * training.lr_factor("cosine", s, 12, 6) for s in range(12)]
+    want = [0.1 * training.lr_factor(schedule, s, 12, rising) for s in range(12)]
     np.testing.assert_allclose(seen, want)
     assert [epoch.lr for epoch in run.history] == [seen[3], seen[7], seen[11]]
 
