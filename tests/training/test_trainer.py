@@ -152,6 +152,22 @@ def test_a_constant_rate_is_left_to_whoever_changes_it():
     assert [epoch.lr for epoch in run.history] == [0.1, 0.05]
 
 
+def test_an_epoch_has_the_accuracy_of_its_rows_and_the_rate_of_the_first_group():
+    run, seen = trainer(epochs=2), []
+    first, *others = run.optimizer.param_groups[0]["params"]
+    groups = [{"params": [first], "lr": 0.0}, {"params": others, "lr": 0.0}]
+    run.optimizer = optim.SGD(groups, lr=0.3)
+    run.run(on_epoch=seen.append)
+    assert seen == run.history and len(seen) == 2
+    want = training.evaluate(run.model, TRAIN, loss=run.loss)
+    assert 0 < want.accuracy < 1
+    for epoch in seen:
+        assert epoch.train_accuracy == want.accuracy
+        assert epoch.train_loss == pytest.approx(want.loss, rel=1e-12)
+    run.epochs, run.optimizer.param_groups[1]["lr"] = 3, 0.2
+    assert run.run()[-1].lr == 0.0
+
+
 def test_an_unknown_schedule():
     unknown = "is unknown; there are constant, step, cosine;"
     refuses(
