@@ -149,6 +149,7 @@ class _Check:
             with watched_by(watch):  # first: it notes the generators as they are before any use
                 y, self.gradients = subject.gradients(self.rng.standard_normal, self.dtype)
                 self.u, self.watch = subject.upstream, watch
+                watch.otherwise = True
                 y_again, again = self.backward()
         except (ShapeError, GraphError) as error:
             subject.evaluate()  # raises it again if the forward pass did
@@ -159,6 +160,9 @@ class _Check:
         same = FLOAT32["same"] if self.narrow else SAME
         if not close(y, y_again, same):
             return self._all("NONDETERMINISTIC", self._what_differs("forward"))
+        if watch.unstable:
+            why = f"two backward passes differ, first in {watch.unstable}"
+            return self._all("NONDETERMINISTIC", why)
         for a, b in zip(self.gradients, again, strict=True):
             if (a is None) != (b is None) or (a is not None and not close(a, b, same)):
                 return self._all("NONDETERMINISTIC", self._what_differs("backward"))
@@ -241,6 +245,8 @@ class _Check:
             if found[i].verdict == "PASS" and id(x) in self.watch.narrowed:
                 why = self.watch.narrowed[id(x)]
                 found[i] = Result(name, "FAIL", size=x.size, diagnosis=why)
+        if self.watch.inconsistent and all(result.good for result in found.values()):
+            return self._all("FAIL", self.watch.inconsistent)
         return [found[i] for i in range(len(leaves))]
 
     def _without_gradient(self, i: int) -> Result:

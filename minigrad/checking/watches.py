@@ -9,6 +9,7 @@ from ..debugging import Watch, saved_arrays
 from ..tensor import Tensor
 
 EPS = float(np.finfo(np.float64).eps)
+SCALE = -1024.0  # of gy, exact in floats: a backward is linear in it
 ROUNDINGS = 4  # in one operation, each by ε / 2 at most: softmax takes −, exp, Σ and ÷
 
 
@@ -24,11 +25,17 @@ class Contract(Watch):
         flow: the largest gradient that flows anywhere, the upstream one included.
         narrowed: for each leaf by its id, which backward pass gave it too narrow a gradient.
         non_finite: the operation whose backward made the first NaN or infinity; empty if none did.
+        otherwise: set it to call every backward in other ways as well: with a gy that is not
+            contiguous and SCALE times as large, and with one half of the inputs needing a gradient.
+        unstable: the first operation whose backward returns something else each time.
+        inconsistent: what the first operation does that returns something else if it is called in
+            another way.
     """
 
     def __init__(self, generators: dict):
         self.generators = generators
         self.fault, self.flow, self.non_finite = "", 0.0, ""
+        self.otherwise, self.unstable, self.inconsistent = False, "", ""
         self.narrowed: dict[int, str] = {}
         self._inputs, self._saved = [], {}
         self._returned: dict[int, np.ndarray] = {}  # gradients, by the array that owns the memory
@@ -75,7 +82,36 @@ class Contract(Watch):
                 self._found(node, "backward", f"{what}, and `fresh = True` promises a new one")
             kept.append(g)
         self._returned.update((id(_owner(g)), g) for g in parts if isinstance(g, np.ndarray))
-        return gradients
+        return self._in_other_ways(node, upstream, parts) if self.otherwise else gradients
+
+    def _in_other_ways(self, node, gy: np.ndarray, parts: tuple) -> tuple:
+        """Call backward in other ways and compare; return copies, for it may reuse its arrays."""
+        parts = tuple(None if g is None else np.copy(g) for g in parts)
+        for k in (0, 1):
+            needs = tuple(n and i % 2 == k for i, n in enumerate(node.needs))
+            if any(needs) and not _agree(parts, _called(node, gy, needs, True, SCALE), needs):
+                self._blame(node, gy, parts, needs)
+        return parts
+
+    def _blame(self, node, gy: np.ndarray, parts: tuple, needs: tuple) -> None:
+        """Note in which of the other ways backward returns another gradient."""
+        ways = (
+            ("", node.needs, False, 1),
+            ("returns another gradient if gy is not contiguous", node.needs, True, 1),
+            (f"is not linear in gy: compare it for gy and {SCALE:g} gy", node.needs, False, SCALE),
+            (
+                f"returns another gradient for input {needs.index(True)} if another needs none",
+                needs,
+                False,
+                1,
+            ),
+        )
+        differ = [what for what, *way in ways if not _agree(parts, _called(node, gy, *way), way[0])]
+        name = f"{type(node).__name__}.backward"
+        if differ and differ[0]:
+            self.inconsistent = self.inconsistent or f"{name} {differ[0]}"
+        else:  # with the same arguments, or it does not happen again
+            self.unstable = self.unstable or name
 
     def _see(self, g: np.ndarray) -> None:
         size = float(max(g.max(initial=0), -g.min(initial=0)))
@@ -85,6 +121,37 @@ class Contract(Watch):
 
     def _found(self, node, method: str, what: str) -> None:
         self.fault = self.fault or f"{type(node).__name__}.{method} {what}"
+
+
+def _called(node, gy: np.ndarray, needs: tuple, strided: bool, scale: float) -> tuple:
+    """Return the gradients that backward returns in another way; () if it raises."""
+    gy = gy * scale
+    if strided:
+        buffer = np.empty((*gy.shape[::-1], 2), gy.dtype)
+        buffer[..., 0] = gy.T
+        gy = buffer[..., 0].T
+    before = node.needs
+    try:
+        node.needs = needs
+        gradients = node.backward(gy)
+        parts = gradients if isinstance(gradients, tuple) else (gradients,)
+        return tuple(None if g is None else np.asarray(g) / scale for g in parts)
+    except Exception:  # it may have freed what forward saved
+        return ()
+    finally:
+        node.needs = before
+
+
+def _agree(parts, others: tuple, needs: tuple) -> bool:
+    """Return whether two calls of backward return the same gradients, if they can be compared."""
+    for a, b, needed in zip(parts, others, needs, strict=False):
+        if not needed or a is None or b is None or not (_finite(np.asarray(a)) and _finite(b)):
+            continue
+        a = np.asarray(a)
+        same = 1e-10 if a.dtype == np.float64 else 1e-5
+        if a.shape == b.shape and abs(a).max(initial=0) > 1e-290 and not close(a, b, same):
+            return False
+    return True
 
 
 class Record(Watch):
