@@ -89,10 +89,21 @@ def test_a_gap_on_a_bound_is_within_it():
 
 
 def test_a_gap_that_the_backward_pass_itself_rounds_by_is_undecided():
-    slope = (0.0, 0.0)
+    slope = (1e-20, 0.0)
     options = {"largest": 0.0, "flow": 4.0}
     assert judged(4e-12 / JUST, slope, slope, **options) == "UNDECIDED"
     assert judged(4e-12 * JUST, slope, slope, **options) == "FAIL"
+
+
+def test_two_zeros_agree_whatever_their_roundings():
+    options = {"largest": 0.0, "flow": 4.0}
+    slope = (4e-17 / JUST, 1e-17)  # 0, as far as its error tells
+    assert judged(4e-12 / JUST, slope, slope, **options) == "PASS"
+    assert judged(4e-12 * JUST, slope, slope, **options) == "FAIL"
+    slope = (4e-17 * JUST, 1e-17)
+    assert judged(4e-12 / JUST, slope, slope, **options) == "UNDECIDED"
+    slope = (0.0, 4e-8 * JUST)
+    assert judged(0.0, slope, slope, **options) == "UNDECIDED"
 
 
 @pytest.mark.parametrize("analytic", [np.nan, np.inf, -np.inf])
