@@ -138,16 +138,21 @@ def _text(specs: dict[str, Spec], name: str) -> str:
 def difference(one: dict, other: dict) -> tuple[str, str] | None:
     """Return the first layer that differs between two networks, of either; None if they agree.
 
-    The p of Dropout may differ: the weights fit all the same.
+    The Dropout layers may differ, and so the numbers of the others: the weights fit all the same.
     """
-    pairs = zip_longest(_texts(one), _texts(other), fillvalue="nothing")
-    return next((pair for pair in pairs if pair[0] != pair[1]), None)
+    pairs = zip_longest(_layers(one), _layers(other), fillvalue=("", "nothing"))
+    for a, b in pairs:
+        if a[1] != b[1]:
+            return " ".join(a).strip(), " ".join(b).strip()
+    return None
 
 
-def _texts(architecture: dict) -> Iterator[str]:
+def _layers(architecture: dict) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each layer that is not a Dropout."""
     for name, kind, arguments in flat(architecture["layers"]):
-        told = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if key != "p")
-        yield f"{name} {kind}({told})"
+        if kind != "Dropout":
+            listing = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+            yield name, f"{kind}({listing})"
 
 
 def _entries(model: nn.Sequential, prefix: str = "") -> list[dict]:

@@ -98,7 +98,7 @@ def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
         DataError: if the file cannot be read, is not one of minigrad's, is of another version of
             the format, or is damaged.
     """
-    where = os.fspath(path)
+    where = os.fspath(path) or "''"
     try:
         with open(path, "rb") as file:
             return _read(where, file)
