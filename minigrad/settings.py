@@ -191,7 +191,10 @@ def checked(name: str, value: Any, where: str = "Experiment") -> Any:
         return _one(where, name, setting, value)
     if isinstance(value, str) or not isinstance(value, Iterable):
         wrong = f"{name}={value!r:.40} is not a list"
-        remedy = f"give a list, such as {name}=[{value!r:.40}]"
+        example = f"{value!r:.40}"
+        if setting.kind == "whole":
+            example = str(value) if str(value).replace(",", "").isdecimal() else "64, 32"
+        remedy = f"give a list, such as {name}=[{example}]"
         raise ArgumentError(where, wrong, f"each part is {KINDS[setting.kind][1]}", remedy)
     return tuple(_one(where, name, setting, part) for part in value)
 
@@ -199,8 +202,10 @@ def checked(name: str, value: Any, where: str = "Experiment") -> Any:
 def _one(where: str, name: str, setting: Setting, value: Any) -> Any:
     kinds, called = KINDS[setting.kind]
     right = isinstance(value, kinds) and isinstance(value, bool) == (setting.kind == "flag")
-    if not right or (setting.kind == "number" and not math.isfinite(value)):
+    if not right or (setting.kind == "number" and not _is_finite(value)):
         wrong, facts = f"is not {called}", f"type {type(value).__name__}"
+    elif setting.kind == "path" and not os.fspath(value):
+        wrong, facts = "is empty", "a path has a name"
     elif setting.choices and value not in setting.choices:
         wrong, facts = "is unknown", f"there are {', '.join(setting.choices)}"
     elif not _in_range(setting, value):
@@ -213,6 +218,13 @@ def _one(where: str, name: str, setting: Setting, value: Any) -> Any:
     default = setting.none if setting.default is None else repr(setting.default)
     remedy = f"leave it out for the default, {default}"
     raise ArgumentError(where, f"{name}={value!r:.40} {wrong}", facts, remedy)
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # 10**400
+        return False
 
 
 def _in_range(setting: Setting, value: Any) -> bool:

@@ -155,7 +155,7 @@ def inspect_path(path: str, as_json: bool) -> None:
 
 def _inspect_file(path: str, as_json: bool, of_a_run: bool = False) -> None:
     header, arrays = archive.read(path)
-    size, content = os.path.getsize(path), header.get("content")
+    size, content = os.path.getsize(path), printable(f"{header.get('content')!s:.80}")
     classifier = training.load(path) if content == "classifier" else None
     if as_json:
         scaling = {name: array.tolist() for name, array in arrays.items() if "scaling." in name}
@@ -164,7 +164,7 @@ def _inspect_file(path: str, as_json: bool, of_a_run: bool = False) -> None:
     click.echo(f"{path}: {content}, format version {header['version']}, {size:,} bytes\n")
     if classifier:
         click.echo(_classifier(classifier) + "\n")
-    rows = [(name, str(array.shape), str(array.dtype)) for name, array in arrays.items()]
+    rows = [(printable(name[:80]), str(a.shape), str(a.dtype)) for name, a in arrays.items()]
     click.echo(table([("array", "shape", "dtype"), *rows]) + "\n")
     printed = {"format", "version", "arrays", "content"}
     if classifier:
@@ -215,6 +215,7 @@ def _inspect_run(run: training.Run, as_json: bool) -> None:
 def _tree(value: dict, indent: str = "") -> Iterator[str]:
     """Yield a line for each entry, and the entries of a dict indented below its name."""
     for key, part in value.items():
+        key = printable(key[:80])
         if isinstance(part, dict) and part:
             yield f"{indent}{key}"
             yield from _tree(part, indent + "  ")

@@ -137,7 +137,7 @@ def atomic_write(
     Raises:
         DataError: if the file cannot be written; an existing one is unchanged.
     """
-    where, path = os.fspath(path), os.path.realpath(path)  # a link stays a link
+    where, path = os.fspath(path) or "''", os.path.realpath(path)  # a link stays a link
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     if os.path.exists(path) and not os.path.isfile(path):

@@ -88,6 +88,9 @@ class Scaling:
     fill (F,) takes the place of NaN, a missing value; None leaves NaN as it is.
     kind: how shift and scale were chosen: "standard", "minmax" or "none".
 
+    Raises ArgumentError for another kind, a number that is not finite and a scale that is not above
+    0, ShapeError if the arrays are not (F,).
+
     Fit it on the training part only, and apply it to all parts and to whatever is predicted later.
     Statistics of the whole set would leak the test rows into the model, and the measured accuracy
     would no longer be that on unseen data.
@@ -97,6 +100,22 @@ class Scaling:
     scale: np.ndarray
     fill: np.ndarray | None = None
     kind: str = "standard"
+
+    def __post_init__(self):
+        _check_kind("Scaling", self.kind)
+        arrays = {"shift": self.shift, "scale": self.scale, "fill": self.fill}
+        arrays = {name: np.asarray(a, np.float64) for name, a in arrays.items() if a is not None}
+        if len({a.shape for a in arrays.values()}) > 1 or arrays["shift"].ndim != 1:
+            wrong = "there is not one number for each feature"
+            facts = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
+            raise ShapeError("Scaling", wrong, facts, "give each of them as (F,)")
+        for name, a in arrays.items():
+            bad = ~np.isfinite(a) | ((name == "scale") & (a <= 0))
+            if bad.any():
+                wrong = f"{name} holds {a[bad][0]:g} for feature {bad.argmax()}"
+                facts = f"it can be any finite number{' above 0' * (name == 'scale')}"
+                raise ArgumentError("Scaling", wrong, facts, "use Scaling.fit")
+            object.__setattr__(self, name, a)
 
     @classmethod
     @np.errstate(over="ignore", invalid="ignore")  # of values too large, which are refused
@@ -115,9 +134,7 @@ class Scaling:
         rows, a column has no values, or its values are too large.
         """
         where = "Scaling.fit"
-        if kind not in KINDS:
-            facts = f"it can be {', '.join(KINDS)}"
-            raise ArgumentError(where, f"kind {kind!r} is unknown", facts, "give kind='standard'")
+        _check_kind(where, kind)
         x = data.x if isinstance(data, Dataset) else data
         facts = f"x {x.shape}"
         if x.ndim != 2:
@@ -173,6 +190,12 @@ class Scaling:
             np.copyto(scaled, self.fill - self.shift, where=np.isnan(data), casting="same_kind")
         scaled /= self.scale
         return scaled
+
+
+def _check_kind(where: str, kind: str) -> None:
+    if kind not in KINDS:
+        facts = f"it can be {', '.join(KINDS)}"
+        raise ArgumentError(where, f"kind {kind!r:.40} is unknown", facts, "give kind='standard'")
 
 
 def _name(data: Data, feature: int) -> str:

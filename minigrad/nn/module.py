@@ -64,11 +64,11 @@ class Module:
 
     def named_modules(self) -> list[tuple[str, "Module"]]:
         """Return this module, named "", and all modules inside it with dotted names, each once."""
-        return [(name, m) for name, m in _unique(_walk(self)) if isinstance(m, Module)]
+        return [(name, m) for name, m in _unique(walk(self)) if isinstance(m, Module)]
 
     def named_parameters(self) -> list[tuple[str, Parameter]]:
         """Return the parameters with their dotted names; a shared one once, by its first name."""
-        return [(name, p) for name, p in _unique(_walk(self)) if isinstance(p, Parameter)]
+        return [(name, p) for name, p in _unique(walk(self)) if isinstance(p, Parameter)]
 
     def parameters(self) -> list[Parameter]:
         """Return the parameters, each once, and write each one's dotted name into its `name`."""
@@ -108,7 +108,7 @@ class Module:
         """
         named = self.named_parameters()
         state = {name: np.asarray(value) for name, value in state.items()}
-        aliases = {name for name, p in _walk(self) if isinstance(p, Parameter)}
+        aliases = {name for name, p in walk(self) if isinstance(p, Parameter)}
         faults = []
         if strict and (missing := [name for name, _ in named if name not in state]):
             faults.append(f"missing {', '.join(missing)}")
@@ -163,7 +163,7 @@ def _collect(name: str, value, found: list) -> None:
             _collect(f"{name}.{key}", part, found)
 
 
-def _walk(module: Module, prefix: str = "", above: tuple = ()) -> Iterator[tuple[str, object]]:
+def walk(module: Module, prefix: str = "", above: tuple = ()) -> Iterator[tuple[str, object]]:
     """Yield the module and all below it, depth first, a shared one once for each of its names."""
     yield prefix.rstrip("."), module
     above = (*above, module)
@@ -171,7 +171,7 @@ def _walk(module: Module, prefix: str = "", above: tuple = ()) -> Iterator[tuple
         if isinstance(child, Parameter):
             yield prefix + name, child
         elif child not in above:
-            yield from _walk(child, f"{prefix}{name}.", above)
+            yield from walk(child, f"{prefix}{name}.", above)
 
 
 def _unique(pairs: Iterator) -> Iterator:

@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import DataError
 from ..training import Run, run_folder
 
+REMEDIES = {"running": "wait for the first epoch", "interrupted": "resume the run"}
 WIDE = 20  # losses that differ by more than this factor get a logarithmic axis
 
 
@@ -68,8 +69,9 @@ def epoch_range(runs: list[Run]) -> tuple[int, int]:
     """
     for run in runs:
         if not run.history:
-            wrong, facts = "there is nothing to plot yet", "no epoch has ended"
-            remedy = "wait for the first epoch"
-            raise DataError(os.path.join(run.folder, run_folder.HISTORY), wrong, facts, remedy)
+            path = os.path.join(run.folder, run_folder.HISTORY)
+            facts = f"the run is {run.status}, and no epoch has ended"
+            remedy = REMEDIES.get(run.status, "train again")
+            raise DataError(path, "there is nothing to plot", facts, remedy)
     epochs = [epoch.epoch for run in runs for epoch in run.history]
     return min(epochs), max(epochs)

@@ -56,7 +56,8 @@ def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
         return None, ()
     path = os.path.join(run.folder, run_folder.BEST)
     if not os.path.exists(path):
-        return None, (f"{run.folder}: no decision regions: there is no {run_folder.BEST} yet",)
+        yet = " yet" if run.status == "running" else ""
+        return None, (f"{run.folder}: no decision regions: there is no {run_folder.BEST}{yet}",)
     classifier = load(path)
     if any(column.values is not None for column in classifier.schema.columns):
         return None, ()  # two values of a text column: there is nothing between them

@@ -14,7 +14,8 @@ from itertools import zip_longest
 import numpy as np
 
 from .. import nn
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
+from ..nn.module import walk
 
 LAYERS: dict[str, type[nn.Module]] = {
     layer.__name__: layer
@@ -34,13 +35,22 @@ def describe(model: nn.Module) -> dict:
     Raises:
         ArgumentError: if the model is not an `nn.Sequential`, a layer is not one of LAYERS, or the
             parameters are not those that the layers are made with: shared by two layers, of several
-            dtypes, added or exchanged.
+            dtypes or of one that is not in DTYPES, added or exchanged.
     """
     if type(model) is not nn.Sequential:
         raise _unfit("the network is not an nn.Sequential", f"it is a {type(model).__name__}")
     arrays = {name: p.data for name, p in model.named_parameters()}
     dtypes = [str(array.dtype) for array in arrays.values()]
     architecture = {"dtype": dtypes[0] if dtypes else "float32", "layers": _entries(model)}
+    if architecture["dtype"] not in DTYPES:
+        wrong = "a file cannot hold parameters of this dtype"
+        facts = f"dtype {architecture['dtype']}, not one of {', '.join(DTYPES)}"
+        raise ArgumentError("Classifier", wrong, facts, "make the layers with dtype=np.float32")
+    names: dict[object, str] = {}
+    for name, p in walk(model):
+        if isinstance(p, nn.Parameter) and names.setdefault(p, name) != name:
+            facts = f"{name!r} is the same as {names[p]!r}"
+            raise _unfit("two layers share a parameter", facts)
     try:
         check_arrays(parameter_specs(architecture), arrays)
     except ValueError as error:
@@ -98,6 +108,20 @@ def parameter_specs(architecture: dict) -> dict[str, Spec]:
     return specs
 
 
+def check_sizes(architecture: dict) -> None:
+    """Raise ShapeError for the first Linear that does not take what the one before it gives."""
+    before, width = "", None
+    for name, kind, arguments in flat(architecture["layers"]):
+        if kind == "Linear":  # the only layer that changes the number of features
+            takes = arguments["in_features"]
+            if width not in (None, takes):
+                wrong = "the layers of the network do not fit each other"
+                facts = f"layer {before} gives {width} features, layer {name} takes {takes}"
+                remedy = f"give layer {name} in_features={width}"
+                raise ShapeError("Classifier", wrong, facts, remedy)
+            before, width = name, arguments["out_features"]
+
+
 def check_arrays(specs: dict[str, Spec], arrays: dict[str, np.ndarray]) -> None:
     """Raise ValueError for the first array that is missing, unknown, or of another spec."""
     found = {name: (array.shape, str(array.dtype)) for name, array in arrays.items()}
@@ -114,16 +138,21 @@ def _text(specs: dict[str, Spec], name: str) -> str:
 def difference(one: dict, other: dict) -> tuple[str, str] | None:
     """Return the first layer that differs between two networks, of either; None if they agree.
 
-    The p of Dropout may differ: the weights fit all the same.
+    The Dropout layers may differ, and so the numbers of the others: the weights fit all the same.
     """
-    pairs = zip_longest(_texts(one), _texts(other), fillvalue="nothing")
-    return next((pair for pair in pairs if pair[0] != pair[1]), None)
+    pairs = zip_longest(_layers(one), _layers(other), fillvalue=("", "nothing"))
+    for a, b in pairs:
+        if a[1] != b[1]:
+            return " ".join(a).strip(), " ".join(b).strip()
+    return None
 
 
-def _texts(architecture: dict) -> Iterator[str]:
+def _layers(architecture: dict) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each layer that is not a Dropout."""
     for name, kind, arguments in flat(architecture["layers"]):
-        told = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if key != "p")
-        yield f"{name} {kind}({told})"
+        if kind != "Dropout":
+            listing = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+            yield name, f"{kind}({listing})"
 
 
 def _entries(model: nn.Sequential, prefix: str = "") -> list[dict]:

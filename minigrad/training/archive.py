@@ -98,7 +98,7 @@ def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
         DataError: if the file cannot be read, is not one of minigrad's, is of another version of
             the format, or is damaged.
     """
-    where = os.fspath(path)
+    where = os.fspath(path) or "''"
     try:
         with open(path, "rb") as file:
             return _read(where, file)
@@ -144,7 +144,10 @@ def _read(where: str, file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
         arrays = {}
         for name, member in zip(header["arrays"], others, strict=True):
             content = io.BytesIO(archive.read(member))  # whole: its CRC-32 is checked first
-            array = read_array(content, f"{where}: {name!r:.80}")
+            try:
+                array = read_array(content, f"{where}: {name!r:.80}")
+            except DataError as error:  # its remedy is about a file of the user's own
+                raise _damaged(*error.args[:3]) from error
             arrays[name] = np.array(array, array.dtype.newbyteorder("="))
     return header, arrays
 

@@ -10,16 +10,18 @@ import numpy as np
 from .. import functions as F
 from .. import nn
 from ..data import Dataset, Scaling, Schema
-from ..data.prepare import KINDS
 from ..errors import ArgumentError, DataError, ShapeError
 from ..tensor import Tensor
 from ..typing import ArrayLike, Path
 from . import archive
-from .architecture import build, check_arrays, describe, flat
+from .architecture import build, check_arrays, check_sizes, describe, flat
 from .loop import Evaluation
 from .metrics import confusion_matrix
 
 BLOCK = 1024  # rows that go through the network at once
+
+# Layers that leave the probabilities of a Softmax as they are, in eval mode.
+KEEPING = ("Flatten", "Dropout", "ReLU", "LeakyReLU", "ELU")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +32,14 @@ class Classifier:
         scaled features (N, F) to logits (N, C), each row by itself.
     schema: the columns that the F features come from, and the names of the C classes.
     scaling: what is done to the features first.
-    training: how the model came about; anything that JSON can hold.
+    training: how the model came about; a dict that JSON can hold.
 
     Raises:
         ArgumentError: if the model cannot be kept in a file, ends in Softmax, or has a Softmax or
-            LogSoftmax along the axis of the rows.
-        ShapeError: if model, schema and scaling do not agree on F and C.
+            LogSoftmax along the axis of the rows, the fields of the schema are not those of a
+            schema, or `training` is not a dict.
+        ShapeError: if the model's layers do not fit each other, or model, schema and scaling do not
+            agree on F and C.
     """
 
     model: nn.Sequential
@@ -45,17 +49,28 @@ class Classifier:
 
     def __post_init__(self):
         features, classes = len(self.schema.feature_names), len(self.schema.class_names)
+        if not isinstance(self.training, dict):
+            facts = f"it is a {type(self.training).__name__}"
+            remedy = "give a dict, such as {'lr': 0.1}"
+            raise ArgumentError("Classifier", "training is not a dict", facts, remedy)
+        try:
+            Schema.from_dict(self.schema.to_dict())
+        except DataError as error:
+            remedy = "use the schema of a data set"
+            raise ArgumentError("Classifier", *error.args[1:3], remedy) from error
         architecture = self.architecture
+        check_sizes(architecture)
         layers = [*flat(architecture["layers"])]
         for name, kind, arguments in layers:
             if "axis" in arguments and arguments["axis"] not in (1, -1):
                 wrong = f"layer {name}, {kind}, makes a row's result depend on the other rows"
                 facts = f"axis {arguments['axis']} of (N, F)"
                 raise ArgumentError("Classifier", wrong, facts, "give axis=-1")
-        if layers and layers[-1][1] == "Softmax":
+        last = next((layer for layer in reversed(layers) if layer[1] not in KEEPING), None)
+        if last and last[1] == "Softmax":
             wrong = "the network ends in Softmax, and a classifier takes logits"
             remedy = "leave it out: predict_proba applies it"
-            raise ArgumentError("Classifier", wrong, f"layer {layers[-1][0]}", remedy)
+            raise ArgumentError("Classifier", wrong, f"layer {last[0]}", remedy)
         x = np.zeros((1, features), architecture["dtype"])
         try:
             with nn.evaluating(self.model):
@@ -120,7 +135,8 @@ class Classifier:
         Raises:
             ShapeError: if the rows do not have F features.
             DataError: if a value is missing and the schema does not say "mean", a Dataset's
-                features have other names, or values are so large that a logit is not finite.
+                features have other names, values are so large that they or a logit are not finite,
+                or the parameters are not finite.
         """
         x = self._features(rows, numbers)
         log_p = np.empty((len(x), len(self.schema.class_names)))
@@ -131,6 +147,7 @@ class Classifier:
                 log_p[start : start + BLOCK] = F.log_softmax(z.astype(np.float64)).data
         strange = ~np.isfinite(log_p).all(axis=1)
         if strange.any():
+            self._check_parameters()
             row = int(strange.argmax())
             column = int(np.abs(np.nan_to_num(x[row]) / self.scaling.scale).argmax())
             wrong = f"the logits of row {row if numbers is None else numbers[row]} are not finite"
@@ -138,6 +155,14 @@ class Classifier:
             remedy = "give values in the units of the training data"
             raise DataError("Classifier.predict", wrong, facts, remedy)
         return log_p
+
+    def _check_parameters(self) -> None:
+        for name, p in self.model.named_parameters():
+            if not np.isfinite(p.data).all():
+                wrong = "the parameters of the model are not finite"
+                value = p.data[~np.isfinite(p.data)][0]
+                remedy = "train it again, with a smaller learning rate"
+                raise DataError("Classifier.predict", wrong, f"{name!r} holds {value}", remedy)
 
     def evaluate(self, data: Dataset | Iterable) -> Evaluation:
         """Return log loss, accuracy and confusion matrix on labelled rows.
@@ -186,7 +211,7 @@ class Classifier:
         try:
             with np.errstate(over="ignore"):
                 x = np.atleast_2d(np.asarray(rows, dtype, order="C"))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             wrong = "the rows are not numbers"
             remedy = f"give an array (N, {len(names)}); data.read_rows reads files by model.schema"
             raise DataError("Classifier.predict", wrong, str(error), remedy) from error
@@ -197,12 +222,17 @@ class Classifier:
         gaps = ~np.isfinite(x)
         if not gaps.any():
             return x
-        if self.schema.missing != "mean":
-            row, column = (int(i) for i in np.argwhere(gaps)[0])
-            number = row if numbers is None else numbers[row]
-            wrong = f"row {number}, column {names[column]!r}: {x[row, column]} is a missing value"
-            facts = f"{gaps.sum()} of {x.size} values are missing"
+        given = np.asarray(rows, np.float64).reshape(x.shape)
+        found, what, are = gaps & np.isfinite(given), f"is too large for {dtype}", "too large"
+        remedy = "give values in the units of the training data"
+        if not found.any():
+            found, what, are = gaps, "is a missing value", "missing"
             remedy = "leave such rows out, or train with missing='mean'"
+        if are == "too large" or self.schema.missing != "mean":
+            row, column = (int(i) for i in np.argwhere(found)[0])
+            number = row if numbers is None else numbers[row]
+            wrong = f"row {number}, column {names[column]!r}: {given[row, column]:g} {what}"
+            facts = f"{found.sum()} of {x.size} values are {are}"
             raise DataError("Classifier.predict", wrong, facts, remedy)
         return np.where(gaps, np.nan, x)
 
@@ -264,6 +294,4 @@ def _classifier(header: dict, arrays: dict[str, np.ndarray]) -> Classifier:
         scales.get("scaling.fill"),
         kind=header["scaling"],
     )
-    if scaling.kind not in KINDS or not (scaling.scale > 0).all():
-        raise ValueError(f"scaling {scaling.kind!r}, {scaling.scale}")
-    return Classifier(model, schema, scaling, {**header["training"]})
+    return Classifier(model, schema, scaling, header["training"])

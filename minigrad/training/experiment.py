@@ -128,6 +128,10 @@ class Experiment:
         origins: dict[str, str] | None = None,
         **options: Any,
     ):
+        if not isinstance(data, (str, os.PathLike)):
+            wrong, facts = "data is not a name or a path", f"it is a {type(data).__name__}"
+            remedy = "give the name of a built-in set, or the path of a file or folder"
+            raise ArgumentError("Experiment", wrong, facts, remedy)
         # A path is never the name of a built-in set.
         source = data if isinstance(data, str) else os.path.join(os.curdir, data)
         self.options, self.own_options, where = choose_options(source, options, origins)
@@ -297,7 +301,9 @@ class Experiment:
             wrong = f"the weights of {path} were trained on other columns or classes"
             facts = f"{other[0]!r} there is {other[1]!r} here"
             warn_once("--init-from", wrong, facts, "continue if that is intended")
-        self.trainer.model.load_state_dict(saved.model.state_dict())
+        # Not by name: Dropout layers, which have no parameters, may shift the numbers.
+        for p, q in zip(self.trainer.model.parameters(), saved.model.parameters(), strict=True):
+            p.data[...] = q.data
 
     def _describe(self, source: str, origins: dict[str, str]) -> dict:
         """Return what the files of a run say of its data, options and versions."""

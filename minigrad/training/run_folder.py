@@ -197,15 +197,18 @@ class Recorder:
         self.write_status("finished", results=classifier.training["results"])
 
     def write_status(self, status: str, **more: Any) -> None:
-        """Write run.json."""
+        """Write run.json, with what the run has reached once it has ended."""
+        reached = {
+            "epochs": len(self.trainer.history),
+            "best_epoch": self.trainer.best.epoch if self.trainer.best else None,
+            "steps": self.trainer.optimizer.steps,
+        }
         facts = {
             "format": FORMAT,
             "version": VERSION,
             "status": status,
             **self.about,
-            "epochs": len(self.trainer.history),
-            "best_epoch": self.trainer.best.epoch if self.trainer.best else None,
-            "steps": self.trainer.optimizer.steps,
+            **({} if status == "running" else reached),
             "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "seconds": round(time.monotonic() - self.started, 3),
             **more,
@@ -287,6 +290,8 @@ def read_run(folder: str | os.PathLike) -> Run:
     Raises:
         DataError: if it is not a run folder, or one of the two files is damaged.
     """
+    if not os.fspath(folder):  # os.path.normpath makes it the current folder
+        raise _not_a_run("", RUN)
     folder = os.path.normpath(folder)
     path = os.path.join(folder, RUN)
     facts = _read_facts(folder, path)
@@ -306,7 +311,7 @@ def read_run(folder: str | os.PathLike) -> Run:
             classes=tuple(map(printable, classes)),
             features=tuple(map(printable, facts["data"]["features"])),
             status=str(facts["status"]),
-            best_epoch=_number(facts.get("best_epoch")),
+            best_epoch=_number(facts.get("best_epoch", _best_epoch(history))),
             test_accuracy=_number(results.get("test_accuracy")),
             confusion=confusion,
             source=find_data(facts) or facts["path"],
@@ -338,9 +343,13 @@ def _read_facts(folder: str, path: str) -> dict:
 
 
 def _not_a_run(folder: str, name: str) -> DataError:
-    facts = f"there is no {name} in it" if os.path.isdir(folder) else "there is no such folder"
+    facts = "there is no such folder" if folder else "the path is empty"
     remedy = "give a folder that minigrad train wrote, such as runs/digits-1"
-    return DataError(folder, "it is not a run folder", facts, remedy)
+    if os.path.isdir(folder):
+        facts = f"there is no {name} in it"
+    elif os.path.exists(folder):
+        facts, remedy = "it is a file", "give the folder of the run, such as runs/digits-1"
+    return DataError(folder or "''", "it is not a run folder", facts, remedy)
 
 
 def _read_history(path: str) -> History:
@@ -373,6 +382,11 @@ def _read_history(path: str) -> History:
     return history
 
 
+def _best_epoch(history: History) -> int | None:
+    judged = [epoch for epoch in history if epoch.val_loss is not None]
+    return min(judged, key=lambda epoch: epoch.val_loss).epoch if judged else None
+
+
 def _number(value):
     if value is not None and not isinstance(value, (int, float)):
         raise TypeError(f"{value!r} is not a number")
@@ -386,7 +400,7 @@ def read_checkpoint(folder: str) -> tuple[dict, dict[str, np.ndarray]]:
         DataError: if there is no checkpoint, or it is damaged.
     """
     path = os.path.join(folder, LAST)
-    if not os.path.exists(path):
+    if not folder or not os.path.exists(path):
         raise _not_a_run(folder, LAST)
     header, arrays = archive.read(path)
     if header.get("content") != CONTENT:
@@ -399,12 +413,13 @@ def read_checkpoint(folder: str) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """Return the SHA-256 of all that a run takes from its data: numbers, labels and names."""
+    """Return the SHA-256 of all that a run takes from its data: numbers, labels and schema."""
     digest = hashlib.sha256()
     for part in (dataset, dataset.test):
         if part is not None:
             names = [part.feature_names, part.class_names, part.x.shape, str(part.x.dtype)]
-            digest.update(json.dumps(names).encode())
+            schema = part.schema and part.schema.to_dict()  # best.npz holds it
+            digest.update(json.dumps([*names, schema]).encode())
             for i in range(0, len(part), 4096):  # memory-mapped features stay on the disk
                 digest.update(np.ascontiguousarray(part.x[i : i + 4096]))
             digest.update(np.ascontiguousarray(part.y))

@@ -132,6 +132,23 @@ def test_a_file_of_another_content(cli, tmp_path):
     )
 
 
+def test_the_header_of_a_hostile_file_cannot_colour_a_terminal(cli, tmp_path):
+    path, red = tmp_path / "a.npz", "\x1b[31m"
+    header = {"content": f"{red}run", f"a\n{red}": {red + "b" * 99: red}}
+    archive.write(path, header, {red + "c" * 99: np.zeros(2)})
+    assert cli("inspect", path) == (
+        0,
+        f"{path}: ?[31mrun, format version 2, {os.path.getsize(path):,} bytes\n"
+        "\n"
+        f"array{' ' * 75}  shape    dtype\n"
+        f"?[31m{'c' * 75}   (2,)  float64\n"
+        "\n"
+        "a??[31m\n"
+        f"  ?[31m{'b' * 75}: ?[31m\n",
+        "",
+    )
+
+
 def test_a_run(cli, run):
     code, out, err = cli("inspect", run)
     assert (code, err) == (0, "")

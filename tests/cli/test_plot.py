@@ -223,13 +223,22 @@ def test_a_folder_that_is_not_a_run(cli):
     )
 
 
-def test_a_run_without_a_history(cli):
-    write_run("run", "")
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        ("running", "wait for the first epoch"),
+        ("interrupted", "resume the run"),
+        ("diverged", "train again"),
+        ("finished", "train again"),
+    ],
+)
+def test_a_run_without_a_history(cli, status, remedy):
+    write_run("run", "", status=status)
     assert cli("plot", "run") == (
         3,
         "",
-        f"Error: {os.path.join('run', 'history.csv')}: there is nothing to plot yet; no epoch has "
-        "ended; wait for the first epoch\n",
+        f"Error: {os.path.join('run', 'history.csv')}: there is nothing to plot; the run is "
+        f"{status}, and no epoch has ended; {remedy}\n",
     )
 
 

@@ -124,3 +124,11 @@ def test_an_interruption_leaves_nothing_behind(tmp_path, interruption):
     with pytest.raises(type(interruption) if isinstance(interruption, DataError) else interruption):
         atomic_write(path, content)
     assert os.listdir(tmp_path) == ["file"] and path.read_bytes() == b"old"
+
+
+def test_an_empty_path_has_a_name_in_messages():
+    with pytest.raises(DataError) as error:
+        atomic_write("", b"")
+    assert str(error.value) == (
+        "'': it cannot be written; it exists and is not a file; choose another name"
+    )

@@ -324,6 +324,55 @@ def test_is_frozen():
 
 
 @pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (
+            {"scale": [1, 0]},
+            ArgumentError,
+            "scale holds 0 for feature 1; it can be any finite number above 0; use Scaling.fit",
+        ),
+        (
+            {"scale": [-2, 1]},
+            ArgumentError,
+            "scale holds -2 for feature 0; it can be any finite number above 0; use Scaling.fit",
+        ),
+        (
+            {"shift": [1, np.inf]},
+            ArgumentError,
+            "shift holds inf for feature 1; it can be any finite number; use Scaling.fit",
+        ),
+        (
+            {"fill": [np.nan, 1]},
+            ArgumentError,
+            "fill holds nan for feature 0; it can be any finite number; use Scaling.fit",
+        ),
+        (
+            {"fill": [1]},
+            ShapeError,
+            "there is not one number for each feature; shift (2,), scale (2,), fill (1,); give "
+            "each of them as (F,)",
+        ),
+        (
+            {"shift": 0, "scale": 1},
+            ShapeError,
+            "there is not one number for each feature; shift (), scale (); give each of them as "
+            "(F,)",
+        ),
+        (
+            {"kind": "robust"},
+            ArgumentError,
+            "kind 'robust' is unknown; it can be standard, minmax, none; give kind='standard'",
+        ),
+    ],
+    ids=str,
+)
+def test_a_scaling_made_by_hand(change, error, message):
+    with pytest.raises(error) as caught:
+        Scaling(**{"shift": [0, 0], "scale": [1, 1], **change})
+    assert str(caught.value) == f"Scaling: {message}"
+
+
+@pytest.mark.parametrize(
     ("x", "kind", "text"),
     [
         (

@@ -147,10 +147,11 @@ def test_data_from_standard_input(tmp_path, file):
 def test_no_model_yet(tmp_path, file):
     run = read_run(two_feature_run(tmp_path / "run", str(file)))
     (tmp_path / "run" / "best.npz").unlink()
-    assert read_plane(run) == (
-        None,
-        (f"{run.folder}: no decision regions: there is no best.npz yet",),
-    )
+    for status, yet in ("running", " yet"), ("diverged", ""), ("finished", ""):
+        assert read_plane(run._replace(status=status)) == (
+            None,
+            (f"{run.folder}: no decision regions: there is no best.npz{yet}",),
+        )
 
 
 def test_a_damaged_model_is_an_error(tmp_path, file):

@@ -170,7 +170,11 @@ def test_the_first_difference():
     two = of(nn.Linear(2, 3), nn.Sequential(nn.ELU(2), nn.Dropout(0.5)), nn.Linear(3, 2))
     assert difference(one, two) == ("1.0 ReLU()", "1.0 ELU(alpha=2.0)")
     flat = of(nn.Linear(2, 3), nn.ReLU(), nn.Dropout(0.5), nn.Linear(3, 2))
-    assert difference(one, flat) == ("1.0 ReLU()", "1 ReLU()")
+    assert difference(one, flat) is None
+    without = of(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
+    assert difference(flat, without) is None
+    ends = of(nn.Linear(2, 3), nn.Dropout(0.5), nn.Tanh(), nn.Linear(3, 2))
+    assert difference(ends, without) == ("2 Tanh()", "1 ReLU()")
     shorter = of(nn.Linear(2, 3), nn.ReLU(), nn.Dropout(0.5))
     last = "3 Linear(in_features=3, out_features=2, bias=True)"
     assert difference(shorter, flat) == ("nothing", last)

@@ -357,6 +357,7 @@ def test_an_array_by_a_hostile_writer(path, content):
     """Its CRC-32 is right, in the zip and in the header."""
     with_array(path, "0.bias", content)
     assert refusal(path).startswith(("'0.bias': ", "it is damaged; ValueError: "))
+    assert refusal(path).endswith(f"; {COPY}")
 
 
 def damages(content, rng):

@@ -159,6 +159,31 @@ def test_values_too_large():
     )
 
 
+@pytest.mark.parametrize("missing", ["error", "mean"])
+@pytest.mark.parametrize("value", [1e300, -(10**50)])
+def test_values_too_large_for_the_dtype(missing, value):
+    """An infinity that the conversion made is not a missing value."""
+    with pytest.raises(DataError) as error:
+        classifier(missing=missing).predict([[1, 2, 3, 4], [1, np.nan, value, value]])
+    assert str(error.value) == (
+        f"Classifier.predict: row 1, column 'c2': {value:g} is too large for float32; "
+        "2 of 8 values are too large; give values in the units of the training data"
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_parameters_that_are_not_finite(tmp_path, value):
+    model = classifier()
+    model.model[2].weight.data[1, 3] = value
+    model.save(tmp_path / "a.npz")
+    with pytest.raises(DataError) as error:
+        load(tmp_path / "a.npz").predict([1, 2, 3.5, 4])
+    assert str(error.value) == (
+        "Classifier.predict: the parameters of the model are not finite; "
+        f"'2.weight' holds {value}; train it again, with a smaller learning rate"
+    )
+
+
 @pytest.mark.parametrize("shape", [(2, 3), (5,), (2, 4, 1), (0,)], ids=str)
 def test_rows_of_another_shape(shape):
     with pytest.raises(ShapeError) as error:
@@ -289,7 +314,7 @@ EXCHANGED = "the parameters are not those that the layers were made with"
         ),
         (
             nn.Sequential(SHARED, nn.ReLU(), SHARED),
-            f"{EXCHANGED}; array '2.weight' is absent, not (2, 2) float32",
+            "two layers share a parameter; '2.weight' is the same as '0.weight'",
         ),
         (
             exchanged("weight", nn.Parameter([[1.0, 2.0]])),
@@ -311,6 +336,50 @@ def test_a_network_that_no_file_can_hold(model, why):
     with pytest.raises(ArgumentError) as error:
         Classifier(model, parts.schema, parts.scaling)
     assert str(error.value) == f"Classifier: {why}; {LAYERS}"
+
+
+@pytest.mark.parametrize(("dtype", "name"), [(">f4", ">f4"), (np.longdouble, "float128")])
+def test_a_dtype_that_no_file_can_hold(dtype, name):
+    if name == "float128" and np.dtype(dtype).name != name:
+        pytest.skip("another long double")
+    with pytest.raises(ArgumentError) as error:
+        classifier(dtype=dtype)
+    assert str(error.value) == (
+        f"Classifier: a file cannot hold parameters of this dtype; dtype {name}, not one of "
+        "float16, float32, float64; make the layers with dtype=np.float32"
+    )
+
+
+def test_training_that_is_not_a_dict():
+    for value, kind in ([1], "list"), ("hello", "str"), (None, "NoneType"):
+        with pytest.raises(ArgumentError) as error:
+            replace(classifier(), training=value)
+        assert str(error.value) == (
+            f"Classifier: training is not a dict; it is a {kind}; "
+            "give a dict, such as {'lr': 0.1}"
+        )
+
+
+def test_a_schema_that_no_file_can_hold():
+    model = classifier()
+    with pytest.raises(ArgumentError) as error:
+        replace(model, schema=replace(model.schema, class_names=("a", "b", "a")))
+    assert str(error.value) == (
+        "Classifier: these are not the fields of a schema; class_names ('a', 'b', 'a'); "
+        "use the schema of a data set"
+    )
+
+
+def test_layers_that_do_not_fit_each_other():
+    parts = classifier()
+    inner = nn.Sequential(nn.ReLU(), nn.Linear(8, 8))
+    model = nn.Sequential(nn.Linear(4, 8), inner, nn.ReLU(), nn.Linear(5, 3))
+    with pytest.raises(ShapeError) as error:
+        Classifier(model, parts.schema, parts.scaling)
+    assert str(error.value) == (
+        "Classifier: the layers of the network do not fit each other; layer 1.1 gives 8 features, "
+        "layer 3 takes 5; give layer 3 in_features=8"
+    )
 
 
 def test_a_network_that_has_changed_since_is_not_saved(tmp_path):
@@ -346,6 +415,13 @@ MIXED = "makes a row's result depend on the other rows"
         (
             [nn.Sequential(nn.Tanh(), nn.Softmax(1))],
             f"the network ends in Softmax, and a classifier takes logits; layer 1.1; {LOGITS}",
+        ),
+        *(
+            (
+                [nn.Softmax(), layer, nn.Flatten()],
+                f"the network ends in Softmax, and a classifier takes logits; layer 1; {LOGITS}",
+            )
+            for layer in (nn.Flatten(), nn.Dropout(), nn.ReLU(), nn.LeakyReLU(), nn.ELU())
         ),
         ([nn.Softmax(0), nn.Tanh()], f"layer 1, Softmax, {MIXED}; axis 0 of (N, F); give axis=-1"),
         ([nn.LogSoftmax(-2)], f"layer 1, LogSoftmax, {MIXED}; axis -2 of (N, F); give axis=-1"),
@@ -518,4 +594,21 @@ def test_a_scale_of_zero(tmp_path):
     classifier().save(tmp_path / "m.npz")
     header, arrays = archive.read(tmp_path / "m.npz")
     archive.write(tmp_path / "m.npz", header, {**arrays, "scaling.scale": np.zeros(4)})
-    assert refused(tmp_path / "m.npz") == "ValueError: scaling 'standard', [0. 0. 0. 0.]"
+    assert refused(tmp_path / "m.npz") == (
+        "ArgumentError: Scaling: scale holds 0 for feature 0; it can be any finite number above 0; "
+        "use Scaling.fit"
+    )
+
+
+@pytest.mark.parametrize("name", ["shift", "scale", "fill"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_scaling_that_is_not_finite(tmp_path, name, value):
+    classifier().save(tmp_path / "m.npz")
+    header, arrays = archive.read(tmp_path / "m.npz")
+    arrays[f"scaling.{name}"][2] = value
+    archive.write(tmp_path / "m.npz", header, arrays)
+    above = " above 0" if name == "scale" else ""
+    assert refused(tmp_path / "m.npz") == (
+        f"ArgumentError: Scaling: {name} holds {value} for feature 2; it can be any finite "
+        f"number{above}; use Scaling.fit"
+    )

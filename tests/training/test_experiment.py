@@ -98,6 +98,16 @@ def test_a_built_in_set_beside_a_folder_of_images_of_its_name(folder):
     assert training.choose_options("flowers", {})[1] == {"hidden": (128,), "scale": "minmax"}
 
 
+def test_run_json_does_not_say_what_a_run_has_reached_before_its_end(folder):
+    seen = []
+    experiment = Experiment("iris", **IRIS, out="run", checkpoint_every=1)
+    experiment.run(lambda epoch: seen.append(training.read_run("run")))
+    assert not {"epochs", "steps", "best_epoch"} & {*seen[0].facts}
+    assert (seen[0].status, seen[0].best_epoch) == ("running", None)
+    facts = training.read_run("run").facts
+    assert (facts["epochs"], facts["steps"]) == (4, experiment.trainer.optimizer.steps)
+
+
 def test_callbacks(folder):
     seen = []
     Experiment("iris", **IRIS, out="run").run(
@@ -160,6 +170,24 @@ def test_the_choices_are_those_of_the_library():
             {"hidden": 64},
             "hidden=64 is not a list; each part is a whole number; give a list, such as "
             "hidden=[64]",
+        ),
+        (
+            {"hidden": "8,16"},
+            "hidden='8,16' is not a list; each part is a whole number; give a list, such as "
+            "hidden=[8,16]",
+        ),
+        (
+            {"hidden": "none"},
+            "hidden='none' is not a list; each part is a whole number; give a list, such as "
+            "hidden=[64, 32]",
+        ),
+        (
+            {"lr": 10**400},
+            f"lr=1{'0' * 39} is not a finite number; type int; leave it out for the default, 0.1",
+        ),
+        (
+            {"init_from": ""},
+            "init_from='' is empty; a path has a name; leave it out for the default, fresh weights",
         ),
         (
             {"drop": "colour"},
@@ -449,6 +477,35 @@ def test_what_is_not_a_checkpoint(run):
     for name, why in (("run", "there is no last.npz in it"), ("no", "there is no such folder")):
         message = f"{name}: it is not a run folder; {why}; {remedy}"
         refused(DataError, message, Experiment.resume, name)
+    remedy = "give the folder of the run, such as runs/digits-1"
+    for name in ("my.csv", "run/best.npz"):
+        message = f"{name}: it is not a run folder; it is a file; {remedy}"
+        refused(DataError, message, Experiment.resume, name)
+
+
+def test_an_empty_path(run, monkeypatch):
+    monkeypatch.chdir(run)
+    message = "'': it is not a run folder; the path is empty; give a folder that minigrad train "
+    refused(DataError, f"{message}wrote, such as runs/digits-1", Experiment.resume, "")
+    message = "'': it cannot be read; No such file or directory; give the path of a file that "
+    refused(DataError, f"{message}minigrad wrote", training.load, "")
+
+
+@pytest.mark.parametrize("given", [5, None, data.load("iris")], ids=str)
+def test_data_that_is_not_a_path(given):
+    message = f"Experiment: data is not a name or a path; it is a {type(given).__name__}; give the "
+    message += "name of a built-in set, or the path of a file or folder"
+    refused(ArgumentError, message, Experiment, given)
+
+
+@pytest.mark.parametrize("change", [("species", "kind"), (",", ";")], ids=["label", "delimiter"])
+def test_data_that_would_give_another_schema(run, change):
+    """best.npz holds the name of the label and the delimiter."""
+    path = run.parent / "my.csv"
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(DataError) as caught:
+        Experiment.resume("run")
+    assert caught.value.args[:2] == (str(path), "the data has changed since the run began")
 
 
 # ---- a model to start from ----------------------------------------------------------------------
@@ -460,6 +517,16 @@ def test_init_from(run):
         models = start.trainer.model, training.load(run).model
         for p, q in zip(*(model.parameters() for model in models), strict=True):
             np.testing.assert_array_equal(p.data, q.data)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.3, 0.0), (0.0, 0.3), (0.3, 0.5)])
+def test_init_from_a_network_with_another_dropout(folder, before, after):
+    """Without dropout there are no Dropout layers, and the others have other numbers."""
+    Experiment("iris", **IRIS, dropout=before, out="run").run()
+    start = Experiment("iris", **IRIS, dropout=after, init_from="run")
+    models = start.trainer.model, training.load("run").model
+    for p, q in zip(*(model.parameters() for model in models), strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
 
 
 def test_a_resumed_run_needs_no_model_to_start_from(run):

@@ -36,6 +36,16 @@ def test_a_run_without_validation_or_results(tmp_path):
     assert run.state == "running, 1 epoch"
 
 
+def test_the_best_epoch_of_a_run_that_has_not_ended_is_that_of_its_history(tmp_path):
+    folder = write_run(tmp_path / "run", history(9, changes=[(4, "val_loss", "0.001")]))
+    facts = json.loads((folder / "run.json").read_text())
+    del facts["best_epoch"]
+    (folder / "run.json").write_text(json.dumps({**facts, "status": "running"}))
+    assert read_run(folder).state == "running, 9 epochs, best 4"
+    (folder / "history.csv").write_text(history(9, val=False))
+    assert read_run(folder).best_epoch is None
+
+
 @pytest.mark.parametrize("text", [None, "", HEADER])
 def test_a_run_before_its_first_epoch_has_ended(tmp_path, text):
     folder = write_run(tmp_path / "run", text or "")
@@ -69,11 +79,23 @@ def test_not_a_run_folder(tmp_path):
     remedy = "give a folder that minigrad train wrote, such as runs/digits-1"
     for name, why in [
         ("nothing", "there is no such folder"),
-        ("file", "there is no such folder"),
         ("folder", "there is no run.json in it"),
     ]:
         path = tmp_path / name
         assert refused(path) == f"{path}: it is not a run folder; {why}; {remedy}"
+    path = tmp_path / "file"
+    assert refused(path) == (
+        f"{path}: it is not a run folder; it is a file; give the folder of the run, such as "
+        "runs/digits-1"
+    )
+
+
+def test_an_empty_path_is_not_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(write_run(tmp_path / "run"))
+    assert refused("") == (
+        "'': it is not a run folder; the path is empty; give a folder that minigrad train wrote, "
+        "such as runs/digits-1"
+    )
 
 
 def test_a_run_json_that_cannot_be_read(tmp_path):
