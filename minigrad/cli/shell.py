@@ -9,6 +9,8 @@ import io
 import json
 import math
 import os
+import re
+import shlex
 import signal
 import sys
 import warnings
@@ -18,6 +20,7 @@ from typing import NoReturn
 import click
 
 from .. import errors
+from ..settings import SETTINGS
 
 # 0 done, 1 a check failed, 2 usage, 3 data or model file, 4 diverged, 130 interrupted
 EXIT_CODES = {
@@ -46,7 +49,7 @@ class Command(click.Command):
                 warnings.showwarning = _show
                 return super().invoke(ctx)
         except errors.MinigradError as error:
-            _fail(ctx, str(error), EXIT_CODES.get(type(error), 1))
+            _fail(ctx, as_typed(str(error)), EXIT_CODES.get(type(error), 1))
         except MemoryError as error:
             text = f"out of memory: {error}; make the network, the batches or the inputs smaller"
             _fail(ctx, text, EXIT_CODES[errors.ArgumentError])
@@ -77,13 +80,26 @@ def handling(handler: Callable, *numbers: int) -> Iterator[None]:
 
 def _show(text, category, filename, lineno, file=None, line=None) -> None:
     """Print a warning as one line instead of Python's three."""
-    remark(f"Warning: {text}")
+    remark(f"Warning: {as_typed(str(text))}")
 
 
 def _fail(ctx: click.Context, text: str, exit_code: int) -> NoReturn:
     """End the command with one line on stderr."""
     remark(f"Error: {text}")
     ctx.exit(exit_code)
+
+
+KEYWORD = re.compile(rf"""(?<!["'\w])({"|".join(SETTINGS)})=(\[[^\]]*\]|'[^']*'|[^\s,;:)]+)""")
+
+
+def as_typed(text: str) -> str:
+    """Return a message of the library with its keywords as options: no_save=True as --no-save."""
+
+    def flag(keyword: re.Match) -> str:
+        name, value = f"--{keyword[1].replace('_', '-')}", keyword[2].strip("[]'")
+        return name if value == "True" else f"{name} {shlex.quote(value)}"
+
+    return KEYWORD.sub(flag, text)
 
 
 # ---- streams -------------------------------------------------------------------------------------

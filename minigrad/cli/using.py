@@ -19,7 +19,7 @@ from ..errors import ArgumentError, DataError
 from ..text import printable, shown, table
 from ..training import Classifier, archive, run_folder
 from .results import result_fields, result_tables
-from .shell import event, json_line, remark
+from .shell import as_typed, event, json_line, remark
 
 
 class Rows:
@@ -238,7 +238,7 @@ def draw(runs, output, overwrite, only_ascii) -> None:
     found = [training.read_run(folder) for folder in runs]
     planes, remarks = zip(*map(plotting.read_plane, found), strict=True)
     for text in itertools.chain.from_iterable(remarks):
-        remark(text)
+        remark(as_typed(text))
     if save is not None:
         save(found, planes)
         click.echo(f"wrote {click.format_filename(output)}")

@@ -46,7 +46,7 @@ def find_delimiter(sample: list[str], where: str, usual: str | None = None) -> s
     if len(winners) > 1:
         names = " and ".join(shown(DELIMITERS[delimiter]) for delimiter in winners)
         facts = f"{names} divide the first {len(sample)} lines equally well"
-        remedy = f"pass --delimiter {shown(DELIMITERS[winners[0]])} or another"
+        remedy = f"pass delimiter={DELIMITERS[winners[0]]!r} or another"
         raise DataError(where, "cannot tell which delimiter divides it", facts, remedy)
     return winners[0]
 
@@ -102,7 +102,7 @@ def find_header(rows: list[list[str]], where: str) -> bool:
     else:
         facts = f"{', '.join(map(shown, first[:4]))} … may be names or values"
     raise DataError(
-        where, "cannot tell whether row 1 is a header", facts, "pass --header yes or --header no"
+        where, "cannot tell whether row 1 is a header", facts, "pass header='yes' or header='no'"
     )
 
 

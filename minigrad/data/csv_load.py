@@ -73,7 +73,7 @@ def _choose(table, label, one_hot, drop):
         wrong = "has too few columns for a label and a feature"
         facts = f"{len(names)} in row 1, divided by {shown(table.delimiter)}, "
         facts += f"{len(dropped)} dropped"
-        remedy = "drop fewer, or pass --delimiter if another one divides them"
+        remedy = "drop fewer, or pass delimiter=CHAR if another one divides them"
         raise DataError(where, wrong, facts, remedy)
     y_column = left[-1] if label is None else _position(names, label, "label")
     for chosen, other, options in (
@@ -87,7 +87,7 @@ def _choose(table, label, one_hot, drop):
     for i in left:
         if not names[i]:
             facts = f"columns {listed(names)}, counted from 0"
-            remedy = f"name it in row 1, or pass --drop {i} if it only numbers the rows"
+            remedy = f"name it in row 1, or pass drop=[{i}] if it only numbers the rows"
             raise DataError(where, f"column {i} has no name", facts, remedy)
     numbers = [i for i in left if i != y_column and i not in hot]
     return numbers, sorted(hot), y_column
@@ -114,7 +114,7 @@ def _columns(table, numbers, hot, words):
         if values is not None and len(values) > MOST_VALUES:
             wrong = f"column {shown(name)} has too many values for one-hot"
             facts = f"{len(values)} different ones, and at most {MOST_VALUES} are taken"
-            raise DataError(table.where, wrong, facts, f"pass --drop {name}")
+            raise DataError(table.where, wrong, facts, f"pass drop=[{name!r}]")
         columns[i] = Column(name, values)
     return columns
 

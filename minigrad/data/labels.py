@@ -7,7 +7,7 @@ from ..text import listed, shown
 from .dataset import Column
 from .problems import ABSENT, UNKNOWN, is_missing, is_number, parse, whole
 
-OPTION = "(--label of a CSV file)"
+OPTION = "(label=COL of a CSV file)"
 
 
 class Codes(dict[str, int]):

@@ -200,7 +200,7 @@ class Problems:
             raise error
         if self.rows == self.dropped and not self.trained:
             facts = f"{self.rows} rows: {self.missing.places() or self.unlabelled.places()}"
-            remedy = "pass --missing mean, or leave out the columns without values"
+            remedy = "pass missing='mean', or leave out the columns without values"
             raise DataError(self.where, "every row has a missing value", facts, remedy)
 
     def error(self) -> DataError | None:
@@ -210,18 +210,18 @@ class Problems:
         if self.too_large:
             remedy = "change the unit"
             if self.dtype != np.float64:
-                remedy += ", or train with --dtype float64"
+                remedy += ", or train with dtype='float64'"
             return self.too_large.error(self.where, f"is too large for {self.dtype}", remedy)
         if self.unknown:
             what = "does not occur in the training data"
             return self.unknown.error(self.where, what, "leave its rows out, or train again")
         if self.missing and self.missing_rule == "error":
-            remedy = "pass --missing drop or --missing mean"
+            remedy = "pass missing='drop' or missing='mean'"
             if self.trained:
-                remedy = "fill it in, or train with --missing drop or --missing mean"
+                remedy = "fill it in, or train with missing='drop' or missing='mean'"
             return self.missing.error(self.where, "is a missing value", remedy)
         if self.unlabelled and self.missing_rule != "drop":
-            remedy = "leave the row out" if self.trained else "pass --missing drop"
+            remedy = "leave the row out" if self.trained else "pass missing='drop'"
             return self.unlabelled.error(
                 self.where, "is a missing label", f"write the label, or {remedy}"
             )
@@ -247,7 +247,7 @@ class Problems:
         listing = [f"{shown(c)} (row {row}: {shown(cell)})" for c, row, cell in words]
         more = len(words) - MOST_COLUMNS
         facts = ", ".join(listing[:MOST_COLUMNS]) + (f" and {more} more" if more > 0 else "")
-        remedy = "pass --one-hot COL for each category, --drop COL for each to be left out"
+        remedy = "pass one_hot=[COL] for each category, drop=[COL] for each to be left out"
         if DECIMAL_COMMA.fullmatch(words[0][2]):
             remedy = "write 1.5 for 1,5"
         return DataError(self.where, wrong, facts, remedy)

@@ -166,7 +166,7 @@ def _places(table, schema, labels):
     if table.has_header and schema.by_name and missing:
         remedy = "name them in row 1"
         if not labels:
-            remedy += ", or pass --header no for a file of the features alone, in order"
+            remedy += ", or pass header='no' for a file of the features alone, in order"
         wrong = f"{len(missing)} of {len(wanted)} columns are missing"
         facts = f"{listed(missing)}; row 1 has {listed(names)}"
         raise DataError(where, wrong, facts, remedy)

@@ -66,7 +66,7 @@ def create(folder: str | None, name: str, overwrite: bool) -> str:
                 raise _unusable(path, error.strerror) from error
             if not overwrite and (there := sorted(os.listdir(path))):
                 wrong = "the folder of the run is not empty"
-                remedy = "choose another --out, or pass --overwrite"
+                remedy = "choose another folder as out=DIR, or pass overwrite=True"
                 raise DataError(path, wrong, f"it holds {', '.join(there[:4])}", remedy) from error
             return path
         except OSError as error:
@@ -74,7 +74,7 @@ def create(folder: str | None, name: str, overwrite: bool) -> str:
 
 
 def _unusable(path: str, why: str) -> DataError:
-    remedy = "choose a folder that you can write to with --out, or pass --no-save"
+    remedy = "choose a folder that you can write to as out=DIR, or pass no_save=True"
     return DataError(path, "the folder of the run cannot be made", why, remedy)
 
 
@@ -442,5 +442,5 @@ def check_data(source: str, now: str, then: str) -> None:
     """
     if now != then:
         wrong = "the data has changed since the run began"
-        remedy = "restore it, or start again with minigrad train --init-from"
+        remedy = "restore it, or start again with init_from=RUN"
         raise DataError(source, wrong, f"its SHA-256 is {now[:12]}…, then {then[:12]}…", remedy)

@@ -42,7 +42,7 @@ def named_weights(text: str, class_names: tuple[str, ...]) -> np.ndarray:
             weight = math.nan
         if name not in class_names or name in given or not 0 <= weight <= HEAVIEST:
             raise ArgumentError(
-                "--class-weight",
+                "class_weight",
                 f"{part!r} is not NAME=W with a class, named once, and a number from 0 to "
                 f"{HEAVIEST:g}",
                 f"the classes are {', '.join(class_names)}",
@@ -52,6 +52,6 @@ def named_weights(text: str, class_names: tuple[str, ...]) -> np.ndarray:
     weights = np.array([given.get(name, 1.0) for name in class_names])
     if not weights.any():
         raise ArgumentError(
-            "--class-weight", "no class has any weight", text, "give one of them a number above 0"
+            "class_weight", "no class has any weight", text, "give one of them a number above 0"
         )
     return weights

@@ -126,7 +126,7 @@ def test_a_folder_with_files_is_refused_before_training(cli, folder):
     assert (ended.code, ended.out) == (3, "")
     assert ended.err == (
         "Error: run: the folder of the run is not empty; it holds best.npz; "
-        "choose another --out, or pass --overwrite\n"
+        "choose another folder as --out DIR, or pass --overwrite\n"
     )
     assert (folder / "run" / "best.npz").read_text() == "mine"
 
@@ -147,7 +147,7 @@ def test_a_file_instead_of_the_folder(cli, folder):
         assert (ended.code, ended.out) == (3, "") if out == "file/run" else (2, "")
     assert ended.err == (
         "Error: file/run: the folder of the run cannot be made; Not a directory; "
-        "choose a folder that you can write to with --out, or pass --no-save\n"
+        "choose a folder that you can write to as --out DIR, or pass --no-save\n"
     )
 
 
@@ -364,13 +364,13 @@ def test_resume_prints_the_epochs_that_are_left(cli):
         (
             (*IRIS, "--no-save", "--checkpoint-every", "5"),
             2,
-            "train: --no-save and --checkpoint-every exclude each other; --checkpoint-every is 5; "
+            "train: --no-save and --checkpoint-every 5 exclude each other; both are given; "
             "give one of them",
         ),
         (
             (*IRIS, "--class-weight", "virginica=1,rose=2"),
             2,
-            "--class-weight: 'rose=2' is not NAME=W with a class, named once, and a number from 0 "
+            "class_weight: 'rose=2' is not NAME=W with a class, named once, and a number from 0 "
             "to 1e+06; the classes are setosa, versicolor, virginica; write it as in "
             "yes=2,no=0.5, or balanced",
         ),
@@ -407,7 +407,7 @@ def test_init_from_a_model_of_other_columns_is_a_warning(cli, folder):
     ended = cli("train", "other.csv", *IRIS[2:], "--init-from", "run", "--no-save")
     assert ended.code == 0
     assert ended.err.splitlines()[0] == (
-        "Warning: --init-from: the weights of run were trained on other columns or classes; "
+        "Warning: init_from: the weights of run were trained on other columns or classes; "
         "'virginica' there is 'zzz' here; continue if that is intended"
     )
 

@@ -129,7 +129,7 @@ def test_a_large_npy_is_mapped(tmp_path, monkeypatch):
             {"y": Y / 3},
             'the label "0.3333333333333333" is a quantity, not a class; '
             "2 different labels, all of them numbers; "
-            "choose labels that are classes (--label of a CSV file)",
+            "choose labels that are classes (label=COL of a CSV file)",
         ),
     ],
 )
@@ -496,5 +496,5 @@ def test_files_that_do_not_belong_together(tmp_path):
 def test_one_class_only(tmp_path):
     assert refusal(write_pair(tmp_path, labels=LABELS * 0), DataError).endswith(
         'there is only one class, "0"; 6 rows; '
-        "add rows of another class, or choose other labels (--label of a CSV file)"
+        "add rows of another class, or choose other labels (label=COL of a CSV file)"
     )

@@ -52,7 +52,7 @@ def test_an_undecided_delimiter(tmp_path):
     path = write(tmp_path / "a.csv", "a,b;c\n" + "p,q;r\n" * 4)
     assert refusal(path, DataError) == (
         'cannot tell which delimiter divides it; "," and ";" divide the first 5 lines equally '
-        'well; pass --delimiter "," or another'
+        "well; pass delimiter=',' or another"
     )
     write(path, "a,b;c\n" + "p,q;r\n" * 2 + "p,s;t\n" * 2)
     dataset = data.load(path, delimiter=";", header="yes", one_hot=["a,b"])
@@ -95,7 +95,7 @@ def test_header(tmp_path, case):
     if header is None:
         assert refusal(path, DataError, **options) == (
             f"cannot tell whether row 1 is a header; {FACTS[case]}; "
-            "pass --header yes or --header no"
+            "pass header='yes' or header='no'"
         )
         return
     dataset = data.load(path, label=0 if "one name" in case else None, **options)

@@ -205,7 +205,7 @@ def test_one_hot_has_a_limit(refused):
     text = "id,kind\n" + "".join(f"p{i},{i % 2}\n" for i in range(1001))
     assert refused(text, one_hot=["id"]) == (
         'column "id" has too many values for one-hot; '
-        "1001 different ones, and at most 1000 are taken; pass --drop id"
+        "1001 different ones, and at most 1000 are taken; pass drop=['id']"
     )
 
 
@@ -245,18 +245,18 @@ BAD = {
     "one class": (
         GOOD.replace("y", "x"),
         'there is only one class, "x"; 4 rows; '
-        "add rows of another class, or choose other labels (--label of a CSV file)",
+        "add rows of another class, or choose other labels (label=COL of a CSV file)",
     ),
     "a class of one": (
         GOOD + "1,2,z\n",
         'a class has 1 row, too few to train and to test on: "z"; 5 rows, 3 classes; '
-        "add rows of it, leave its row out, or choose other labels (--label of a CSV file)",
+        "add rows of it, leave its row out, or choose other labels (label=COL of a CSV file)",
     ),
     "classes of one": (
         "a,id\n" + "".join(f"{i % 3},p{i:02}\n" for i in range(20)),
         '20 classes have 1 row, too few to train and to test on: "p00", "p01", "p02", "p03", "p04" '
         "and 15 more; 20 rows, 20 classes; "
-        "add rows of it, leave its row out, or choose other labels (--label of a CSV file)",
+        "add rows of it, leave its row out, or choose other labels (label=COL of a CSV file)",
     ),
     "two names": (
         "a,b,a\n1,2,x\n3,4,y\n",
@@ -266,17 +266,17 @@ BAD = {
     "no name": (
         ",a,kind\n0,1,x\n1,2,y\n2,1,x\n3,2,y\n",
         'column 0 has no name; columns "", "a", "kind", counted from 0; '
-        "name it in row 1, or pass --drop 0 if it only numbers the rows",
+        "name it in row 1, or pass drop=[0] if it only numbers the rows",
     ),
     "one column": (
         "kind\n1\n2\n",
         'has too few columns for a label and a feature; 1 in row 1, divided by ",", 0 dropped; '
-        "drop fewer, or pass --delimiter if another one divides them",
+        "drop fewer, or pass delimiter=CHAR if another one divides them",
     ),
     "quantity": (
         "a,price\n1,0.5\n2,3\n3,4.25\n4,0.5\n",
         'the label "0.5" is a quantity, not a class; 3 different labels, all of them numbers; '
-        "choose labels that are classes (--label of a CSV file)",
+        "choose labels that are classes (label=COL of a CSV file)",
     ),
     "not a number": (
         GOOD.replace("3", "three"),
@@ -297,12 +297,12 @@ BAD = {
     "too large": (
         GOOD.replace("3", "1e39"),
         'row 3, column "a": "1e39" is too large for float32; 1 such cell: row 3 "a" "1e39"; '
-        "change the unit, or train with --dtype float64",
+        "change the unit, or train with dtype='float64'",
     ),
     "too large for any": (
         GOOD.replace("3", "1e999"),
         'row 3, column "a": "1e999" is too large for float32; 1 such cell: row 3 "a" "1e999"; '
-        "change the unit, or train with --dtype float64",
+        "change the unit, or train with dtype='float64'",
     ),
     "open quote": (
         GOOD + '1,"2,x\n3,4,y\n',

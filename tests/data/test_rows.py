@@ -124,7 +124,7 @@ def test_rows_without_names_for_a_file_that_had_them(flowers, read, refused):
     assert joined(read("5,red\n", flowers, header="no"))[0] == [[5, 0, 0, 1]]
     assert refused("5,red\n", flowers) == (
         '2 of 2 columns are missing; "size", "colour"; row 1 has "5", "red"; '
-        "name them in row 1, or pass --header no for a file of the features alone, in order"
+        "name them in row 1, or pass header='no' for a file of the features alone, in order"
     )
 
 
@@ -134,7 +134,7 @@ def test_missing_columns_are_listed(flowers, refused):
     )
     assert refused("a,size\n1,2\n", flowers) == (
         '1 of 2 columns are missing; "colour"; row 1 has "a", "size"; '
-        "name them in row 1, or pass --header no for a file of the features alone, in order"
+        "name them in row 1, or pass header='no' for a file of the features alone, in order"
     )
 
 
@@ -237,7 +237,7 @@ def test_missing_values_are_treated_as_in_training(tmp_path, read, refused):
     assert refused(GAPS, schema("error")) == (
         'row 3, column "size": "" is a missing value; '
         '2 such cells: row 3 "size" "", row 4 "colour" "?"; '
-        "fill it in, or train with --missing drop or --missing mean"
+        "fill it in, or train with missing='drop' or missing='mean'"
     )
     kept = [[1, 0, 0, 1], [4, 0, 0, 1], [5, 1, 0, 0]]
     assert joined(read(GAPS, schema("drop"))) == (kept, None, 2)

@@ -106,7 +106,7 @@ def test_long_listings_end(tmp_path):
     path = write(tmp_path / "my.csv", ",".join(names) + "\n" + rows)
     listing = ", ".join(f'"c{i}" (row 2: "a")' for i in range(20))
     assert refusal(path, DataError, header="yes").startswith(
-        f"49 columns hold words, not numbers; {listing} and 29 more; pass --one-hot COL"
+        f"49 columns hold words, not numbers; {listing} and 29 more; pass one_hot=[COL]"
     )
     missing = ", ".join(f'"pixel_{i // 8}_{i % 8}"' for i in range(20))
     present = ", ".join(f'"c{i}"' for i in range(20))
