@@ -383,8 +383,8 @@ def _read_history(path: str) -> History:
 
 
 def _best_epoch(history: History) -> int | None:
-    judged = [epoch for epoch in history if epoch.val_loss is not None]
-    return min(judged, key=lambda epoch: epoch.val_loss).epoch if judged else None
+    judged = [(epoch.val_loss, epoch.epoch) for epoch in history if epoch.val_loss is not None]
+    return min(judged)[1] if judged else None
 
 
 def _number(value):

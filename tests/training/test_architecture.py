@@ -234,7 +234,7 @@ DAMAGED = {
     ),
     "a size with a point": (
         [{**LINEAR, "in_features": 4.0}],
-        "layer 0, Linear: 'float' object cannot be interpreted as an integer",
+        "layer 0, Linear: Linear: in_features is not a whole number: 4.0; type float; ",
     ),
     "no size": (
         [{"layer": "Linear", "out_features": 3, "bias": True}],
@@ -262,11 +262,11 @@ DAMAGED = {
     "an unknown argument": ([LINEAR, {"layer": "ReLU", "x": 1}], "layer 1, ReLU: ReLU() takes no"),
     "an argument as text": (
         [LINEAR, {"layer": "Dropout", "p": "0.5"}],
-        "layer 1, Dropout: its arguments are {'p': '0.5'}, not {'p': 0.5}",
+        "layer 1, Dropout: Dropout: p is not a number from 0 to 1: '0.5'; type str; ",
     ),
     "a list as an argument": (
         [LINEAR, {"layer": "ELU", "alpha": [1]}],
-        "layer 1, ELU: float() argument must be a string or a real number, not 'list'",
+        "layer 1, ELU: ELU: alpha is not a finite number: [1]; type list; ",
     ),
     "true as an argument": (
         [LINEAR, {"layer": "ELU", "alpha": True}],
@@ -274,7 +274,7 @@ DAMAGED = {
     ),
 }
 WRONG_VALUES = {
-    "p": ([LINEAR, {"layer": "Dropout", "p": 7.0}], "p is not a probability"),
+    "p": ([LINEAR, {"layer": "Dropout", "p": 7.0}], "p is not a number from 0 to 1: 7.0"),
     "approximate": ([LINEAR, {"layer": "GELU", "approximate": "x"}], "approximate='x' is unknown"),
     "axis": ([LINEAR, {"layer": "LogSoftmax", "axis": 0}], "depend on the other rows"),
     "sizes": ([LINEAR, {"layer": "Softmax", "axis": -1}], "the network ends in Softmax"),
@@ -307,7 +307,10 @@ def test_a_damaged_list(tmp_path, layers, why):
 
 def test_a_number_too_large_for_a_float(tmp_path):
     facts = refused(tmp_path / "a.npz", [LINEAR, {"layer": "ELU", "alpha": 10**400}])
-    assert facts == "OverflowError: int too large to convert to float"
+    assert facts == (
+        f"ValueError: layer 1, ELU: ELU: alpha is not a finite number: 1{'0' * 39}; type int; "
+        "give a finite number"
+    )
 
 
 @pytest.mark.parametrize(("layers", "why"), WRONG_VALUES.values(), ids=WRONG_VALUES)
