@@ -16,7 +16,7 @@ from .. import data as sets
 from .. import nn, plotting, training
 from ..data.files import atomic_write
 from ..errors import ArgumentError, DataError
-from ..text import printable, shown, table
+from ..text import counted, printable, shown, table
 from ..training import Classifier, archive, run_folder
 from .results import result_fields, result_tables
 from .shell import as_typed, event, json_line, remark
@@ -126,7 +126,8 @@ def evaluate(model, data, delimiter, header, as_json, quiet) -> None:
         return
     hits = np.trace(found.confusion)
     click.echo(
-        f"accuracy {found.accuracy:.2%} ({hits} of {rows.used} rows), log loss {found.loss:.4f}"
+        f"accuracy {found.accuracy:.2%} ({hits} of {counted(rows.used, 'row')}), "
+        f"log loss {found.loss:.4f}"
     )
     if not quiet:
         click.echo("\n" + result_tables(names, found.confusion))

@@ -18,7 +18,7 @@ from ..data import BUILTIN, Scaling, load, split
 from ..data.arrays import is_idx_folder
 from ..errors import ArgumentError, DataError, DivergedError, warn_once
 from ..settings import IMAGES, OWN_DEFAULTS, SETTINGS, checked
-from ..text import printable
+from ..text import counted, printable
 from . import run_folder
 from .architecture import difference
 from .classifier import Classifier
@@ -185,7 +185,7 @@ class Experiment:
         source = run_folder.find_data(about)
         if source is None:
             remedy = "put it back there, then resume"
-            raise DataError(folder, "the data of the run is gone", about["path"], remedy)
+            raise DataError(folder, "the data of the run cannot be found", about["path"], remedy)
         experiment = cls(source, **{**about["options"], "init_from": None})
         now, then = experiment.about["data"]["sha256"], about["data"]["sha256"]
         run_folder.check_data(source, now, then)
@@ -290,8 +290,8 @@ class Experiment:
         if other := difference(saved.architecture, mine.architecture):
             raise ArgumentError(
                 "init_from",
-                f"the network of {path} is another one",
-                "layer {}, here {}".format(*other),
+                f"the network of {path} differs from that of this run",
+                "{} there, {} here".format(*other),
                 "give the same hidden and activation, for data of as many features and classes",
             )
         names = [c.schema.feature_names + c.schema.class_names for c in (saved, mine)]
@@ -364,7 +364,7 @@ def _check_versions(folder: str, then: dict) -> None:
         if then[name] != now[name]:
             wrong = f"the run began with another version of {name}"
             remedy = f"install {name}=={then[name]}, or start again with init_from=RUN"
-            raise DataError(folder, wrong, f"{then[name]}, now {now[name]}", remedy)
+            raise DataError(folder, wrong, f"{then[name]} at the start, {now[name]} now", remedy)
 
 
 def _check_options(folder: str, options: dict) -> None:
@@ -377,7 +377,7 @@ def _check_options(folder: str, options: dict) -> None:
     names = [n for n in options if n != "epochs" and changed.get(n) != options[n]]
     if names:
         wrong = "the options are not those that the run began with"
-        facts = ", ".join(f"{n} {changed.get(n)!r}, then {options[n]!r}" for n in names)
+        facts = ", ".join(f"{n} {options[n]!r} at the start, {changed.get(n)!r} now" for n in names)
         remedy = "put them back, or start again with init_from=RUN"
         raise DataError(os.path.join(folder, run_folder.RUN), wrong, facts, remedy)
 
@@ -386,9 +386,11 @@ def _check_epochs(folder: str, options: dict, done: int, epochs: int) -> None:
     """Refuse a number of epochs that the run cannot have had from the start."""
     if epochs < done:
         wrong = f"epochs={epochs} is less than the run has already trained"
-        raise ArgumentError(folder, wrong, f"{done} epochs are done", "give more")
+        raise ArgumentError(folder, wrong, counted(done, "epoch"), "give more")
     schedule, planned = options["schedule"], options["epochs"]
     if schedule != "constant" and epochs != planned:
         wrong = f"epochs={epochs} would change the {schedule} schedule of the steps already taken"
         remedy = "resume without epochs, or start again with init_from=RUN"
-        raise ArgumentError(folder, wrong, f"it was laid out for {planned} epochs", remedy)
+        raise ArgumentError(
+            folder, wrong, f"the schedule covers {counted(planned, 'epoch')}", remedy
+        )

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..data import Dataset
 from ..errors import ArgumentError
+from ..text import counted
 
 HEAVIEST = 1e6
 
@@ -22,7 +23,7 @@ def balanced_weights(train: Dataset) -> np.ndarray:
     if not counts.all():
         wrong = f"class {train.class_names[counts.argmin()]!r} has no rows"
         remedy = "give it rows, or give the weights yourself"
-        raise ArgumentError("balanced_weights", wrong, f"{len(train)} rows", remedy)
+        raise ArgumentError("balanced_weights", wrong, counted(len(train), "row"), remedy)
     return len(train) / (len(counts) * counts)
 
 
@@ -43,8 +44,8 @@ def named_weights(text: str, class_names: tuple[str, ...]) -> np.ndarray:
         if name not in class_names or name in given or not 0 <= weight <= HEAVIEST:
             raise ArgumentError(
                 "class_weight",
-                f"{part!r} is not NAME=W with a class, named once, and a number from 0 to "
-                f"{HEAVIEST:g}",
+                f"{part!r} is not NAME=W, where NAME is a class not named before and W is a number "
+                f"from 0 to {HEAVIEST:,.0f}",
                 f"the classes are {', '.join(class_names)}",
                 "write it as in yes=2,no=0.5, or balanced",
             )

@@ -380,9 +380,7 @@ def test_two_pairs_are_a_set_and_its_own_test_set(tmp_path):
     np.testing.assert_array_equal(dataset.test.x, (IMAGES[:2] + 1).reshape(2, 6))
     assert dataset.test.x.dtype == np.float64
     assert dataset.test.class_names == dataset.class_names
-    assert dataset.notes[-1] == (
-        f"test set: 2 rows of its own, from {tmp_path}/t10k-images-idx3-ubyte.gz"
-    )
+    assert dataset.notes[-1] == (f"test set: 2 rows from {tmp_path}/t10k-images-idx3-ubyte.gz")
     train, val, test = data.split(dataset, test=0.2, val=1 / 3)
     assert (len(train), len(val)) == (4, 2) and test is dataset.test
     (block,) = data.read_rows(path, dataset.schema, labels=True)

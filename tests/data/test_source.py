@@ -112,5 +112,5 @@ def test_long_listings_end(tmp_path):
     present = ", ".join(f'"c{i}"' for i in range(20))
     schema = data.load("digits").schema
     assert refusal(path, DataError, data.read_rows, schema=schema).startswith(
-        f"64 of 64 columns are missing; {missing} and 44 more; row 1 has {present} and 30 more; "
+        f"lacks 64 of 64 columns; {missing} and 44 more; row 1 has {present} and 30 more; "
     )

@@ -130,7 +130,7 @@ def test_a_constant_rate_is_left_to_whoever_changes_it():
 
 
 def test_an_unknown_schedule():
-    unknown = "is unknown; there are constant, step, cosine;"
+    unknown = "is unknown; it can be 'constant', 'step', 'cosine';"
     refuses(
         f"fit: schedule='cos' {unknown} leave it out for the default, 'constant'", schedule="cos"
     )
@@ -373,6 +373,6 @@ def test_dead_relus():
         run.run()
     messages = [str(w.message) for w in caught if "dead" in str(w.message)]
     assert messages == [
-        "fit: 1 of 4 units of layer '1' are dead: ReLU gives 0 for each of 50 training rows; "
+        "fit: layer '1' has 1 dead unit of 4: ReLU gives 0 for each of 50 training rows; "
         "no gradient reaches them; try a smaller learning rate, or LeakyReLU"
     ]
