@@ -16,7 +16,7 @@ import numpy as np
 from .. import nn
 from ..errors import ArgumentError, ShapeError
 from ..nn.module import walk
-from ..text import kind_of
+from ..text import counted, kind_of
 
 LAYERS: dict[str, type[nn.Module]] = {
     layer.__name__: layer
@@ -117,7 +117,8 @@ def check_sizes(architecture: dict) -> None:
             takes = arguments["in_features"]
             if width not in (None, takes):
                 wrong = "the layers of the network do not fit each other"
-                facts = f"layer {before} gives {width} features, layer {name} takes {takes}"
+                gives = counted(width, "feature")
+                facts = f"layer {before} gives {gives}, layer {name} takes {takes}"
                 remedy = f"give layer {name} in_features={width}"
                 raise ShapeError("Classifier", wrong, facts, remedy)
             before, width = name, arguments["out_features"]

@@ -130,5 +130,5 @@ def test_an_empty_path_has_a_name_in_messages():
     with pytest.raises(DataError) as error:
         atomic_write("", b"")
     assert str(error.value) == (
-        "'': it cannot be written; it exists and is not a file; choose another name"
+        "'': cannot be written; it exists and is not a file; choose another name"
     )

@@ -487,7 +487,7 @@ def test_an_empty_path(run, monkeypatch):
     monkeypatch.chdir(run)
     message = "'': it is not a run folder; the path is empty; give a folder that minigrad train "
     refused(DataError, f"{message}wrote, such as runs/digits-1", Experiment.resume, "")
-    message = "'': it cannot be read; No such file or directory; give the path of a file that "
+    message = "'': cannot be read; No such file or directory; give the path of a file that "
     refused(DataError, f"{message}minigrad wrote", training.load, "")
 
 
