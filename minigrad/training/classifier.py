@@ -95,10 +95,11 @@ class Classifier:
         """Write the classifier to one file, which `load` reads. See `archive.write`.
 
         Raises:
-            ArgumentError: if the model has changed into one that cannot be kept in a file, or
-                `training` is not JSON.
+            ArgumentError, ShapeError: if the model has changed into one that `load` would refuse.
+            ArgumentError: if `training` is not JSON.
             DataError: if the file cannot be written; an existing one is unchanged.
         """
+        self.__post_init__()  # the network may have changed
         scaling = {
             f"scaling.{name}": np.asarray(values, np.float64)
             for name in ("shift", "scale", "fill")

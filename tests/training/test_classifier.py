@@ -385,6 +385,9 @@ def test_a_network_that_has_changed_since_is_not_saved(tmp_path):
     with pytest.raises(ArgumentError) as error:
         model.save(tmp_path / "a.npz")
     assert str(error.value) == f"Classifier: layer 3 {UNKNOWN}; {LAYERS}"
+    model.model.layers = (*model.model.layers[:-1], nn.Softmax())
+    with pytest.raises(ArgumentError, match="^Classifier: the network ends in Softmax"):
+        model.save(tmp_path / "a.npz")
     assert not any(tmp_path.iterdir())
 
 
