@@ -6,6 +6,7 @@ import re
 import numpy as np
 
 from .errors import DTypeError, GraphError, GraphFreedError, ShapeError, UnsupportedError
+from .text import counted, kind_of
 
 # What NumPy says of an index that is a float: x[t], np.take(x, t), range(n).
 FLOAT_INDEX = re.compile(r"integer|to dtype\('u?int")
@@ -42,15 +43,15 @@ def shape_error(function: type, arrays: list, error: ValueError) -> ShapeError:
 
 def not_numbers(node, arrays: list, y) -> DTypeError:
     """Name what a forward returned instead of an array of numbers."""
-    what = f"{'None' if y is None else f'a {type(y).__name__}'}, not numbers"
+    what = f"{kind_of(y)}, not numbers"
     return wrong(DTypeError, node, "forward", what, arrays, "return the array of y")
 
 
 def wrong_count(node, gradients: tuple) -> GraphError:
     """Name how many gradients a backward returned, and for how many inputs."""
     count = len(gradients)
-    what = f"{count} gradients" if count != 1 else f"one {type(*gradients).__name__}"
-    what += f" for {len(node.inputs)} inputs"
+    what = kind_of(*gradients) if count == 1 else counted(count, "gradient")
+    what += f" for {counted(len(node.inputs), 'input')}"
     remedy = "return a tuple of one for each input, None where self.needs is False"
     return wrong(GraphError, node, "backward", what, node.inputs, remedy)
 
@@ -62,7 +63,7 @@ def wrong_gradient(node, i: int, g) -> ShapeError:
     elif isinstance(g, np.ndarray):
         what = f"a gradient of shape {g.shape} for input {i}"
     else:
-        what = f"a {type(g).__name__} for input {i}"
+        what = f"{kind_of(g)} for input {i}"
     remedy = f"return an array of shape {node.inputs[i].shape}"
     return wrong(ShapeError, node, "backward", what, node.inputs, remedy)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .errors import ArgumentError, warn_once
 from .tensor import Tensor
+from .text import counted, kind_of
 
 __all__ = ["SGD", "clip_grad_norm"]
 
@@ -55,7 +56,8 @@ class SGD:
             "weight_decay": weight_decay,
             "nesterov": nesterov,
         }
-        params = [params] if isinstance(params, Tensor) else list(params)
+        one = isinstance(params, Tensor) or not isinstance(params, Iterable)
+        params = [params] if one else list(params)
         given = params if params and isinstance(params[0], dict) else [{"params": params}]
         self.param_groups = [_checked(group, defaults) for group in given]
         _check_parameters(self.parameters)
@@ -116,7 +118,7 @@ class SGD:
 
 
 def _check_parameters(params: list[Tensor]) -> None:
-    facts = f"{len(params)} parameters"
+    facts = counted(len(params), "parameter")
     if not params or len(set(params)) != len(params):
         wrong = "a parameter is given twice" if params else "there are no parameters"
         raise ArgumentError("SGD", wrong, facts, "give each parameter once")
@@ -128,14 +130,17 @@ def _check_parameters(params: list[Tensor]) -> None:
 def _checked(group: dict, defaults: dict) -> dict:
     unknown = sorted(set(group) - set(defaults) - {"params"})
     group = {**defaults, **group, "params": list(group.get("params", []))}
+    for i, p in enumerate(group["params"]):
+        if not isinstance(p, Tensor) or p.node is not None:
+            made = f" made by {type(p.node).__name__}" if isinstance(p, Tensor) else ""
+            facts, remedy = f"params[{i}] is {kind_of(p)}{made}", "give model.parameters()"
+            raise ArgumentError("SGD", "params takes leaf Tensors only", facts, remedy)
     faults = [f"{name} is unknown" for name in unknown]
     for name in ("lr", "momentum", "weight_decay"):
         if not group[name] >= 0:
-            faults.append(f"{name} {group[name]} is not 0 or more")
+            faults.append(f"{name} must be 0 or more, not {group[name]}")
     if group["nesterov"] and (not group["momentum"] or group["dampening"]):
-        faults.append("nesterov needs a momentum and no dampening")
-    if not all(isinstance(p, Tensor) and p.node is None for p in group["params"]):
-        faults.append("params holds something that is not a leaf Tensor")
+        faults.append("nesterov needs momentum above 0 and dampening 0")
     if faults:
         facts = ", ".join(f"{name} {group[name]}" for name in defaults)
         raise ArgumentError("SGD", "; ".join(faults), facts, "see help(optim.SGD)")

@@ -75,8 +75,8 @@ SETTINGS = {
     "schedule": Setting(
         "constant",
         "text",
-        "Keep the learning rate; divide it by 10 after one third and again after two thirds of "
-        "the steps; or lower it to 0 along half a cosine.",
+        "constant keeps the learning rate; step divides it by 10 after one third and again after "
+        "two thirds of the steps; cosine lowers it to 0 along half a cosine.",
         choices=("constant", "step", "cosine"),
     ),
     "warmup": Setting(
@@ -207,7 +207,7 @@ def _one(where: str, name: str, setting: Setting, value: Any) -> Any:
     elif setting.kind == "path" and not os.fspath(value):
         wrong, facts = "is empty", "a path has a name"
     elif setting.choices and value not in setting.choices:
-        wrong, facts = "is unknown", f"there are {', '.join(setting.choices)}"
+        wrong, facts = "is unknown", f"it can be {', '.join(map(repr, setting.choices))}"
     elif not _in_range(setting, value):
         least, above, below, most = setting.least, setting.above, setting.below, setting.most
         low = "" if least is above is None else f"{above} < " if least is None else f"{least} <= "

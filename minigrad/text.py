@@ -23,6 +23,22 @@ def listed(texts: Collection[str], most: int = 20) -> str:
     return listing if len(texts) <= most else f"{listing} and {len(texts) - most} more"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number and its noun: "1 row", "2 rows", "3 classes"."""
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{count} {noun if count == 1 else plural}"
+
+
+def kind_of(value: object) -> str:
+    """Return the type of a value in a sentence: "a Tensor", "an ndarray", and "None" for None."""
+    name = type(value).__name__
+    return (
+        "None"
+        if value is None
+        else f"{'an' if name.startswith(('nd', *'aeiouAEIO')) else 'a'} {name}"
+    )
+
+
 def did_you_mean(name: str, known: Iterable[str], otherwise: str, most: int = 1) -> str:
     """Return "did you mean 'iris'?" for the known names closest to `name`, or `otherwise`."""
     closest = difflib.get_close_matches(name, known, n=most)

@@ -300,7 +300,7 @@ def test_a_wrong_gradient_still_names_op_and_input():
         def backward(self, gy):
             return [gy]
 
-    with debug(), pytest.raises(GraphError, match=r"\AShort.backward: returned one list for 2 "):
+    with debug(), pytest.raises(GraphError, match=r"\AShort.backward: returned a list for 2 "):
         Short.apply(leaf([1.0]), leaf([2.0])).backward()
 
 

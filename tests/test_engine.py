@@ -677,19 +677,19 @@ WRONG = {
     "one for two": (
         lambda node, gy: gy,
         GraphError,
-        "returned one ndarray for 2 inputs; inputs (3,), (2, 3); "
+        "returned an ndarray for 2 inputs; inputs (3,), (2, 3); "
         "return a tuple of one for each input, None where self.needs is False",
     ),
     "a list": (
         lambda node, gy: [gy, gy],
         GraphError,
-        "returned one list for 2 inputs; inputs (3,), (2, 3); "
+        "returned a list for 2 inputs; inputs (3,), (2, 3); "
         "return a tuple of one for each input, None where self.needs is False",
     ),
     "forgotten return": (
         lambda node, gy: None,
         GraphError,
-        "returned one NoneType for 2 inputs; inputs (3,), (2, 3); "
+        "returned None for 2 inputs; inputs (3,), (2, 3); "
         "return a tuple of one for each input, None where self.needs is False",
     ),
     "three for two": (
@@ -813,7 +813,7 @@ class Forward(Function):
 
 @pytest.mark.parametrize(
     ("y", "what"),
-    [(None, "None"), ("text", "a str"), ({}, "a dict"), (np.ones(3) + 1j, "a ndarray")],
+    [(None, "None"), ("text", "a str"), ({}, "a dict"), (np.ones(3) + 1j, "an ndarray")],
     ids=["None", "text", "a dict", "complex"],
 )
 def test_a_forward_that_returns_something_else_than_numbers(y, what):

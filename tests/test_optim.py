@@ -316,20 +316,24 @@ SETTINGS = "lr {}, momentum {}, dampening {}, weight_decay {}, nesterov {}"
 @pytest.mark.parametrize(
     ("options", "faults", "values"),
     [
-        ({"lr": -0.1}, "lr -0.1 is not 0 or more", (-0.1, 0, 0, 0, False)),
-        ({"lr": float("nan")}, "lr nan is not 0 or more", ("nan", 0, 0, 0, False)),
-        ({"momentum": -1}, "momentum -1 is not 0 or more", (0.1, -1, 0, 0, False)),
-        ({"weight_decay": -1}, "weight_decay -1 is not 0 or more", (0.1, 0, 0, -1, False)),
-        ({"nesterov": True}, "nesterov needs a momentum and no dampening", (0.1, 0, 0, 0, True)),
+        ({"lr": -0.1}, "lr must be 0 or more, not -0.1", (-0.1, 0, 0, 0, False)),
+        ({"lr": float("nan")}, "lr must be 0 or more, not nan", ("nan", 0, 0, 0, False)),
+        ({"momentum": -1}, "momentum must be 0 or more, not -1", (0.1, -1, 0, 0, False)),
+        ({"weight_decay": -1}, "weight_decay must be 0 or more, not -1", (0.1, 0, 0, -1, False)),
+        (
+            {"nesterov": True},
+            "nesterov needs momentum above 0 and dampening 0",
+            (0.1, 0, 0, 0, True),
+        ),
         (
             {"nesterov": True, "momentum": 0.9, "dampening": 0.1},
-            "nesterov needs a momentum and no dampening",
+            "nesterov needs momentum above 0 and dampening 0",
             (0.1, 0.9, 0.1, 0, True),
         ),
         (
             {"lr": -1, "momentum": -2, "weight_decay": -3},
-            "lr -1 is not 0 or more; momentum -2 is not 0 or more; "
-            "weight_decay -3 is not 0 or more",
+            "lr must be 0 or more, not -1; momentum must be 0 or more, not -2; "
+            "weight_decay must be 0 or more, not -3",
             (-1, -2, 0, -3, False),
         ),
     ],
@@ -358,20 +362,20 @@ def test_unknown_options_of_a_group():
 
 
 @pytest.mark.parametrize(
-    "params",
+    ("params", "facts"),
     [
-        lambda p: [p * 2],
-        lambda p: [p.data],
-        lambda p: [p, {"params": [p]}],
-        lambda p: {"weight": p},
-        lambda p: [{"params": p}] if p.ndim else None,
+        (lambda p: [p * 2], "params[0] is a Tensor made by Mul"),
+        (lambda p: [p.data], "params[0] is an ndarray"),
+        (lambda p: [p, {"params": [p]}], "params[1] is a dict"),
+        (lambda p: {"weight": p}, "params[0] is a str"),
+        (lambda p: [{"params": p}], "params[0] is a Tensor made by Getitem"),
+        (lambda p: nn.Sequential(nn.Linear(2, 3)), "params[0] is a Sequential"),
+        (lambda p: nn.Linear(2, 3), "params[0] is a Linear"),
     ],
-    ids=["intermediate", "array", "mixed", "names", "rows of a tensor"],
+    ids=["intermediate", "array", "mixed", "names", "rows of a tensor", "layers", "a layer"],
 )
-def test_what_is_not_a_parameter(params):
-    text = exactly(
-        f"SGD: params holds something that is not a leaf Tensor; {DEFAULTS}; see help(optim.SGD)"
-    )
+def test_what_is_not_a_parameter(params, facts):
+    text = exactly(f"SGD: params takes leaf Tensors only; {facts}; give model.parameters()")
     with pytest.raises(ArgumentError, match=text):
         SGD(params(leaf([1.0, 2.0])), lr=0.1)
 

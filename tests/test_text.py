@@ -1,8 +1,9 @@
 """What messages and terminals share."""
 
+import numpy as np
 import pytest
 
-from minigrad.text import did_you_mean, listed, printable, shown, table
+from minigrad.text import counted, did_you_mean, kind_of, listed, printable, shown, table
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,13 @@ def test_a_table_aligns_its_columns():
         "digits  1797  UCI"
     )  # fmt: skip
     assert table([("a", "b", "c"), ("10", "20", "300")]) == "a    b    c\n10  20  300"
+
+
+def test_a_number_and_its_noun_agree():
+    assert [counted(n, "row") for n in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
+    assert [counted(n, "class") for n in (1, 2)] == ["1 class", "2 classes"]
+
+
+def test_the_type_of_a_value_has_its_article():
+    assert kind_of("x") == "a str" and kind_of(1) == "an int" and kind_of(None) == "None"
+    assert kind_of(np.zeros(1)) == "an ndarray"

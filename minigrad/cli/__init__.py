@@ -4,10 +4,10 @@ import click
 
 from .. import __version__
 from .commands import datasets, evaluate, gradcheck, inspect, plot, predict, resume, train
-from .shell import HELP
+from .shell import HELP, Group
 
 
-@click.group(context_settings=HELP)
+@click.group(cls=Group, context_settings=HELP)
 @click.version_option(__version__, message="minigrad %(version)s")
 def main():
     """Train small classifiers with a framework that you can read in an afternoon."""

@@ -44,8 +44,8 @@ def train(ctx, data, as_json, quiet, verbose, show_config, **options):
     An option that is not given is read from the environment (MINIGRAD_TRAIN_LR for --lr), then
     from the --config file.
 
-    Results go to stdout, progress to stderr. Exit codes: 0 done, 2 usage, 3 data or model file,
-    4 the loss diverged, 130 interrupted.
+    Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a check failed (gradcheck),
+    2 usage, 3 data or model file, 4 the loss diverged, 130 interrupted.
     """
     shared.check_exclusive({"-q": quiet, "-v": verbose})
     given, where = shared.given(ctx), origins(ctx)
@@ -64,7 +64,7 @@ def train(ctx, data, as_json, quiet, verbose, show_config, **options):
 @click.argument("run", type=click.Path())
 @click.option(
     "--epochs",
-    type=click.IntRange(1),
+    type=shared.Whole(1),
     metavar="N",
     show_default="as many as at first",
     help="Number of epochs in all, including those already done.",

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from ..settings import SETTINGS, VARYING
 from ..text import did_you_mean, table
+from .shell import origin_of
 
 WIDEST = SETTINGS["hidden"].most
 
@@ -18,12 +19,20 @@ WIDEST = SETTINGS["hidden"].most
 class Number(click.FloatRange):
     """A finite number in a range: Click lets nan pass, and inf where the range has no end."""
 
+    name = "number"
+
     def convert(self, value, param, ctx):
         """Return the float, or fail with one line."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+class Whole(click.IntRange):
+    """A whole number in a range."""
+
+    name = "whole number"
 
 
 def whole_numbers(text: str, least: int, most: float = math.inf) -> tuple[int, ...] | None:
@@ -98,7 +107,7 @@ def _option(name: str):
     elif setting.choices:
         more["type"] = click.Choice(setting.choices)
     elif setting.kind == "whole":
-        more["type"] = click.IntRange(low, high)
+        more["type"] = Whole(low, high)
     elif setting.kind == "number":
         ends = {"min_open": setting.above is not None, "max_open": setting.below is not None}
         more["type"] = Number(low, high, **ends)
@@ -122,7 +131,12 @@ as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per line on stdout."
 )
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors and the result only.")
-verbose = click.option("-v", "--verbose", is_flag=True, help="Print more.")
+verbose = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Print the versions, the time taken, and each epoch above the progress bar.",
+)
 
 
 # ---- what does not go together -----------------------------------------------------------------
@@ -215,17 +229,8 @@ show_config = click.option(
 
 def origins(ctx: click.Context) -> dict[str, str]:
     """Return where the value of each option that the user gave comes from."""
-    found = {}
-    for parameter in ctx.command.params:
-        source = ctx.get_parameter_source(parameter.name)
-        if source is ParameterSource.COMMANDLINE:
-            found[parameter.name] = "command line"
-        elif source is ParameterSource.ENVIRONMENT:
-            variable = f"{ctx.auto_envvar_prefix}_{parameter.name.upper()}"
-            found[parameter.name] = f"environment, {variable}"
-        elif source is ParameterSource.DEFAULT_MAP:
-            found[parameter.name] = ctx.params["config"]
-    return found
+    found = {p.name: origin_of(ctx, p) for p in ctx.command.params}
+    return {name: origin for name, origin in found.items() if origin is not None}
 
 
 def show(values: dict, origins: dict[str, str]) -> None:

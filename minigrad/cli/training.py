@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from .. import __version__, nn, training
-from ..text import printable
+from ..text import counted, printable
 from ..training import Epoch
 from .options import as_text
 from .results import result_fields, result_tables
@@ -61,8 +61,9 @@ class Report:
             return
         classes = ", ".join(map(printable, dataset.class_names))
         click.echo(
-            f"{dataset.name}: {len(dataset)} rows, {len(dataset.feature_names)} features, "
-            f"{len(dataset.class_names)} classes ({classes})"
+            f"{dataset.name}: {counted(len(dataset), 'row')}, "
+            f"{counted(len(dataset.feature_names), 'feature')}, "
+            f"{counted(len(dataset.class_names), 'class')} ({classes})"
         )
         sizes = ", ".join(f"{count} {part}" for part, count in about["split"].items())
         click.echo(f"split: {sizes} rows; stratified, seed {options['seed']}")
@@ -112,7 +113,8 @@ class Report:
             return
         hits, rows = np.trace(test.confusion), test.confusion.sum()
         click.echo(
-            f"test accuracy {test.accuracy:.2%} ({hits} of {rows} rows), loss {test.loss:.4f}, "
+            f"test accuracy {test.accuracy:.2%} ({hits} of {counted(rows, 'row')}), "
+            f"loss {test.loss:.4f}, "
             f"epoch {result.epoch} of {trained}"
         )
         if self.quiet:

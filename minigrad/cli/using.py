@@ -16,10 +16,10 @@ from .. import data as sets
 from .. import nn, plotting, training
 from ..data.files import atomic_write
 from ..errors import ArgumentError, DataError
-from ..text import printable, shown, table
+from ..text import counted, printable, shown, table
 from ..training import Classifier, archive, run_folder
 from .results import result_fields, result_tables
-from .shell import event, json_line, remark
+from .shell import as_typed, event, json_line, remark
 
 
 class Rows:
@@ -126,7 +126,8 @@ def evaluate(model, data, delimiter, header, as_json, quiet) -> None:
         return
     hits = np.trace(found.confusion)
     click.echo(
-        f"accuracy {found.accuracy:.2%} ({hits} of {rows.used} rows), log loss {found.loss:.4f}"
+        f"accuracy {found.accuracy:.2%} ({hits} of {counted(rows.used, 'row')}), "
+        f"log loss {found.loss:.4f}"
     )
     if not quiet:
         click.echo("\n" + result_tables(names, found.confusion))
@@ -238,7 +239,7 @@ def draw(runs, output, overwrite, only_ascii) -> None:
     found = [training.read_run(folder) for folder in runs]
     planes, remarks = zip(*map(plotting.read_plane, found), strict=True)
     for text in itertools.chain.from_iterable(remarks):
-        remark(text)
+        remark(as_typed(text))
     if save is not None:
         save(found, planes)
         click.echo(f"wrote {click.format_filename(output)}")

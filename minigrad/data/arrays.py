@@ -17,7 +17,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from ..errors import DataError
-from ..text import listed, shown
+from ..text import counted, listed, shown
 from .dataset import Column, Dataset, Schema, check_pair
 from .files import opened, unzipped
 from .labels import Codes, check_classes, classes_of
@@ -151,7 +151,7 @@ def read_bytes(file: IO[bytes], size: int, where: str, declared: str) -> bytearr
     while len(data) < size and (chunk := file.read(min(CHUNK, size - len(data)))):
         data += chunk
     if len(data) < size or file.read(1):
-        got = f"{len(data)} bytes" if len(data) < size else "more"
+        got = counted(len(data), "byte") if len(data) < size else "more"
         wrong = "does not have the size that its header declares"
         facts = f"{declared}: {size} bytes, but there are {got}"
         raise DataError(where, wrong, facts, "copy or write it again")
@@ -209,7 +209,7 @@ def _read_part(folder, names, part, where, need_y):
         y = _read_idx(folder, labels, where, 1)
         if len(x) != len(y):
             wrong = f"{images} and {labels} differ in length"
-            facts = f"{len(x)} images, {len(y)} labels"
+            facts = f"{counted(len(x), 'image')}, {counted(len(y), 'label')}"
             raise DataError(where, wrong, facts, "give the files of the same set")
     rows, columns = x.shape[1:]
     pixels = tuple(f"pixel_{r}_{c}" for r in range(rows) for c in range(columns))
@@ -253,12 +253,12 @@ def to_dataset(
     columns = tuple(map(Column, arrays.feature_names))
     schema = Schema(columns, "", class_names, missing, by_name=False)
     dataset = Dataset(x, y, schema.feature_names, class_names, name, schema)
-    notes = (*problems.notes(), f"label: {len(class_names)} classes")
+    notes = (*problems.notes(), f"label: {counted(len(class_names), 'class')}")
     if test is None:
         return replace(dataset, notes=notes)
     kept, y, problems = sort_out(test, Codes(class_names), "error", dtype)
     test_set = replace(dataset, x=problems.features(test.x, kept), y=y)
-    note = f"test set: {len(test.x)} rows of its own, from {test.where}"
+    note = f"test set: {counted(len(test.x), 'row')} from {test.where}"
     return replace(dataset, test=test_set, notes=(*notes, note))
 
 

@@ -1,7 +1,7 @@
 """Delimited text as a table: its columns by name, its rows in blocks, its cells as values.
 
-The first lines decide which delimiter divides it and whether it has a header. If they leave that
-open there is an error, not a guess.
+The first lines decide which delimiter separates the columns and whether the text has a header. If
+they leave that open there is an error, not a guess.
 """
 
 import csv
@@ -12,7 +12,7 @@ from itertools import chain, compress, islice
 import numpy as np
 
 from ..errors import DataError
-from ..text import shown
+from ..text import counted, shown
 from .problems import DECIMAL_COMMA, Problems, is_missing, is_number, parse, whole
 
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
@@ -45,9 +45,9 @@ def find_delimiter(sample: list[str], where: str, usual: str | None = None) -> s
     winners = [delimiter for delimiter, score in scores.items() if score == best]
     if len(winners) > 1:
         names = " and ".join(shown(DELIMITERS[delimiter]) for delimiter in winners)
-        facts = f"{names} divide the first {len(sample)} lines equally well"
-        remedy = f"pass --delimiter {shown(DELIMITERS[winners[0]])} or another"
-        raise DataError(where, "cannot tell which delimiter divides it", facts, remedy)
+        facts = f"{names} separate the first {counted(len(sample), 'line')} equally well"
+        remedy = f"pass delimiter={DELIMITERS[winners[0]]!r} or another"
+        raise DataError(where, "cannot tell which delimiter separates its columns", facts, remedy)
     return winners[0]
 
 
@@ -102,7 +102,7 @@ def find_header(rows: list[list[str]], where: str) -> bool:
     else:
         facts = f"{', '.join(map(shown, first[:4]))} … may be names or values"
     raise DataError(
-        where, "cannot tell whether row 1 is a header", facts, "pass --header yes or --header no"
+        where, "cannot tell whether row 1 is a header", facts, "pass header='yes' or header='no'"
     )
 
 
@@ -207,8 +207,8 @@ class Table:
         while block := list(islice(every, max(1, CELLS_IN_BLOCK // width))):
             for row, number in block:
                 if len(row) != width:
-                    wrong = f"row {number} has {len(row)} field{'s' * (len(row) != 1)}"
-                    facts = f"the first row has {width}, divided by {shown(self.delimiter)}"
+                    wrong = f"row {number} has {counted(len(row), 'field')}"
+                    facts = f"the first row has {width}, separated by {shown(self.delimiter)}"
                     remedy = "correct the row, or quote a field that contains the delimiter"
                     raise DataError(self.where, wrong, facts, remedy)
             yield zip(*block, strict=True)
@@ -223,7 +223,7 @@ class Table:
                     yield row, number
                 number = reader.line_num + 1
         except csv.Error as error:
-            wrong = f"row {number} cannot be divided into fields"
+            wrong = f"row {number} cannot be split into fields"
             facts = f"{error}; it goes on to line {reader.line_num}"
             remedy = 'close each quote (") that opens a field, and double one inside a quoted field'
             raise DataError(self.where, wrong, facts, remedy) from error

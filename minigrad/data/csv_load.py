@@ -39,7 +39,7 @@ def load_delimited(
         for i, code in codes.items():
             buffers[i] += code.data
     if problems.rows == 0:
-        facts = "row 1 alone, names or values, is nothing to learn from"
+        facts = "there is nothing to learn from, whether row 1 holds names or values"
         raise DataError(where, "has only one row", facts, "give a file with rows below its header")
     problems.check()
     codes = {i: np.frombuffer(code, np.int64) for i, code in buffers.items()}
@@ -71,9 +71,9 @@ def _choose(table, label, one_hot, drop):
     left = [i for i in range(len(names)) if i not in dropped]
     if len(left) < 2:
         wrong = "has too few columns for a label and a feature"
-        facts = f"{len(names)} in row 1, divided by {shown(table.delimiter)}, "
+        facts = f"{len(names)} in row 1, separated by {shown(table.delimiter)}, "
         facts += f"{len(dropped)} dropped"
-        remedy = "drop fewer, or pass --delimiter if another one divides them"
+        remedy = "drop fewer, or pass delimiter=CHAR if another one separates them"
         raise DataError(where, wrong, facts, remedy)
     y_column = left[-1] if label is None else _position(names, label, "label")
     for chosen, other, options in (
@@ -87,7 +87,7 @@ def _choose(table, label, one_hot, drop):
     for i in left:
         if not names[i]:
             facts = f"columns {listed(names)}, counted from 0"
-            remedy = f"name it in row 1, or pass --drop {i} if it only numbers the rows"
+            remedy = f"name it in row 1, or pass drop=[{i}] if it only numbers the rows"
             raise DataError(where, f"column {i} has no name", facts, remedy)
     numbers = [i for i in left if i != y_column and i not in hot]
     return numbers, sorted(hot), y_column
@@ -100,7 +100,7 @@ def _position(names, column, option):
     try:
         return range(len(names))[int(column)]
     except (ValueError, IndexError):
-        wrong = f"{option} names no column: {column!r}"
+        wrong = f"{option} {column!r} is not a column"
         facts = f"columns {listed(names)}, or 0 to {len(names) - 1}"
         remedy = did_you_mean(str(column), names, "choose one of these")
         raise ArgumentError("load", wrong, facts, remedy) from None
@@ -114,7 +114,7 @@ def _columns(table, numbers, hot, words):
         if values is not None and len(values) > MOST_VALUES:
             wrong = f"column {shown(name)} has too many values for one-hot"
             facts = f"{len(values)} different ones, and at most {MOST_VALUES} are taken"
-            raise DataError(table.where, wrong, facts, f"pass --drop {name}")
+            raise DataError(table.where, wrong, facts, f"pass drop=[{name!r}]")
         columns[i] = Column(name, values)
     return columns
 

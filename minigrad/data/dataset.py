@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from ..errors import DataError, DTypeError
+from ..text import counted
 from .problems import MISSING_RULES
 
 
@@ -111,7 +112,8 @@ class Dataset:
             remedy = "convert them with x.astype(np.float32) and y.astype(np.int64)"
             raise DTypeError("Dataset", "x must be floating and y int64", facts, remedy)
         if len(self.feature_names) != x.shape[1]:
-            wrong = f"{len(self.feature_names)} feature names for {x.shape[1]} features"
+            wrong = counted(len(self.feature_names), "feature name")
+            wrong += f" for {counted(x.shape[1], 'feature')}"
             facts = f"x {x.shape}, feature_names {self.feature_names}"
             raise DataError("Dataset", wrong, facts, "give one name for each column of x")
         strangers = np.flatnonzero((y < 0) | (y >= classes))

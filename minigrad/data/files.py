@@ -142,7 +142,7 @@ def atomic_write(
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     if os.path.exists(path) and not os.path.isfile(path):
         raise DataError(
-            where, "it cannot be written", "it exists and is not a file", "choose another name"
+            where, "cannot be written", "it exists and is not a file", "choose another name"
         )
     try:
         with open(temporary, "wb") as file:
@@ -168,4 +168,4 @@ def atomic_write(
         remedy = "choose a folder that exists and that you can write to"
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             remedy = "free some space, or choose another disk"
-        raise DataError(where, "it cannot be written", error.strerror or "", remedy) from error
+        raise DataError(where, "cannot be written", error.strerror or "", remedy) from error

@@ -3,11 +3,11 @@
 import numpy as np
 
 from ..errors import DataError
-from ..text import listed, shown
+from ..text import counted, listed, shown
 from .dataset import Column
 from .problems import ABSENT, UNKNOWN, is_missing, is_number, parse, whole
 
-OPTION = "(--label of a CSV file)"
+OPTION = "(label=COL of a CSV file)"
 
 
 class Codes(dict[str, int]):
@@ -69,13 +69,19 @@ def check_classes(y: np.ndarray, class_names: tuple[str, ...], where: str) -> No
     if len(counts) == 1:
         wrong = f"there is only one class, {shown(class_names[0])}"
         remedy = f"add rows of another class, or choose other labels {OPTION}"
-        raise DataError(where, wrong, f"{len(y)} rows", remedy)
+        raise DataError(where, wrong, counted(len(y), "row"), remedy)
     alone = [name for name, count in zip(class_names, counts, strict=True) if count == 1]
     if alone:
-        wrong = f"{'a class has' if len(alone) == 1 else f'{len(alone)} classes have'} 1 row"
+        one = len(alone) == 1
+        wrong = (
+            "a class has only one row" if one else f"{len(alone)} classes have only one row each"
+        )
         wrong += f", too few to train and to test on: {listed(alone, 5)}"
-        remedy = f"add rows of it, leave its row out, or choose other labels {OPTION}"
-        raise DataError(where, wrong, f"{len(y)} rows, {len(counts)} classes", remedy)
+        remedy = (
+            f"add rows, leave {'this row' if one else 'these rows'} out, or choose other labels"
+        )
+        facts = f"{len(y)} rows, {len(counts)} classes"
+        raise DataError(where, wrong, facts, f"{remedy} {OPTION}")
 
 
 def with_one_hot(

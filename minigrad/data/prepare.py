@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 import numpy as np
 
 from ..errors import ArgumentError, DataError, ShapeError
+from ..text import counted, shown
 from ..typing import Rng
 from .dataset import Dataset
 
@@ -42,7 +43,7 @@ def split(
     table = _divide(counts, np.array([1 - (test + val), val, test]))
     if table is None:
         c = counts.argmin()
-        wrong = f"class {dataset.class_names[c]!r} has too few rows for its share of every part"
+        wrong = f"class {shown(dataset.class_names[c])} has too few rows to be in every part"
         facts = f"{counts[c]} of {len(dataset)} rows, val {val}, test {test}"
         remedy = "add rows to it, drop it, or change the fractions"
         raise DataError(dataset.name or "split", wrong, facts, remedy)
@@ -145,7 +146,7 @@ class Scaling:
             raise DataError(where, wrong, facts, "fit on the training part")
         gaps = np.isnan(x)
         for f in np.flatnonzero(gaps.all(axis=0)):
-            wrong = f"{_name(data, f)!r} has no value in the training rows to take a mean of"
+            wrong = f"{shown(_name(data, f))} has no value in the training rows to take a mean of"
             facts += f", all {len(x)} of this column missing"
             raise DataError(where, wrong, facts, "leave the column out")
         # NumPy's plain functions if there are no gaps: the others make copies.
@@ -165,7 +166,8 @@ class Scaling:
         reach = np.maximum(np.abs(low), np.abs(high), dtype=np.float64)
         limit = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32).max / 4
         for f in np.flatnonzero((reach > limit) | ~np.isfinite(scale)):
-            wrong = f"the values of {_name(data, f)!r} are too large to calculate with in {x.dtype}"
+            column = shown(_name(data, f))
+            wrong = f"the values of {column} are too large to calculate with in {x.dtype}"
             facts = f"they lie from {low[f]:g} to {high[f]:g}"
             raise DataError(where, wrong, facts, "change the unit, or leave the column out")
         return cls(shift, scale, fill, kind)
@@ -181,7 +183,7 @@ class Scaling:
             test = None if data.test is None else self.apply(data.test)
             return replace(data, x=self.apply(data.x), test=test)
         if data.ndim != 2 or data.shape[1] != len(self.shift):
-            wrong = f"x does not have the {len(self.shift)} features that were fitted"
+            wrong = f"x does not fit a scaling of {counted(len(self.shift), 'feature')}"
             facts = f"x {data.shape}, shift {self.shift.shape}"
             raise ShapeError("Scaling.apply", wrong, facts, f"give x as (N, {len(self.shift)})")
         dtype = data.dtype if data.dtype.kind == "f" else np.float32
@@ -214,7 +216,10 @@ def batches(
     Raises ShapeError if x and y differ in length, ArgumentError for size < 1.
     """
     if len(x) != len(y):
-        wrong, facts = f"x has {len(x)} rows but y has {len(y)}", f"x {x.shape}, y {y.shape}"
+        wrong, facts = (
+            f"x has {counted(len(x), 'row')} but y has {len(y)}",
+            f"x {x.shape}, y {y.shape}",
+        )
         raise ShapeError("batches", wrong, facts, "give one label for each row of x")
     if size < 1:
         raise ArgumentError("batches", "size must be 1 or more", f"size {size}", "give size=32")

@@ -1,7 +1,7 @@
 """Triage: what a cell says, which cells cannot be used, and what becomes of missing values.
 
 Text and arrays both come through here, in blocks of rows. What cannot be used is collected over the
-whole file; then there is one error, about the gravest kind of problem.
+whole file; then there is one error, about the most serious kind of problem.
 """
 
 import math
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..errors import DataError
-from ..text import shown
+from ..text import counted, shown
 
 MISSING_RULES = ("error", "drop", "mean")
 MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "null"}
@@ -111,8 +111,8 @@ class Findings:
         """Return the error about the first cell; the facts are the first five and the total."""
         row, column, cell = self.first()[0]
         wrong = f"row {row}, column {shown(column)}: {shown(cell)} {what}"
-        noun = ("cell" if self._known is None else "value") + "s" * (self.total() > 1)
-        return DataError(where, wrong, f"{self.total()} such {noun}: {self.places()}", remedy)
+        found = counted(self.total(), "such cell" if self._known is None else "such value")
+        return DataError(where, wrong, f"{found}: {self.places()}", remedy)
 
 
 class Problems:
@@ -199,29 +199,31 @@ class Problems:
         if error := self.error():
             raise error
         if self.rows == self.dropped and not self.trained:
-            facts = f"{self.rows} rows: {self.missing.places() or self.unlabelled.places()}"
-            remedy = "pass --missing mean, or leave out the columns without values"
+            facts = (
+                f"{counted(self.rows, 'row')}: {self.missing.places() or self.unlabelled.places()}"
+            )
+            remedy = "pass missing='mean', or leave out the columns without values"
             raise DataError(self.where, "every row has a missing value", facts, remedy)
 
     def error(self) -> DataError | None:
-        """Return the error about the gravest kind of problem, None if there is none."""
+        """Return the error about the most serious kind of problem, None if there is none."""
         if self.not_numbers:
             return self._words() or self._not_numbers()
         if self.too_large:
             remedy = "change the unit"
             if self.dtype != np.float64:
-                remedy += ", or train with --dtype float64"
+                remedy += ", or train with dtype='float64'"
             return self.too_large.error(self.where, f"is too large for {self.dtype}", remedy)
         if self.unknown:
             what = "does not occur in the training data"
             return self.unknown.error(self.where, what, "leave its rows out, or train again")
         if self.missing and self.missing_rule == "error":
-            remedy = "pass --missing drop or --missing mean"
+            remedy = "pass missing='drop' or missing='mean'"
             if self.trained:
-                remedy = "fill it in, or train with --missing drop or --missing mean"
+                remedy = "fill it in, or train with missing='drop' or missing='mean'"
             return self.missing.error(self.where, "is a missing value", remedy)
         if self.unlabelled and self.missing_rule != "drop":
-            remedy = "leave the row out" if self.trained else "pass --missing drop"
+            remedy = "leave the row out" if self.trained else "pass missing='drop'"
             return self.unlabelled.error(
                 self.where, "is a missing label", f"write the label, or {remedy}"
             )
@@ -243,11 +245,12 @@ class Problems:
         ]
         if not words:
             return None
-        wrong = f"{len(words)} column{' holds' if len(words) == 1 else 's hold'} words, not numbers"
+        verb = "holds" if len(words) == 1 else "hold"
+        wrong = f"{counted(len(words), 'column')} {verb} words, not numbers"
         listing = [f"{shown(c)} (row {row}: {shown(cell)})" for c, row, cell in words]
         more = len(words) - MOST_COLUMNS
         facts = ", ".join(listing[:MOST_COLUMNS]) + (f" and {more} more" if more > 0 else "")
-        remedy = "pass --one-hot COL for each category, --drop COL for each to be left out"
+        remedy = "pass one_hot=[COL] for each category, drop=[COL] for each to be left out"
         if DECIMAL_COMMA.fullmatch(words[0][2]):
             remedy = "write 1.5 for 1,5"
         return DataError(self.where, wrong, facts, remedy)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..errors import DataError
-from ..text import listed, shown
+from ..text import counted, listed, shown
 from .arrays import ROWS_AT_ONCE, sort_out
 from .builtin import BUILTIN, load_builtin
 from .csv_file import Table
@@ -96,7 +96,7 @@ def _array_rows(arrays, schema, labels, dtype):
         wrong = "x holds numbers, and the schema has columns of words"
         raise DataError(where, wrong, f"columns {listed(words)}", "give a CSV or TSV file")
     if x.shape[1] != len(schema.columns):
-        wrong = f"x does not have the {len(schema.columns)} features of the schema"
+        wrong = f"x does not fit a schema of {counted(len(schema.columns), 'feature')}"
         remedy = "give the features of the training data, in their order"
         raise DataError(where, wrong, f"x {x.shape}", remedy)
     known = Codes(schema.class_names) if labels else None
@@ -166,8 +166,8 @@ def _places(table, schema, labels):
     if table.has_header and schema.by_name and missing:
         remedy = "name them in row 1"
         if not labels:
-            remedy += ", or pass --header no for a file of the features alone, in order"
-        wrong = f"{len(missing)} of {len(wanted)} columns are missing"
+            remedy += ", or pass header='no' for a file of the features alone, in order"
+        wrong = f"lacks {len(missing)} of {counted(len(wanted), 'column')}"
         facts = f"{listed(missing)}; row 1 has {listed(names)}"
         raise DataError(where, wrong, facts, remedy)
     # By position: the features alone, or with the labels behind them if these had no column.
@@ -178,7 +178,7 @@ def _places(table, schema, labels):
         return places, len(features) if labels else None
     nameless = "" if table.has_header else " without names"
     label = f", and the label in {shown(schema.label)}" if schema.label else ""
-    wrong = f"has {len(names)} column{'s' * (len(names) != 1)}{nameless}"
-    facts = f"the schema has {len(features)} columns of features{label}"
+    wrong = f"has {counted(len(names), 'column')}{nameless}"
+    facts = f"the schema has {counted(len(features), 'column')} of features{label}"
     remedy = "give the columns of the training file, or without labels the features alone"
     raise DataError(where, wrong, facts, remedy)

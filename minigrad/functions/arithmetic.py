@@ -8,6 +8,7 @@ import numpy as np
 
 from ..engine import Function, as_tensors
 from ..errors import ShapeError
+from ..text import counted
 from ..typing import ArrayLike, Tensor
 
 
@@ -190,8 +191,8 @@ def _matmul_error(a: tuple, b: tuple) -> ShapeError:
     if columns == rows:
         wrong = "the axes before the last two do not broadcast"
         return ShapeError("matmul", wrong, facts, "make each pair of them equal, or one of them 1")
-    wrong = f"a has {columns} {'columns' if a[1:] else 'elements'}"
-    wrong += f" but b has {rows} {'rows' if b[1:] else 'elements'}"
+    wrong = f"a has {counted(columns, 'column' if a[1:] else 'element')}"
+    wrong += f" but b has {counted(rows, 'row' if b[1:] else 'element')}"
     transposed = {"b": b[1:] and b[-1] == columns, "a": a[1:] and a[-2] == rows}
     fits = " or ".join(name for name, fit in transposed.items() if fit)
     remedy = f"transpose {fits}" if fits else "make these two sizes equal"

@@ -4,6 +4,7 @@ import math
 
 from ..engine import Function, as_tensors
 from ..errors import ShapeError
+from ..text import counted
 from ..typing import ArrayLike, Tensor
 from .shapes import reshape
 
@@ -60,7 +61,7 @@ def _shape_error(x, W, b=None) -> ShapeError:
     if not x:
         return ShapeError("linear", "x has no axis of features", facts, "give x (…, I)")
     if x[-1] != W[1]:
-        wrong = f"x has {x[-1]} features but W takes {W[1]}"
+        wrong = f"x has {counted(x[-1], 'feature')} but W takes {W[1]}"
         return ShapeError("linear", wrong, facts, f"give nn.Linear in_features={x[-1]}")
-    wrong = f"b needs one number for each of the {W[0]} outputs"
+    wrong = f"b needs {counted(W[0], 'number')}, one for each output"
     return ShapeError("linear", wrong, facts, f"give b as ({W[0]},)")

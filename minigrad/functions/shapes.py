@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engine import Function, as_array, as_tensors, constant
 from ..errors import ArgumentError, ShapeError
+from ..text import counted
 from ..typing import ArrayLike, Axis, Tensor
 
 
@@ -21,7 +22,12 @@ class Reshape(Function):
 
     def forward(self, x, shape):
         self.shape = x.shape
-        return x.reshape(shape)
+        try:
+            return x.reshape(shape)
+        except ValueError as error:
+            wrong = f"x has {counted(x.size, 'element')}, which do not fill the shape {shape}"
+            remedy = f"choose lengths whose product is {x.size}; one may be −1"
+            raise ShapeError("reshape", wrong, f"x {x.shape}", remedy) from error
 
     def backward(self, gy):
         return gy.reshape(self.shape)
@@ -34,7 +40,12 @@ class Transpose(Function):
     """
 
     def forward(self, x, axes):
-        y = x.transpose(axes)
+        try:
+            y = x.transpose(axes)
+        except ValueError as error:
+            wrong = f"axes {axes} does not name each axis of x once"
+            remedy = f"give {tuple(range(x.ndim))} in the order that you want"
+            raise ShapeError("transpose", wrong, f"x {x.shape}", remedy) from error
         order = range(x.ndim)[::-1] if axes is None else np.atleast_1d(axes)
         self.inverse = np.argsort([axis % x.ndim for axis in order])
         return y
@@ -79,7 +90,20 @@ class Concatenate(Function):
     """
 
     def forward(self, *xs, axis):
-        y = np.concatenate(xs, axis=axis)
+        try:
+            y = np.concatenate(xs, axis=axis)
+        except np.exceptions.AxisError:
+            raise  # the engine names the axes that there are
+        except ValueError as error:
+            shapes = ", ".join(f"xs[{i}] {x.shape}" for i, x in enumerate(xs))
+            wrong = f"the shapes differ on other axes than {axis}"
+            remedy = "make these lengths equal"
+            if len({x.ndim for x in xs}) > 1:
+                wrong = "the shapes have different numbers of axes"
+                remedy = "add axes with expand_dims"
+            elif xs[0].ndim == 0:
+                wrong, remedy = "a number has no axis to join along", "use stack for numbers"
+            raise ShapeError("concatenate", wrong, shapes, remedy) from error
         self.axis, self.ends = axis, np.cumsum([x.shape[axis] for x in xs])[:-1]
         return y
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..engine import constant
 from ..errors import ArgumentError, DataError, DTypeError, ShapeError, warn_once
+from ..text import counted
 from ..typing import ArrayLike, DTypeLike
 from .activations import Softmax
 
@@ -50,7 +51,10 @@ def check_weight(
         return None
     w = constant(where, "weight", weight)
     if w.shape != (classes,):
-        facts, remedy = f"weight {w.shape}, {classes} classes", f"give weight as ({classes},)"
+        facts, remedy = (
+            f"weight {w.shape}, {counted(classes, 'class')}",
+            f"give weight as ({classes},)",
+        )
         raise ShapeError(where, "weight needs one number for each class", facts, remedy)
     return w.astype(dtype)
 
@@ -136,13 +140,13 @@ def _wrong_shape(name, logits, t):
         shape = "-1" if not rest else str((n, *rest))
         return "the target has an axis of length 1 too many", f"pass target.reshape({shape})"
     if len(t) == len(logits) and t[:1] + t[2:] == (n, *rest):
-        wrong = f"the target's rows have {t[1]} classes, {name} have {c}"
+        wrong = f"the target's rows have {counted(t[1], 'class')}, {name} have {c}"
         return wrong, "make the last layer as wide as there are classes"
     if rest and t == logits[:-1]:
         wrong = f"the classes seem to be the last axis of {name}, and belong on axis 1"
         return wrong, f"transpose {name} to (N, C, d1 … dk)"
     if len(t) == len(logits) - 1 and not rest:
-        wrong = f"{name} have {n} rows, but there are {t[0]} targets"
+        wrong = f"{name} have {counted(n, 'row')} but the target has {t[0]}"
         transposed = f"did you transpose {name}? They are (N, C)"
         return wrong, transposed if t == (c,) else "give one target for each row"
     remedy = f"give class indices {(n, *rest)}, or probabilities {logits}"

@@ -1,6 +1,8 @@
 """The layers of a classifier; `minigrad.functions` holds the maths."""
 
 import math
+import sys
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -9,6 +11,23 @@ from ..errors import ArgumentError
 from ..tensor import Tensor
 from ..typing import DTypeLike, Rng
 from .module import Module, Parameter
+
+LARGEST = sys.float_info.max
+
+
+def _number(
+    layer: str, name: str, value: float, low: float = -LARGEST, high: float = LARGEST
+) -> float:
+    """Return an argument of a layer as a float; raise ArgumentError if it is not in the range."""
+    try:
+        number = float(value) if isinstance(value, Real) else math.nan
+    except OverflowError:  # 10**400
+        number = math.inf
+    if not low <= number <= high:
+        called = "a finite number" if high == LARGEST else f"a number from {low} to {high}"
+        wrong, facts = f"{name} is not {called}", f"type {type(value).__name__}"
+        raise ArgumentError(layer, f"{wrong}: {value!r:.40}", facts, f"give {called}")
+    return number
 
 
 class Linear(Module):
@@ -26,7 +45,7 @@ class Linear(Module):
         dtype: the parameters' dtype.
 
     Raises:
-        ArgumentError: if a size is below 1.
+        ArgumentError: if a size is not a whole number from 1.
     """
 
     def __init__(
@@ -38,6 +57,10 @@ class Linear(Module):
         rng: Rng = None,
         dtype: DTypeLike = np.float32,
     ):
+        for name, size in ("in_features", in_features), ("out_features", out_features):
+            if not isinstance(size, Integral):
+                wrong, facts = f"{name} is not a whole number: {size!r:.40}", type(size).__name__
+                raise ArgumentError("Linear", wrong, f"type {facts}", "give it as 1 or more")
         if in_features < 1 or out_features < 1:
             wrong = "a layer needs at least one input and one output"
             facts = f"in_features {in_features}, out_features {out_features}"
@@ -112,7 +135,7 @@ class LeakyReLU(Module):
     """x for x > 0, `negative_slope` · x otherwise"""
 
     def __init__(self, negative_slope: float = 0.01):
-        self.negative_slope = negative_slope
+        self.negative_slope = _number("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…)"""
@@ -127,7 +150,7 @@ class ELU(Module):
     """x for x > 0, `alpha` (eˣ − 1) otherwise"""
 
     def __init__(self, alpha: float = 1.0):
-        self.alpha = alpha
+        self.alpha = _number("ELU", "alpha", alpha)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…) -> y (…)"""
@@ -142,6 +165,7 @@ class GELU(Module):
     """x Φ(x); `approximate` is "none" or "tanh" """
 
     def __init__(self, approximate: str = "none"):
+        F.gelu(0.0, approximate)  # refuses an unknown one
         self.approximate = approximate
 
     def forward(self, x: Tensor) -> Tensor:
@@ -221,10 +245,13 @@ class Dropout(Module):
     Args:
         p: the probability of dropping an element.
         rng: a `numpy.random.Generator`, an int seed, or None for fresh entropy.
+
+    Raises:
+        ArgumentError: if p is not from 0 to 1.
     """
 
     def __init__(self, p: float = 0.5, *, rng: Rng = None):
-        self.p = p
+        self.p = _number("Dropout", "p", p, 0, 1)
         self.rng = np.random.default_rng(rng)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import functions as F
+from ..functions.targets import check_options
 from ..tensor import Tensor
 from ..typing import ArrayLike
 from .module import Module
@@ -40,6 +41,7 @@ class CrossEntropy(_Loss):
         reduction: str = "mean",
         from_probabilities: bool = False,
     ):
+        check_options("CrossEntropy", reduction, label_smoothing)
         self.options = {
             "weight": weight,
             "ignore_index": ignore_index,
@@ -63,6 +65,7 @@ class NLLLoss(_Loss):
         ignore_index: int | None = None,
         reduction: str = "mean",
     ):
+        check_options("NLLLoss", reduction)
         self.options = {"weight": weight, "ignore_index": ignore_index, "reduction": reduction}
 
     def forward(self, log_probs: Tensor, target: ArrayLike) -> Tensor:
@@ -74,6 +77,7 @@ class MSELoss(_Loss):
     """(x − target)²; see `functions.mse_loss`."""
 
     def __init__(self, *, reduction: str = "mean"):
+        check_options("MSELoss", reduction)
         self.options = {"reduction": reduction}
 
     def forward(self, x: Tensor, target: ArrayLike) -> Tensor:
@@ -91,6 +95,7 @@ class BCEWithLogitsLoss(_Loss):
         pos_weight: ArrayLike | None = None,
         reduction: str = "mean",
     ):
+        check_options("BCEWithLogitsLoss", reduction)
         self.options = {"weight": weight, "pos_weight": pos_weight, "reduction": reduction}
 
     def forward(self, logits: Tensor, target: ArrayLike) -> Tensor:

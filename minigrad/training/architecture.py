@@ -16,6 +16,7 @@ import numpy as np
 from .. import nn
 from ..errors import ArgumentError, ShapeError
 from ..nn.module import walk
+from ..text import counted, kind_of
 
 LAYERS: dict[str, type[nn.Module]] = {
     layer.__name__: layer
@@ -38,7 +39,7 @@ def describe(model: nn.Module) -> dict:
             dtypes or of one that is not in DTYPES, added or exchanged.
     """
     if type(model) is not nn.Sequential:
-        raise _unfit("the network is not an nn.Sequential", f"it is a {type(model).__name__}")
+        raise _unfit("the network is not an nn.Sequential", f"it is {kind_of(model)}")
     arrays = {name: p.data for name, p in model.named_parameters()}
     dtypes = [str(array.dtype) for array in arrays.values()]
     architecture = {"dtype": dtypes[0] if dtypes else "float32", "layers": _entries(model)}
@@ -116,7 +117,8 @@ def check_sizes(architecture: dict) -> None:
             takes = arguments["in_features"]
             if width not in (None, takes):
                 wrong = "the layers of the network do not fit each other"
-                facts = f"layer {before} gives {width} features, layer {name} takes {takes}"
+                gives = counted(width, "feature")
+                facts = f"layer {before} gives {gives}, layer {name} takes {takes}"
                 remedy = f"give layer {name} in_features={width}"
                 raise ShapeError("Classifier", wrong, facts, remedy)
             before, width = name, arguments["out_features"]
@@ -126,24 +128,24 @@ def check_arrays(specs: dict[str, Spec], arrays: dict[str, np.ndarray]) -> None:
     """Raise ValueError for the first array that is missing, unknown, or of another spec."""
     found = {name: (array.shape, str(array.dtype)) for name, array in arrays.items()}
     for name in {**specs, **found}:
-        if found.get(name) != specs.get(name):
-            is_, needed = _text(found, name), _text(specs, name)
+        if name not in found:
+            raise ValueError(f"array {name!r:.80} is missing")
+        if name not in specs:
+            raise ValueError(f"array {name!r:.80} belongs to no layer")
+        if found[name] != specs[name]:
+            is_, needed = ("{} {}".format(*spec[name]) for spec in (found, specs))
             raise ValueError(f"array {name!r:.80} is {is_}, not {needed}")
 
 
-def _text(specs: dict[str, Spec], name: str) -> str:
-    return "{} {}".format(*specs[name]) if name in specs else "absent"
-
-
 def difference(one: dict, other: dict) -> tuple[str, str] | None:
-    """Return the first layer that differs between two networks, of either; None if they agree.
+    """Return the text of the first layer that differs, as (in one, in other); None if none does.
 
     The Dropout layers may differ, and so the numbers of the others: the weights fit all the same.
     """
-    pairs = zip_longest(_layers(one), _layers(other), fillvalue=("", "nothing"))
-    for a, b in pairs:
+    nothing = "", "no such layer"
+    for a, b in zip_longest(_layers(one), _layers(other), fillvalue=nothing):
         if a[1] != b[1]:
-            return " ".join(a).strip(), " ".join(b).strip()
+            return "".join(a), "".join(b)
     return None
 
 
@@ -152,7 +154,7 @@ def _layers(architecture: dict) -> Iterator[tuple[str, str]]:
     for name, kind, arguments in flat(architecture["layers"]):
         if kind != "Dropout":
             listing = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-            yield name, f"{kind}({listing})"
+            yield f"layer {name} ", f"{kind}({listing})"
 
 
 def _entries(model: nn.Sequential, prefix: str = "") -> list[dict]:
@@ -164,7 +166,8 @@ def _entries(model: nn.Sequential, prefix: str = "") -> list[dict]:
         elif LAYERS.get(kind) is type(layer):
             entries.append({"layer": kind, **layer.arguments()})
         else:
-            raise _unfit(f"layer {name} is not one that a model file can hold", f"it is a {kind}")
+            wrong = f"layer {name} is not one that a model file can hold"
+            raise _unfit(wrong, f"it is {kind_of(layer)}")
     return entries
 
 

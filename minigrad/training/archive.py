@@ -106,7 +106,7 @@ def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
         raise
     except OSError as error:
         facts, remedy = error.strerror or str(error), "give the path of a file that minigrad wrote"
-        raise DataError(where, "it cannot be read", facts, remedy) from error
+        raise DataError(where, "cannot be read", facts, remedy) from error
     except _NONSENSE as error:
         raise _damaged(where, "it is damaged", f"{type(error).__name__}: {error}") from error
 

@@ -7,6 +7,7 @@ from ..errors import DivergedError, warn_once
 from ..functions.activations import Softmax
 from ..nn import CrossEntropy, Module, ReLU, evaluating, watching
 from ..tensor import Tensor
+from ..text import counted
 
 DEAD = 0.2  # share of a layer's ReLUs above which there is a warning
 MAJORITY = 0.9  # share of the rows in one class above which there is a warning
@@ -75,7 +76,7 @@ def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
     for name, units_alive in alive.items():
         dead, units = int((~units_alive).sum()), units_alive.size
         if dead > DEAD * units:
-            wrong = f"{dead} of {units} units of layer {name!r} are dead: ReLU gives 0 for each "
-            wrong += f"of {len(x)} training rows"
+            wrong = f"layer {name!r} has {counted(dead, 'dead unit')} of {units}: ReLU gives 0 "
+            wrong += f"for each of {counted(len(x), 'training row')}"
             remedy = "try a smaller learning rate, or LeakyReLU"
             warn_once("fit", wrong, "no gradient reaches them", remedy)

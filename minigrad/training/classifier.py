@@ -12,6 +12,7 @@ from .. import nn
 from ..data import Dataset, Scaling, Schema
 from ..errors import ArgumentError, DataError, ShapeError
 from ..tensor import Tensor
+from ..text import counted
 from ..typing import ArrayLike, Path
 from . import archive
 from .architecture import build, check_arrays, check_sizes, describe, flat
@@ -79,7 +80,8 @@ class Classifier:
         except ShapeError as error:
             outputs, gives = None, error.args[1]
         if outputs != classes or self.scaling.shift.shape != (features,):
-            wrong = f"the parts do not agree on {features} features and {classes} classes"
+            wrong = f"the parts do not agree on {counted(features, 'feature')} and "
+            wrong += counted(classes, "class")
             facts = f"model: {gives}, scaling: {self.scaling.shift.shape}"
             remedy = "give the model, the schema and the scaling of one data set"
             raise ShapeError("Classifier", wrong, facts, remedy)
@@ -93,10 +95,11 @@ class Classifier:
         """Write the classifier to one file, which `load` reads. See `archive.write`.
 
         Raises:
-            ArgumentError: if the model has changed into one that cannot be kept in a file, or
-                `training` is not JSON.
+            ArgumentError, ShapeError: if the model has changed into one that `load` would refuse.
+            ArgumentError: if `training` is not JSON.
             DataError: if the file cannot be written; an existing one is unchanged.
         """
+        self.__post_init__()  # the network may have changed
         scaling = {
             f"scaling.{name}": np.asarray(values, np.float64)
             for name in ("shift", "scale", "fill")
@@ -216,7 +219,7 @@ class Classifier:
             remedy = f"give an array (N, {len(names)}); data.read_rows reads files by model.schema"
             raise DataError("Classifier.predict", wrong, str(error), remedy) from error
         if x.ndim != 2 or x.shape[1] != len(names):
-            wrong = f"the rows do not have the {len(names)} features of the model"
+            wrong = f"the rows do not fit a model of {counted(len(names), 'feature')}"
             facts = f"rows {x.shape}, features {', '.join(names)}"
             raise ShapeError("Classifier.predict", wrong, facts, f"give an array (N, {len(names)})")
         gaps = ~np.isfinite(x)
@@ -232,7 +235,7 @@ class Classifier:
             row, column = (int(i) for i in np.argwhere(found)[0])
             number = row if numbers is None else numbers[row]
             wrong = f"row {number}, column {names[column]!r}: {given[row, column]:g} {what}"
-            facts = f"{found.sum()} of {x.size} values are {are}"
+            facts = f"values {are}: {found.sum()} of {x.size}"
             raise DataError("Classifier.predict", wrong, facts, remedy)
         return np.where(gaps, np.nan, x)
 

@@ -18,7 +18,7 @@ from ..data import BUILTIN, Scaling, load, split
 from ..data.arrays import is_idx_folder
 from ..errors import ArgumentError, DataError, DivergedError, warn_once
 from ..settings import IMAGES, OWN_DEFAULTS, SETTINGS, checked
-from ..text import printable
+from ..text import counted, printable
 from . import run_folder
 from .architecture import difference
 from .classifier import Classifier
@@ -77,12 +77,11 @@ def choose_options(
     values = {name: setting.default for name, setting in SETTINGS.items()} | own | given
     for name in ("out", "checkpoint_every"):
         if values["no_save"] and values[name] is not None:
-            flag = f"--{name.replace('_', '-')}"
-            wrong, facts = f"--no-save and {flag} exclude each other", f"{flag} is {values[name]}"
-            raise ArgumentError("train", wrong, facts, "give one of them")
+            wrong = f"no_save=True and {name}={values[name]!r} exclude each other"
+            raise ArgumentError("train", wrong, "both are given", "give one of them")
     if values["overwrite"] and values["out"] is None:
-        wrong = "--overwrite needs the folder to overwrite"
-        raise ArgumentError("train", wrong, "--out is not given", "give it with --out")
+        wrong = "overwrite=True needs the folder to overwrite"
+        raise ArgumentError("train", wrong, "out is not given", "give it as out=DIR")
     found = dict.fromkeys(SETTINGS, "default") | dict.fromkeys(own, "the data set's default")
     found |= {name: (origins or {}).get(name, "given") for name in given}
     return values, own, found
@@ -186,7 +185,7 @@ class Experiment:
         source = run_folder.find_data(about)
         if source is None:
             remedy = "put it back there, then resume"
-            raise DataError(folder, "the data of the run is gone", about["path"], remedy)
+            raise DataError(folder, "the data of the run cannot be found", about["path"], remedy)
         experiment = cls(source, **{**about["options"], "init_from": None})
         now, then = experiment.about["data"]["sha256"], about["data"]["sha256"]
         run_folder.check_data(source, now, then)
@@ -290,17 +289,17 @@ class Experiment:
         saved, mine = load_model(path), self._classifier
         if other := difference(saved.architecture, mine.architecture):
             raise ArgumentError(
-                "--init-from",
-                f"the network of {path} is another one",
-                "layer {}, here {}".format(*other),
-                "give the same --hidden and --activation, for data of as many features and classes",
+                "init_from",
+                f"the network of {path} differs from that of this run",
+                "{} there, {} here".format(*other),
+                "give the same hidden and activation, for data of as many features and classes",
             )
         names = [c.schema.feature_names + c.schema.class_names for c in (saved, mine)]
         other = next(((a, b) for a, b in zip(*names, strict=True) if a != b), None)
         if other:
             wrong = f"the weights of {path} were trained on other columns or classes"
             facts = f"{other[0]!r} there is {other[1]!r} here"
-            warn_once("--init-from", wrong, facts, "continue if that is intended")
+            warn_once("init_from", wrong, facts, "continue if that is intended")
         # Not by name: Dropout layers, which have no parameters, may shift the numbers.
         for p, q in zip(self.trainer.model.parameters(), saved.model.parameters(), strict=True):
             p.data[...] = q.data
@@ -364,8 +363,8 @@ def _check_versions(folder: str, then: dict) -> None:
     for name in ("minigrad", "numpy"):
         if then[name] != now[name]:
             wrong = f"the run began with another version of {name}"
-            remedy = f"install {name}=={then[name]}, or start again with minigrad train --init-from"
-            raise DataError(folder, wrong, f"{then[name]}, now {now[name]}", remedy)
+            remedy = f"install {name}=={then[name]}, or start again with init_from=RUN"
+            raise DataError(folder, wrong, f"{then[name]} at the start, {now[name]} now", remedy)
 
 
 def _check_options(folder: str, options: dict) -> None:
@@ -374,22 +373,24 @@ def _check_options(folder: str, options: dict) -> None:
         changed = run_folder.read_run(folder).options
     except DataError:
         return  # run.json will be written again
-    # An earlier resume may have written its --epochs here, and no checkpoint after it.
+    # An earlier resume may have written its epochs here, and no checkpoint after it.
     names = [n for n in options if n != "epochs" and changed.get(n) != options[n]]
     if names:
         wrong = "the options are not those that the run began with"
-        facts = ", ".join(f"{n} {changed.get(n)!r}, then {options[n]!r}" for n in names)
-        remedy = "put them back, or start again with minigrad train --init-from"
+        facts = ", ".join(f"{n} {options[n]!r} at the start, {changed.get(n)!r} now" for n in names)
+        remedy = "put them back, or start again with init_from=RUN"
         raise DataError(os.path.join(folder, run_folder.RUN), wrong, facts, remedy)
 
 
 def _check_epochs(folder: str, options: dict, done: int, epochs: int) -> None:
     """Refuse a number of epochs that the run cannot have had from the start."""
     if epochs < done:
-        wrong = f"--epochs {epochs} is less than the run has already trained"
-        raise ArgumentError(folder, wrong, f"{done} epochs are done", "give more")
+        wrong = f"epochs={epochs} is less than the run has already trained"
+        raise ArgumentError(folder, wrong, counted(done, "epoch"), "give more")
     schedule, planned = options["schedule"], options["epochs"]
     if schedule != "constant" and epochs != planned:
-        wrong = f"--epochs would change the {schedule} schedule of the steps already taken"
-        remedy = "resume without --epochs, or start again with minigrad train --init-from"
-        raise ArgumentError(folder, wrong, f"it was laid out for {planned} epochs", remedy)
+        wrong = f"epochs={epochs} would change the {schedule} schedule of the steps already taken"
+        remedy = "resume without epochs, or start again with init_from=RUN"
+        raise ArgumentError(
+            folder, wrong, f"the schedule covers {counted(planned, 'epoch')}", remedy
+        )

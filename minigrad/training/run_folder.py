@@ -23,7 +23,7 @@ from ..data import Dataset
 from ..data.files import atomic_write
 from ..errors import DataError, DivergedError
 from ..settings import checked
-from ..text import printable
+from ..text import counted, printable
 from . import archive
 from .classifier import Classifier
 from .history import Epoch, History
@@ -65,8 +65,8 @@ def create(folder: str | None, name: str, overwrite: bool) -> str:
             if not os.path.isdir(path):
                 raise _unusable(path, error.strerror) from error
             if not overwrite and (there := sorted(os.listdir(path))):
-                wrong = "the folder of the run is not empty"
-                remedy = "choose another --out, or pass --overwrite"
+                wrong = "the run folder is not empty"
+                remedy = "choose another folder as out=DIR, or pass overwrite=True"
                 raise DataError(path, wrong, f"it holds {', '.join(there[:4])}", remedy) from error
             return path
         except OSError as error:
@@ -74,8 +74,8 @@ def create(folder: str | None, name: str, overwrite: bool) -> str:
 
 
 def _unusable(path: str, why: str) -> DataError:
-    remedy = "choose a folder that you can write to with --out, or pass --no-save"
-    return DataError(path, "the folder of the run cannot be made", why, remedy)
+    remedy = "choose a folder that you can write to as out=DIR, or pass no_save=True"
+    return DataError(path, "the run folder cannot be created", why, remedy)
 
 
 class Recorder:
@@ -227,7 +227,10 @@ def _lock(path: str) -> int | None:
     except OSError as error:
         os.close(descriptor)
         raise DataError(
-            path, "another process writes this run", error.strerror, "wait for its end, or stop it"
+            path,
+            "another process is writing to this run",
+            "it is locked",
+            "wait, or stop the process",
         ) from error
     return descriptor
 
@@ -279,7 +282,7 @@ class Run(NamedTuple):
     @property
     def state(self) -> str:
         """How far the run is, in a few words."""
-        epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
+        epochs = counted(len(self.history), "epoch")
         best = "" if self.best_epoch is None else f", best {self.best_epoch}"
         return f"{self.status}, {epochs}{best}"
 
@@ -331,7 +334,7 @@ def _read_facts(folder: str, path: str) -> dict:
         raise _not_a_run(folder, RUN) from error
     except OSError as error:
         remedy = "check its rights, and the disk"
-        raise DataError(path, "it cannot be read", error.strerror, remedy) from error
+        raise DataError(path, "cannot be read", error.strerror, remedy) from error
     except (ValueError, RecursionError) as error:
         raise DataError(path, "it is not JSON", " ".join(str(error).split()), AGAIN) from error
     head = facts if isinstance(facts, dict) else {}
@@ -383,8 +386,8 @@ def _read_history(path: str) -> History:
 
 
 def _best_epoch(history: History) -> int | None:
-    judged = [epoch for epoch in history if epoch.val_loss is not None]
-    return min(judged, key=lambda epoch: epoch.val_loss).epoch if judged else None
+    judged = [(epoch.val_loss, epoch.epoch) for epoch in history if epoch.val_loss is not None]
+    return min(judged)[1] if judged else None
 
 
 def _number(value):
@@ -442,5 +445,7 @@ def check_data(source: str, now: str, then: str) -> None:
     """
     if now != then:
         wrong = "the data has changed since the run began"
-        remedy = "restore it, or start again with minigrad train --init-from"
-        raise DataError(source, wrong, f"its SHA-256 is {now[:12]}…, then {then[:12]}…", remedy)
+        remedy = "restore it, or start again with init_from=RUN"
+        raise DataError(
+            source, wrong, f"SHA-256 {then[:12]}… at the start, {now[:12]}… now", remedy
+        )

@@ -26,7 +26,7 @@ def lr_factor(kind: str, step: int, total: int, warmup: int = 0) -> float:
         ArgumentError: if the kind is unknown.
     """
     if kind not in SCHEDULES:
-        facts = f"there are {', '.join(SCHEDULES)}"
+        facts = f"it can be {', '.join(map(repr, SCHEDULES))}"
         raise ArgumentError("schedule", f"{kind!r} is unknown", facts, "choose one of them")
     if step < warmup:
         return (step + 1) / warmup

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..data import Dataset
 from ..errors import ArgumentError
+from ..text import counted
 
 HEAVIEST = 1e6
 
@@ -22,7 +23,7 @@ def balanced_weights(train: Dataset) -> np.ndarray:
     if not counts.all():
         wrong = f"class {train.class_names[counts.argmin()]!r} has no rows"
         remedy = "give it rows, or give the weights yourself"
-        raise ArgumentError("balanced_weights", wrong, f"{len(train)} rows", remedy)
+        raise ArgumentError("balanced_weights", wrong, counted(len(train), "row"), remedy)
     return len(train) / (len(counts) * counts)
 
 
@@ -42,9 +43,9 @@ def named_weights(text: str, class_names: tuple[str, ...]) -> np.ndarray:
             weight = math.nan
         if name not in class_names or name in given or not 0 <= weight <= HEAVIEST:
             raise ArgumentError(
-                "--class-weight",
-                f"{part!r} is not NAME=W with a class, named once, and a number from 0 to "
-                f"{HEAVIEST:g}",
+                "class_weight",
+                f"{part!r} is not NAME=W, where NAME is a class not named before and W is a number "
+                f"from 0 to {HEAVIEST:,.0f}",
                 f"the classes are {', '.join(class_names)}",
                 "write it as in yes=2,no=0.5, or balanced",
             )
@@ -52,6 +53,6 @@ def named_weights(text: str, class_names: tuple[str, ...]) -> np.ndarray:
     weights = np.array([given.get(name, 1.0) for name in class_names])
     if not weights.any():
         raise ArgumentError(
-            "--class-weight", "no class has any weight", text, "give one of them a number above 0"
+            "class_weight", "no class has any weight", text, "give one of them a number above 0"
         )
     return weights

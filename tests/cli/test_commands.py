@@ -158,3 +158,18 @@ def test_a_bug_in_minigrad_keeps_its_traceback():
 
 def test_every_command_turns_errors_into_lines():
     assert all(isinstance(part, shell.Command) for part in main.commands.values())
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (["trian"], "No such command 'trian'."),
+        (["--no-such"], "No such option"),
+        (["resume"], "Missing argument 'RUN'."),
+        (["evaluate", "a", "b", "c"], "Got unexpected extra argument (c)"),
+    ],
+)
+def test_a_usage_error_is_one_line_and_exit_2(cli, args, line):
+    code, out, err = cli(*args)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: {line}") and err.count("\n") == 1

@@ -103,30 +103,42 @@ def test_the_environment_counts_for_train_py_too(program, monkeypatch):
 def test_a_file_that_cannot_be_used(cli, config, text, message):
     ended = cli(*TRAIN, "--config", config(text))
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.endswith(f"Error: Invalid value for '--config': {message}\n")
+    assert ended.err == f"Error: Invalid value for '--config': {message}\n"
 
 
 def test_a_value_outside_its_range_is_refused_as_on_the_command_line(cli, config):
     ended = cli("train", "--config", config("lr = -1"))
     assert ended.code == 2
-    assert ended.err.endswith("Error: Invalid value for '--lr': -1.0 is not in the range x>0.\n")
+    wrong = "-1.0 is not in the range x>0."
+    assert ended.err == f"Error: Invalid value for '--lr' from my.toml: {wrong}\n"
+
+
+def test_a_wrong_value_in_the_environment_names_the_variable(cli, monkeypatch):
+    monkeypatch.setenv("MINIGRAD_TRAIN_LR", "fast")
+    ended = cli("train")
+    assert (ended.code, ended.out) == (2, "")
+    origin = "'--lr' from environment, MINIGRAD_TRAIN_LR"
+    assert ended.err == f"Error: Invalid value for {origin}: 'fast' is not a valid number.\n"
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("epochs = 2.5", "'--epochs': '2.5' is not a valid integer range."),
-        ("epochs = true", "'--epochs': 'True' is not a valid integer range."),
-        ("epochs = inf", "'--epochs': 'inf' is not a valid integer range."),
-        ("lr = true", "'--lr': 'True' is not a valid float range."),
-        ("lr = nan", "'--lr': nan is not a finite number."),
-        ("schedule = 3", "'--schedule': '3' is not one of 'constant', 'step', 'cosine'."),
+        ("epochs = 2.5", "'--epochs' from my.toml: '2.5' is not a valid whole number."),
+        ("epochs = true", "'--epochs' from my.toml: 'True' is not a valid whole number."),
+        ("epochs = inf", "'--epochs' from my.toml: 'inf' is not a valid whole number."),
+        ("lr = true", "'--lr' from my.toml: 'True' is not a valid number."),
+        ("lr = nan", "'--lr' from my.toml: nan is not a finite number."),
+        (
+            "schedule = 3",
+            "'--schedule' from my.toml: '3' is not one of 'constant', 'step', 'cosine'.",
+        ),
     ],
 )
 def test_a_value_of_another_kind(cli, config, line, message):
     ended = cli("train", "--config", config(line))
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.endswith(f"Error: Invalid value for {message}\n")
+    assert ended.err == f"Error: Invalid value for {message}\n"
 
 
 def test_lists_and_flags(cli, config):

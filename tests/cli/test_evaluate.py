@@ -94,7 +94,7 @@ def test_the_label_is_found_by_its_name(cli, model, rows, tmp_path):
 def test_a_missing_label_column(cli, model, tmp_path):
     code, out, err = cli("evaluate", model, write_csv(tmp_path / "rows.csv", ROWS))
     assert (code, out, err.count("\n")) == (3, "", 1)
-    assert ' 1 of 4 columns are missing; "kind"; ' in err
+    assert ' lacks 1 of 4 columns; "kind"; ' in err
 
 
 def test_an_unknown_class(cli, model, tmp_path):

@@ -221,7 +221,7 @@ def test_no_such_file(cli, tmp_path):
     assert cli("inspect", tmp_path / "m.npz") == (
         3,
         "",
-        f"Error: {tmp_path}/m.npz: it cannot be read; No such file or directory; "
+        f"Error: {tmp_path}/m.npz: cannot be read; No such file or directory; "
         "give the path of a file that minigrad wrote\n",
     )
 

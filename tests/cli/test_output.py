@@ -6,7 +6,7 @@ import re
 import pytest
 
 from minigrad import training
-from minigrad.cli.shell import event
+from minigrad.cli.shell import as_typed, event
 from minigrad.data import BUILTIN
 
 IRIS = """\
@@ -212,3 +212,18 @@ def test_another_seed_gives_other_numbers(cli):
 def test_train_py_in_another_process_prints_the_same_bytes(program, cli, args):
     args = (*args, "--no-save")
     assert program(*args) == cli("train", *args)
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("pass missing='drop' or missing='mean'", "pass --missing drop or --missing mean"),
+        ("pass one_hot=[COL], drop=['a b']: x", "pass --one-hot COL, --drop 'a b': x"),
+        ("no_save=True and out='x y' differ", "--no-save and --out 'x y' differ"),
+        ("(label=COL of a file); lr=-1;", "(--label COL of a file); --lr -1;"),
+        ("delimiter=';' or init_from=RUN, as", "--delimiter ';' or --init-from RUN, as"),
+        ("'label=2', \"drop=3\", my_lr=4, in_features=5, lr == 6", None),
+    ],
+)
+def test_the_keywords_of_the_library_are_printed_as_options(text, typed):
+    assert as_typed(text) == (typed or text)

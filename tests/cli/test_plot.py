@@ -173,7 +173,7 @@ def test_a_folder_that_is_not_there(cli):
     assert cli("plot", "run", "-o", name) == (
         3,
         "",
-        f"Error: {name}: it cannot be written; No such file or directory; choose a folder that "
+        f"Error: {name}: cannot be written; No such file or directory; choose a folder that "
         "exists and that you can write to\n",
     )
 

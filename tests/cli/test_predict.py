@@ -111,7 +111,7 @@ def test_missing_columns_are_listed(cli, model, tmp_path):
     path = write_csv(tmp_path / "less.csv", [row[:1] for row in ROWS], ("width",))
     code, out, err = cli("predict", model, path)
     assert (code, out) == (3, "")
-    assert err.startswith(f"Error: {path}: 2 of 3 columns are missing; ")
+    assert err.startswith(f"Error: {path}: lacks 2 of 3 columns; ")
     assert '"colour", "height"' in err and err.count("\n") == 1
 
 
@@ -186,7 +186,7 @@ def test_the_model_of_a_run_folder(cli, rows, tmp_path):
     code, _, err = cli("predict", tmp_path / "run", rows)
     assert (code, err) == (
         3,
-        f"Error: {tmp_path}/run/best.npz: it cannot be read; No such file or directory; "
+        f"Error: {tmp_path}/run/best.npz: cannot be read; No such file or directory; "
         "give the path of a file that minigrad wrote\n",
     )
 

@@ -125,8 +125,8 @@ def test_a_folder_with_files_is_refused_before_training(cli, folder):
     ended = cli(*IRIS, "--out", "run")
     assert (ended.code, ended.out) == (3, "")
     assert ended.err == (
-        "Error: run: the folder of the run is not empty; it holds best.npz; "
-        "choose another --out, or pass --overwrite\n"
+        "Error: run: the run folder is not empty; it holds best.npz; "
+        "choose another folder as --out DIR, or pass --overwrite\n"
     )
     assert (folder / "run" / "best.npz").read_text() == "mine"
 
@@ -146,8 +146,8 @@ def test_a_file_instead_of_the_folder(cli, folder):
         ended = cli(*IRIS, "--out", out)
         assert (ended.code, ended.out) == (3, "") if out == "file/run" else (2, "")
     assert ended.err == (
-        "Error: file/run: the folder of the run cannot be made; Not a directory; "
-        "choose a folder that you can write to with --out, or pass --no-save\n"
+        "Error: file/run: the run folder cannot be created; Not a directory; "
+        "choose a folder that you can write to as --out DIR, or pass --no-save\n"
     )
 
 
@@ -168,7 +168,7 @@ def test_a_full_disk(program, folder):
     )
     assert ended.code == 3
     assert ended.err == (
-        f"Error: {os.path.join('run', 'last.npz')}: it cannot be written; File too large; "
+        f"Error: {os.path.join('run', 'last.npz')}: cannot be written; File too large; "
         "free some space, or choose another disk\n"
     )
     assert (folder / "run" / "last.npz").read_bytes() == before["last.npz"]
@@ -183,7 +183,7 @@ def test_a_folder_that_vanishes_during_the_run(start, folder):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3
     assert re.fullmatch(
-        r"Error: run/\w+\.\w+: it cannot be written; No such file or directory; "
+        r"Error: run/\w+\.\w+: cannot be written; No such file or directory; "
         r"choose a folder that exists and that you can write to\n",
         err.decode(),
     )
@@ -352,8 +352,7 @@ def test_resume_prints_the_epochs_that_are_left(cli):
         (
             ("resume", "run", "--epochs", "2"),
             2,
-            "run: --epochs 2 is less than the run has already trained; 4 epochs are done; "
-            "give more",
+            "run: --epochs 2 is less than the run has already trained; 4 epochs; give more",
         ),
         (
             ("resume", "nothing"),
@@ -364,15 +363,15 @@ def test_resume_prints_the_epochs_that_are_left(cli):
         (
             (*IRIS, "--no-save", "--checkpoint-every", "5"),
             2,
-            "train: --no-save and --checkpoint-every exclude each other; --checkpoint-every is 5; "
+            "train: --no-save and --checkpoint-every 5 exclude each other; both are given; "
             "give one of them",
         ),
         (
             (*IRIS, "--class-weight", "virginica=1,rose=2"),
             2,
-            "--class-weight: 'rose=2' is not NAME=W with a class, named once, and a number from 0 "
-            "to 1e+06; the classes are setosa, versicolor, virginica; write it as in "
-            "yes=2,no=0.5, or balanced",
+            "class_weight: 'rose=2' is not NAME=W, where NAME is a class not named "
+            "before and W is a number from 0 to 1,000,000; the classes are setosa, "
+            "versicolor, virginica; write it as in yes=2,no=0.5, or balanced",
         ),
     ],
 )
@@ -407,7 +406,7 @@ def test_init_from_a_model_of_other_columns_is_a_warning(cli, folder):
     ended = cli("train", "other.csv", *IRIS[2:], "--init-from", "run", "--no-save")
     assert ended.code == 0
     assert ended.err.splitlines()[0] == (
-        "Warning: --init-from: the weights of run were trained on other columns or classes; "
+        "Warning: init_from: the weights of run were trained on other columns or classes; "
         "'virginica' there is 'zzz' here; continue if that is intended"
     )
 
@@ -422,8 +421,8 @@ def test_a_run_that_is_being_written_is_left_alone(start, program, folder):
         ended = program(*command, command=MODULE)
         assert (ended.code, ended.out) == (3, "")
         assert ended.err == (
-            "Error: run: another process writes this run; Resource temporarily unavailable; "
-            "wait for its end, or stop it\n"
+            "Error: run: another process is writing to this run; it is locked; wait, or stop the "
+            "process\n"
         )
     assert process.poll() is None
 

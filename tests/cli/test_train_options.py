@@ -200,13 +200,13 @@ WIDTHS = (
         ("--dropout -0.1", "Invalid value for '--dropout': -0.1 is not in the range 0<=x<1."),
         ("--dropout nan", "Invalid value for '--dropout': nan is not a finite number."),
         ("--epochs 0", "Invalid value for '--epochs': 0 is not in the range x>=1."),
-        ("--epochs 1.5", "Invalid value for '--epochs': '1.5' is not a valid integer"),
+        ("--epochs 1.5", "Invalid value for '--epochs': '1.5' is not a valid whole number."),
         ("--batch-size 0", "Invalid value for '--batch-size': 0 is not in the range x>=1."),
         ("--lr 0", "Invalid value for '--lr': 0.0 is not in the range x>0."),
         ("--lr -1", "Invalid value for '--lr': -1.0 is not in the range x>0."),
         ("--lr nan", "Invalid value for '--lr': nan is not a finite number."),
         ("--lr inf", "Invalid value for '--lr': inf is not a finite number."),
-        ("--lr fast", "Invalid value for '--lr': 'fast' is not a valid float"),
+        ("--lr fast", "Invalid value for '--lr': 'fast' is not a valid number."),
         ("--momentum 1", "Invalid value for '--momentum': 1.0 is not in the range 0<=x<1."),
         ("--momentum nan", "Invalid value for '--momentum': nan is not a finite number."),
         ("--weight-decay -1", "Invalid value for '--weight-decay': -1.0 is not in the range x>=0."),
@@ -232,7 +232,7 @@ WIDTHS = (
             "split: nothing is left to train on; test 0.6, val 0.4; "
             "give fractions whose sum is below 1",
         ),
-        ("--nesterov --momentum 0", "SGD: nesterov needs a momentum and no dampening; "),
+        ("--nesterov --momentum 0", "SGD: nesterov needs momentum above 0 and dampening 0; "),
         ("-q -v", "-q and -v exclude each other; give one of them"),
         ("--lr", "Option '--lr' requires an argument."),
         ("wine", "Got unexpected extra argument (wine)"),
@@ -242,9 +242,7 @@ WIDTHS = (
 def test_a_wrong_value_is_one_line_and_exit_2(cli, args, line):
     code, out, err = cli("train", "iris", *args.split())
     assert (code, out) == (2, "")
-    *usage, last = err.splitlines()
-    assert last.startswith(f"Error: {line}")
-    assert all(re.match(r"Usage: minigrad train |Try 'minigrad train -|$", u) for u in usage)
+    assert err.startswith(f"Error: {line}") and err.count("\n") == 1
 
 
 @pytest.mark.parametrize("typed, meant", [("--ephocs", "--epochs"), ("--hiden", "--hidden")])
@@ -279,7 +277,7 @@ def test_an_unknown_data_set_is_exit_3(cli, name, remedy):
 def test_a_class_without_a_row_for_every_part_is_exit_3(cli):
     code, out, err = cli("train", "iris", "--test-fraction", 0.99, "--val-fraction", 0.005)
     assert (code, out) == (3, "")
-    assert re.fullmatch("Error: iris: class 'setosa' has too few rows [^\n]*\n", err)
+    assert re.fullmatch('Error: iris: class "setosa" has too few rows [^\n]*\n', err)
 
 
 def test_divergence_is_exit_4(cli):

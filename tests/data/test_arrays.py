@@ -129,7 +129,7 @@ def test_a_large_npy_is_mapped(tmp_path, monkeypatch):
             {"y": Y / 3},
             'the label "0.3333333333333333" is a quantity, not a class; '
             "2 different labels, all of them numbers; "
-            "choose labels that are classes (--label of a CSV file)",
+            "choose labels that are classes (label=COL of a CSV file)",
         ),
     ],
 )
@@ -380,9 +380,7 @@ def test_two_pairs_are_a_set_and_its_own_test_set(tmp_path):
     np.testing.assert_array_equal(dataset.test.x, (IMAGES[:2] + 1).reshape(2, 6))
     assert dataset.test.x.dtype == np.float64
     assert dataset.test.class_names == dataset.class_names
-    assert dataset.notes[-1] == (
-        f"test set: 2 rows of its own, from {tmp_path}/t10k-images-idx3-ubyte.gz"
-    )
+    assert dataset.notes[-1] == (f"test set: 2 rows from {tmp_path}/t10k-images-idx3-ubyte.gz")
     train, val, test = data.split(dataset, test=0.2, val=1 / 3)
     assert (len(train), len(val)) == (4, 2) and test is dataset.test
     (block,) = data.read_rows(path, dataset.schema, labels=True)
@@ -496,5 +494,5 @@ def test_files_that_do_not_belong_together(tmp_path):
 def test_one_class_only(tmp_path):
     assert refusal(write_pair(tmp_path, labels=LABELS * 0), DataError).endswith(
         'there is only one class, "0"; 6 rows; '
-        "add rows of another class, or choose other labels (--label of a CSV file)"
+        "add rows of another class, or choose other labels (label=COL of a CSV file)"
     )

@@ -39,7 +39,7 @@ def test_each_delimiter_is_found_and_can_be_given(tmp_path, delimiter, name):
         ("t;a;kind\n1,5;2,5;p\n1,5;2,5;q\n1,5;2;p\n1,5;2,5;q\n", ";"),  # decimal commas
         ('t,a,kind\n"1;2",3,p\n"1;2",3,q\n"1;2",3,p\n"1;2",3,q\n', ","),
         ("a b,c d,kind\n1,2,p q\n3,4,r s\n1,2,p q\n3,4,r s\n", ","),  # never a space
-        ("1.5;2,5;x\n2.5;3,5;y\n", ";"),  # divided by commas as evenly, but not into numbers
+        ("1.5;2,5;x\n2.5;3,5;y\n", ";"),  # separated by commas as evenly, but not into numbers
         ("a|b,c|d\n1|2,3|4\n5|6|7\n8|9|0\n", "|"),  # a comma in the first two
         ("a|b|kind\n1|2|p\n3|4\n5|6|p\n", "|"),  # a row is too short
     ],
@@ -51,8 +51,8 @@ def test_the_delimiter_that_fits_wins(text, delimiter):
 def test_an_undecided_delimiter(tmp_path):
     path = write(tmp_path / "a.csv", "a,b;c\n" + "p,q;r\n" * 4)
     assert refusal(path, DataError) == (
-        'cannot tell which delimiter divides it; "," and ";" divide the first 5 lines equally '
-        'well; pass --delimiter "," or another'
+        'cannot tell which delimiter separates its columns; "," and ";" separate '
+        "the first 5 lines equally well; pass delimiter=',' or another"
     )
     write(path, "a,b;c\n" + "p,q;r\n" * 2 + "p,s;t\n" * 2)
     dataset = data.load(path, delimiter=";", header="yes", one_hot=["a,b"])
@@ -95,7 +95,7 @@ def test_header(tmp_path, case):
     if header is None:
         assert refusal(path, DataError, **options) == (
             f"cannot tell whether row 1 is a header; {FACTS[case]}; "
-            "pass --header yes or --header no"
+            "pass header='yes' or header='no'"
         )
         return
     dataset = data.load(path, label=0 if "one name" in case else None, **options)

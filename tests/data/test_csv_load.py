@@ -130,17 +130,17 @@ def test_a_name_comes_before_an_index(load):
     [
         (
             {"label": "knd"},
-            """load: label names no column: 'knd'; columns "a", "b", "kind", or 0 to 2; """
+            """load: label 'knd' is not a column; columns "a", "b", "kind", or 0 to 2; """
             "did you mean 'kind'?",
         ),
         (
             {"drop": ["a", 3]},
-            'load: drop names no column: 3; columns "a", "b", "kind", or 0 to 2; '
+            'load: drop 3 is not a column; columns "a", "b", "kind", or 0 to 2; '
             "choose one of these",
         ),
         (
             {"one_hot": ["-4"]},
-            """load: one-hot names no column: '-4'; columns "a", "b", "kind", or 0 to 2; """
+            """load: one-hot '-4' is not a column; columns "a", "b", "kind", or 0 to 2; """
             "choose one of these",
         ),
         (
@@ -205,7 +205,7 @@ def test_one_hot_has_a_limit(refused):
     text = "id,kind\n" + "".join(f"p{i},{i % 2}\n" for i in range(1001))
     assert refused(text, one_hot=["id"]) == (
         'column "id" has too many values for one-hot; '
-        "1001 different ones, and at most 1000 are taken; pass --drop id"
+        "1001 different ones, and at most 1000 are taken; pass drop=['id']"
     )
 
 
@@ -214,49 +214,49 @@ def test_one_hot_has_a_limit(refused):
 BAD = {
     "ragged, short": (
         GOOD + "1,2\n",
-        'row 6 has 2 fields; the first row has 3, divided by ","; '
+        'row 6 has 2 fields; the first row has 3, separated by ","; '
         "correct the row, or quote a field that contains the delimiter",
     ),
     "ragged, one field": (
         GOOD + "1\n",
-        'row 6 has 1 field; the first row has 3, divided by ","; '
+        'row 6 has 1 field; the first row has 3, separated by ","; '
         "correct the row, or quote a field that contains the delimiter",
     ),
     "a header without a name for the row names": (
         "a,b,kind\n1,2,3,x\n1,2,3,y\n",
-        'row 2 has 4 fields; the first row has 3, divided by ","; '
+        'row 2 has 4 fields; the first row has 3, separated by ","; '
         "correct the row, or quote a field that contains the delimiter",
     ),
     "ragged, far below": (
         GOOD + "1,2,x\n\n" * 9000 + "1,2,3,x\n",
-        'row 18006 has 4 fields; the first row has 3, divided by ","; '
+        'row 18006 has 4 fields; the first row has 3, separated by ","; '
         "correct the row, or quote a field that contains the delimiter",
     ),
     "after a row of two lines": (
         GOOD + '1,2,"x\n"\n1,2\n',
-        'row 8 has 2 fields; the first row has 3, divided by ","; '
+        'row 8 has 2 fields; the first row has 3, separated by ","; '
         "correct the row, or quote a field that contains the delimiter",
     ),
     "header only": (
         "a,b,kind\n",
-        "has only one row; row 1 alone, names or values, is nothing to learn from; "
+        "has only one row; there is nothing to learn from, whether row 1 holds names or values; "
         "give a file with rows below its header",
     ),
     "one class": (
         GOOD.replace("y", "x"),
         'there is only one class, "x"; 4 rows; '
-        "add rows of another class, or choose other labels (--label of a CSV file)",
+        "add rows of another class, or choose other labels (label=COL of a CSV file)",
     ),
     "a class of one": (
         GOOD + "1,2,z\n",
-        'a class has 1 row, too few to train and to test on: "z"; 5 rows, 3 classes; '
-        "add rows of it, leave its row out, or choose other labels (--label of a CSV file)",
+        'a class has only one row, too few to train and to test on: "z"; 5 rows, 3 classes; '
+        "add rows, leave this row out, or choose other labels (label=COL of a CSV file)",
     ),
     "classes of one": (
         "a,id\n" + "".join(f"{i % 3},p{i:02}\n" for i in range(20)),
-        '20 classes have 1 row, too few to train and to test on: "p00", "p01", "p02", "p03", "p04" '
-        "and 15 more; 20 rows, 20 classes; "
-        "add rows of it, leave its row out, or choose other labels (--label of a CSV file)",
+        '20 classes have only one row each, too few to train and to test on: "p00", '
+        '"p01", "p02", "p03", "p04" and 15 more; 20 rows, 20 classes; '
+        "add rows, leave these rows out, or choose other labels (label=COL of a CSV file)",
     ),
     "two names": (
         "a,b,a\n1,2,x\n3,4,y\n",
@@ -266,17 +266,17 @@ BAD = {
     "no name": (
         ",a,kind\n0,1,x\n1,2,y\n2,1,x\n3,2,y\n",
         'column 0 has no name; columns "", "a", "kind", counted from 0; '
-        "name it in row 1, or pass --drop 0 if it only numbers the rows",
+        "name it in row 1, or pass drop=[0] if it only numbers the rows",
     ),
     "one column": (
         "kind\n1\n2\n",
-        'has too few columns for a label and a feature; 1 in row 1, divided by ",", 0 dropped; '
-        "drop fewer, or pass --delimiter if another one divides them",
+        'has too few columns for a label and a feature; 1 in row 1, separated by ",", 0 dropped; '
+        "drop fewer, or pass delimiter=CHAR if another one separates them",
     ),
     "quantity": (
         "a,price\n1,0.5\n2,3\n3,4.25\n4,0.5\n",
         'the label "0.5" is a quantity, not a class; 3 different labels, all of them numbers; '
-        "choose labels that are classes (--label of a CSV file)",
+        "choose labels that are classes (label=COL of a CSV file)",
     ),
     "not a number": (
         GOOD.replace("3", "three"),
@@ -297,37 +297,37 @@ BAD = {
     "too large": (
         GOOD.replace("3", "1e39"),
         'row 3, column "a": "1e39" is too large for float32; 1 such cell: row 3 "a" "1e39"; '
-        "change the unit, or train with --dtype float64",
+        "change the unit, or train with dtype='float64'",
     ),
     "too large for any": (
         GOOD.replace("3", "1e999"),
         'row 3, column "a": "1e999" is too large for float32; 1 such cell: row 3 "a" "1e999"; '
-        "change the unit, or train with --dtype float64",
+        "change the unit, or train with dtype='float64'",
     ),
     "open quote": (
         GOOD + '1,"2,x\n3,4,y\n',
-        "row 6 cannot be divided into fields; unexpected end of data; it goes on to line 7; "
+        "row 6 cannot be split into fields; unexpected end of data; it goes on to line 7; "
         'close each quote (") that opens a field, and double one inside a quoted field',
     ),
     "open quote, far below": (
         GOOD + "1,2,x\n" * 20000 + '1,"2,x\n' + "3,4,y\n" * 30000,
-        "row 20006 cannot be divided into fields; field larger than field limit (131072); "
+        "row 20006 cannot be split into fields; field larger than field limit (131072); "
         "it goes on to line 41851; "
         'close each quote (") that opens a field, and double one inside a quoted field',
     ),
     "open quote in row 1": (
         '"a,b,kind\n1,2,x\n',
-        "row 1 cannot be divided into fields; unexpected end of data; it goes on to line 2; "
+        "row 1 cannot be split into fields; unexpected end of data; it goes on to line 2; "
         'close each quote (") that opens a field, and double one inside a quoted field',
     ),
     "half quoted": (
         GOOD + '"1"0,2,x\n',
-        "row 6 cannot be divided into fields; ',' expected after '\"'; it goes on to line 6; "
+        "row 6 cannot be split into fields; ',' expected after '\"'; it goes on to line 6; "
         'close each quote (") that opens a field, and double one inside a quoted field',
     ),
     "long field": (
         GOOD + f"1,2,{'x' * 140000}\n",
-        "row 6 cannot be divided into fields; field larger than field limit (131072); "
+        "row 6 cannot be split into fields; field larger than field limit (131072); "
         "it goes on to line 6; "
         'close each quote (") that opens a field, and double one inside a quoted field',
     ),

@@ -89,7 +89,7 @@ def test_take_selects_rows_and_keeps_the_rest(rows):
         (
             {"features": ("width",)},
             DataError,
-            "Dataset: 1 feature names for 2 features; x (5, 2), feature_names ('width',); "
+            "Dataset: 1 feature name for 2 features; x (5, 2), feature_names ('width',); "
             "give one name for each column of x",
         ),
         (

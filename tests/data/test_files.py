@@ -77,7 +77,7 @@ def test_a_failure_keeps_the_old_file(tmp_path, monkeypatch, call, number, facts
     with pytest.raises(DataError) as error:
         atomic_write(path, b"new")
     monkeypatch.undo()
-    assert str(error.value) == f"{path}: it cannot be written; {facts}; {remedy}"
+    assert str(error.value) == f"{path}: cannot be written; {facts}; {remedy}"
     assert os.listdir(tmp_path) == ["file"] and path.read_bytes() == b"old"
 
 
@@ -93,7 +93,7 @@ def test_a_disk_that_fills_up_keeps_the_old_file(tmp_path):
     run = [sys.executable, "-c", code, path]
     out = subprocess.run(run, env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout
     remedy = "free some space, or choose another disk"
-    assert out == f"{path}: it cannot be written; File too large; {remedy}\n"
+    assert out == f"{path}: cannot be written; File too large; {remedy}\n"
     assert os.listdir(tmp_path) == ["file"] and path.read_bytes() == b"old"
 
 
@@ -102,14 +102,14 @@ def test_a_vanished_folder(tmp_path):
     with pytest.raises(DataError) as error:
         atomic_write(path, b"new")
     remedy = "choose a folder that exists and that you can write to"
-    assert str(error.value) == f"{path}: it cannot be written; No such file or directory; {remedy}"
+    assert str(error.value) == f"{path}: cannot be written; No such file or directory; {remedy}"
 
 
 def test_what_is_not_a_file_is_not_replaced(tmp_path):
     with pytest.raises(DataError) as error:
         atomic_write(tmp_path, b"new")
     assert str(error.value) == (
-        f"{tmp_path}: it cannot be written; it exists and is not a file; choose another name"
+        f"{tmp_path}: cannot be written; it exists and is not a file; choose another name"
     )
 
 
@@ -130,5 +130,5 @@ def test_an_empty_path_has_a_name_in_messages():
     with pytest.raises(DataError) as error:
         atomic_write("", b"")
     assert str(error.value) == (
-        "'': it cannot be written; it exists and is not a file; choose another name"
+        "'': cannot be written; it exists and is not a file; choose another name"
     )

@@ -128,21 +128,21 @@ def test_rng_of_split():
         (
             [50, 2],
             {},
-            "counted: class 'c1' has too few rows for its share of every part; "
+            'counted: class "c1" has too few rows to be in every part; '
             "2 of 52 rows, val 0.2, test 0.2; "
             "add rows to it, drop it, or change the fractions",
         ),
         (
             [50, 50, 0],
             {"val": 0},
-            "counted: class 'c2' has too few rows for its share of every part; "
+            'counted: class "c2" has too few rows to be in every part; '
             "0 of 100 rows, val 0, test 0.2; "
             "add rows to it, drop it, or change the fractions",
         ),
         (  # One row of each in val and test would make each of them 10 rows of 40, not 8.
             [4] * 10,
             {},
-            "counted: class 'c0' has too few rows for its share of every part; "
+            'counted: class "c0" has too few rows to be in every part; '
             "4 of 40 rows, val 0.2, test 0.2; "
             "add rows to it, drop it, or change the fractions",
         ),
@@ -304,7 +304,7 @@ def test_a_column_without_a_value_is_named():
         with pytest.raises(DataError) as error:
             Scaling.fit(data)
         assert str(error.value) == (
-            f"Scaling.fit: {name!r} has no value in the training rows to take a mean of; "
+            f'Scaling.fit: "{name}" has no value in the training rows to take a mean of; '
             "x (2, 2), all 2 of this column missing; leave the column out"
         )
 
@@ -398,7 +398,7 @@ def test_apply_refuses_other_features(shape):
     with pytest.raises(ShapeError) as error:
         Scaling(np.zeros(2), np.ones(2)).apply(np.zeros(shape))
     assert str(error.value) == (
-        f"Scaling.apply: x does not have the 2 features that were fitted; x {shape}, shift (2,); "
+        f"Scaling.apply: x does not fit a scaling of 2 features; x {shape}, shift (2,); "
         "give x as (N, 2)"
     )
 
@@ -414,7 +414,7 @@ def test_values_too_large_to_calculate_with(kind, dtype, low, high):
         with pytest.raises(DataError) as error:
             Scaling.fit(data, kind)
         assert str(error.value) == (
-            f"Scaling.fit: the values of {name!r} are too large to calculate with in {x.dtype}; "
+            f'Scaling.fit: the values of "{name}" are too large to calculate with in {x.dtype}; '
             f"they lie from {low:g} to {high:g}; change the unit, or leave the column out"
         )
 

@@ -11,7 +11,7 @@ from tests.data.files import COLOURS, GOOD, refusal, write
 def test_columns_of_words_are_listed_all_together(refused):
     assert refused(COLOURS) == (
         '2 columns hold words, not numbers; "colour" (row 2: "red"), "shape" (row 2: "round"); '
-        "pass --one-hot COL for each category, --drop COL for each to be left out"
+        "pass one_hot=[COL] for each category, drop=[COL] for each to be left out"
     )
     assert refused(COLOURS, drop=["shape"]).startswith("1 column holds words, not numbers; ")
 
@@ -36,7 +36,7 @@ def test_each_missing_value(load, refused, token):
     shown = f'"{token.lstrip()}"'
     assert refused(text) == (
         f'row 3, column "a": {shown} is a missing value; 1 such cell: row 3 "a" {shown}; '
-        "pass --missing drop or --missing mean"
+        "pass missing='drop' or missing='mean'"
     )
     text += "9,9,y\n"
     dropped = load(text, missing="drop")
@@ -60,7 +60,7 @@ def test_the_first_five_missing_values_and_the_total(refused):
     assert refused(text, one_hot=["colour"]) == (
         'row 2, column "b": "" is a missing value; 3000 such cells: row 2 "b" "", row 3 "a" "?", '
         'row 3 "colour" "", row 5 "b" "", row 6 "a" "?" and 2995 more; '
-        "pass --missing drop or --missing mean"
+        "pass missing='drop' or missing='mean'"
     )
 
 
@@ -82,7 +82,7 @@ def test_a_missing_label_can_only_be_dropped(load, refused):
         assert refused(text, missing=missing) == (
             'row 6, column "kind": "?" is a missing label; '
             '2 such cells: row 6 "kind" "?", row 7 "kind" ""; '
-            "write the label, or pass --missing drop"
+            "write the label, or pass missing='drop'"
         )
     assert load(text, missing="drop").x.tobytes() == load(GOOD).x.tobytes()
 
@@ -90,7 +90,7 @@ def test_a_missing_label_can_only_be_dropped(load, refused):
 def test_nothing_is_left(refused):
     assert refused("a,b,kind\n1,,x\n,2,y\n", missing="drop") == (
         'every row has a missing value; 2 rows: row 2 "b" "", row 3 "a" ""; '
-        "pass --missing mean, or leave out the columns without values"
+        "pass missing='mean', or leave out the columns without values"
     )
 
 
@@ -118,7 +118,7 @@ def test_missing_values_in_arrays(save):
     assert refusal(path, DataError) == (
         'row 1, column "x0": "nan" is a missing value; '
         '2 such cells: row 1 "x0" "nan", row 3 "x1" "-inf"; '
-        "pass --missing drop or --missing mean"
+        "pass missing='drop' or missing='mean'"
     )
     kept = data.load(path, missing="mean")
     assert np.argwhere(np.isnan(kept.x)).tolist() == [[1, 0], [3, 1]]
@@ -136,7 +136,7 @@ def test_missing_labels_in_arrays(save):
         assert refusal(path, DataError, missing=missing) == (
             'row 2, column "y": "nan" is a missing label; '
             '2 such cells: row 2 "y" "nan", row 5 "y" "inf"; '
-            "write the label, or pass --missing drop"
+            "write the label, or pass missing='drop'"
         )
     dropped = data.load(path, missing="drop")
     np.testing.assert_array_equal(dropped.x, X[[0, 1, 3, 4]])
@@ -147,7 +147,7 @@ def test_nothing_is_left_of_arrays(save):
     assert refusal(save(x=X * np.nan), DataError, missing="drop") == (
         'every row has a missing value; 6 rows: row 0 "x0" "nan", row 0 "x1" "nan", '
         'row 1 "x0" "nan", row 1 "x1" "nan", row 2 "x0" "nan" and 7 more; '
-        "pass --missing mean, or leave out the columns without values"
+        "pass missing='mean', or leave out the columns without values"
     )
 
 

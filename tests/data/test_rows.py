@@ -123,18 +123,18 @@ def test_unnamed_columns_are_found_by_position(tmp_path, read, options, text, la
 def test_rows_without_names_for_a_file_that_had_them(flowers, read, refused):
     assert joined(read("5,red\n", flowers, header="no"))[0] == [[5, 0, 0, 1]]
     assert refused("5,red\n", flowers) == (
-        '2 of 2 columns are missing; "size", "colour"; row 1 has "5", "red"; '
-        "name them in row 1, or pass --header no for a file of the features alone, in order"
+        'lacks 2 of 2 columns; "size", "colour"; row 1 has "5", "red"; '
+        "name them in row 1, or pass header='no' for a file of the features alone, in order"
     )
 
 
 def test_missing_columns_are_listed(flowers, refused):
     assert refused("a,size\n1,2\n", flowers, labels=True) == (
-        '2 of 3 columns are missing; "colour", "kind"; row 1 has "a", "size"; name them in row 1'
+        'lacks 2 of 3 columns; "colour", "kind"; row 1 has "a", "size"; name them in row 1'
     )
     assert refused("a,size\n1,2\n", flowers) == (
-        '1 of 2 columns are missing; "colour"; row 1 has "a", "size"; '
-        "name them in row 1, or pass --header no for a file of the features alone, in order"
+        'lacks 1 of 2 columns; "colour"; row 1 has "a", "size"; '
+        "name them in row 1, or pass header='no' for a file of the features alone, in order"
     )
 
 
@@ -237,7 +237,7 @@ def test_missing_values_are_treated_as_in_training(tmp_path, read, refused):
     assert refused(GAPS, schema("error")) == (
         'row 3, column "size": "" is a missing value; '
         '2 such cells: row 3 "size" "", row 4 "colour" "?"; '
-        "fill it in, or train with --missing drop or --missing mean"
+        "fill it in, or train with missing='drop' or missing='mean'"
     )
     kept = [[1, 0, 0, 1], [4, 0, 0, 1], [5, 1, 0, 0]]
     assert joined(read(GAPS, schema("drop"))) == (kept, None, 2)
@@ -298,7 +298,7 @@ def test_arrays_for_another_schema(tmp_path, flowers):
     )
     moons = data.load("moons").schema
     assert refusal(tmp_path / "a.npz", DataError, data.read_rows, schema=moons) == (
-        "x does not have the 2 features of the schema; x (2, 3); "
+        "x does not fit a schema of 2 features; x (2, 3); "
         "give the features of the training data, in their order"
     )
     np.savez(tmp_path / "a.npz", x=np.zeros((2, 2)), y=np.array(["upper", "q"]))

@@ -106,11 +106,11 @@ def test_long_listings_end(tmp_path):
     path = write(tmp_path / "my.csv", ",".join(names) + "\n" + rows)
     listing = ", ".join(f'"c{i}" (row 2: "a")' for i in range(20))
     assert refusal(path, DataError, header="yes").startswith(
-        f"49 columns hold words, not numbers; {listing} and 29 more; pass --one-hot COL"
+        f"49 columns hold words, not numbers; {listing} and 29 more; pass one_hot=[COL]"
     )
     missing = ", ".join(f'"pixel_{i // 8}_{i % 8}"' for i in range(20))
     present = ", ".join(f'"c{i}"' for i in range(20))
     schema = data.load("digits").schema
     assert refusal(path, DataError, data.read_rows, schema=schema).startswith(
-        f"64 of 64 columns are missing; {missing} and 44 more; row 1 has {present} and 30 more; "
+        f"lacks 64 of 64 columns; {missing} and 44 more; row 1 has {present} and 30 more; "
     )

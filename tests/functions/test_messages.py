@@ -29,8 +29,33 @@ def zeros(*shape):
         (lambda: F.linear(zeros(), zeros(4, 3)), ShapeError,
          "linear: x has no axis of features; x (), W (4, 3); give x (…, I)"),
         (lambda: F.linear(X, zeros(4, 3), zeros(3)), ShapeError,
-         "linear: b needs one number for each of the 4 outputs; x (2, 3), W (4, 3), b (3,); "
+         "linear: b needs 4 numbers, one for each output; x (2, 3), W (4, 3), b (3,); "
          "give b as (4,)"),
+        # shapes
+        (lambda: F.reshape(X, (4, 2)), ShapeError,
+         "reshape: x has 6 elements, which do not fill the shape (4, 2); x (2, 3); "
+         "choose lengths whose product is 6; one may be −1"),
+        (lambda: F.transpose(X, 0), ShapeError,
+         "transpose: axes 0 does not name each axis of x once; x (2, 3); "
+         "give (0, 1) in the order that you want"),
+        (lambda: F.transpose(X, (0, 0)), ShapeError,
+         "transpose: axes (0, 0) does not name each axis of x once; x (2, 3); "
+         "give (0, 1) in the order that you want"),
+        (lambda: F.transpose(X, (0, 2)), ShapeError,
+         "transpose: axes (0, 2) does not name each axis of x once; x (2, 3); "
+         "give (0, 1) in the order that you want"),
+        (lambda: F.concatenate([X, zeros(2, 4)]), ShapeError,
+         "concatenate: the shapes differ on other axes than 0; xs[0] (2, 3), xs[1] (2, 4); "
+         "make these lengths equal"),
+        (lambda: F.concatenate([X, zeros(3, 4)], axis=1), ShapeError,
+         "concatenate: the shapes differ on other axes than 1; xs[0] (2, 3), xs[1] (3, 4); "
+         "make these lengths equal"),
+        (lambda: F.concatenate([X, zeros(2)]), ShapeError,
+         "concatenate: the shapes have different numbers of axes; xs[0] (2, 3), xs[1] (2,); "
+         "add axes with expand_dims"),
+        (lambda: F.concatenate([1.0, 2.0]), ShapeError,
+         "concatenate: a number has no axis to join along; xs[0] (), xs[1] (); "
+         "use stack for numbers"),
         # matmul
         (lambda: F.matmul(X, zeros(4, 3)), ShapeError,
          "matmul: a has 3 columns but b has 4 rows; a (2, 3), b (4, 3); transpose b"),
@@ -169,15 +194,9 @@ def test_message(call, error, text):
          "logsumexp: axis 2 is out of bounds for array of dimension 2", "x (2, 3)"),
         (lambda: F.max(zeros(0)),
          "max: zero-size array to reduction operation maximum which has no identity", "x (0,)"),
-        (lambda: F.reshape(X, (4, 2)),
-         "reshape: cannot reshape array of size 6 into shape (4,2)", "x (2, 3)"),
-        (lambda: F.transpose(X, (0,)), "transpose: axes don't match array", "x (2, 3)"),
         (lambda: F.pad(X, -1), "pad: index can't contain negative values", "x (2, 3)"),
         (lambda: F.concatenate([X, X], 2),
          "concatenate: axis 2 is out of bounds for array of dimension 2", None),
-        (lambda: F.concatenate([X, zeros(2)]),
-         "concatenate: all the input arrays must have same number of dimensions, but the array "
-         "at index 0 has 2 dimension(s) and the array at index 1 has 1 dimension(s)", None),
     ],
 )  # fmt: skip
 def test_what_numpy_finds_wrong_gets_the_function_s_name_and_the_shapes(call, wrong, facts):

@@ -122,14 +122,14 @@ UNFIT = "the target's axes do not fit those of logits"
             Z,
             [0, 1, 2, 1, 0],
             ShapeError,
-            "logits have 4 rows, but there are 5 targets",
+            "logits have 4 rows but the target has 5",
             "give one target for each row",
         ),
         (
             Z.T,
             T,
             ShapeError,
-            "logits have 3 rows, but there are 4 targets",
+            "logits have 3 rows but the target has 4",
             "did you transpose logits? They are (N, C)",
         ),
         (
@@ -236,7 +236,7 @@ def test_a_bad_target_is_named_before_any_indexing(logits, target, error, wrong,
         (
             T[:2],
             ShapeError,
-            "nll_loss: log_probs have 4 rows, but there are 2 targets; log_probs (4, 3), "
+            "nll_loss: log_probs have 4 rows but the target has 2; log_probs (4, 3), "
             "target (2,) int64; give one target for each row",
         ),
         (

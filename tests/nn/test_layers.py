@@ -95,6 +95,59 @@ def test_linear_needs_an_input_and_an_output(inputs, outputs):
         nn.Linear(inputs, outputs)
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: nn.Linear(4.0, 3),
+            "Linear: in_features is not a whole number: 4.0; type float; give it as 1 or more",
+        ),
+        (
+            lambda: nn.Linear(4, "3"),
+            "Linear: out_features is not a whole number: '3'; type str; give it as 1 or more",
+        ),
+        (
+            lambda: nn.Dropout("a"),
+            "Dropout: p is not a number from 0 to 1: 'a'; type str; give a number from 0 to 1",
+        ),
+        (
+            lambda: nn.Dropout(-1),
+            "Dropout: p is not a number from 0 to 1: -1; type int; give a number from 0 to 1",
+        ),
+        (
+            lambda: nn.LeakyReLU(Tensor(0.5)),
+            "LeakyReLU: negative_slope is not a finite number: Tensor(0.5); type Tensor; "
+            "give a finite number",
+        ),
+        (
+            lambda: nn.ELU(float("inf")),
+            "ELU: alpha is not a finite number: inf; type float; give a finite number",
+        ),
+        (
+            lambda: nn.GELU("foo"),
+            "gelu: approximate='foo' is unknown; it can be 'none' or 'tanh'; choose one of them",
+        ),
+        (
+            lambda: nn.CrossEntropy(label_smoothing=2),
+            "CrossEntropy: label_smoothing is outside 0 … 1; label_smoothing 2; "
+            "give a number from 0 to 1",
+        ),
+        *(
+            (
+                lambda kind=kind: kind(reduction="max"),
+                f"{kind.__name__}: reduction='max' is unknown; it can be 'mean', 'sum' or 'none'; "
+                "choose one of them",
+            )
+            for kind in (nn.CrossEntropy, nn.NLLLoss, nn.MSELoss, nn.BCEWithLogitsLoss)
+        ),
+    ],
+    ids=lambda value: "" if callable(value) else value[:30],
+)
+def test_an_argument_is_refused_when_the_layer_is_made(make, message):
+    with pytest.raises(ArgumentError, match=exactly(message)):
+        make()
+
+
 def test_a_wrong_number_of_features_names_the_remedy():
     text = exactly(
         "linear: x has 5 features but W takes 3; x (32, 5), W (4, 3), b (4,); "

@@ -120,8 +120,8 @@ def test_data_that_has_changed(tmp_path, file):
     assert len(plane.points) == 0
     assert remarks == (
         f"{run.folder}: decision regions without the rows: {file}: the data has changed "
-        f"since the run began; its SHA-256 is {now[:12]}…, then {run.sha256[:12]}…; restore it, or "
-        "start again with minigrad train --init-from",
+        f"since the run began; SHA-256 {run.sha256[:12]}… at the start, {now[:12]}… now; "
+        "restore it, or start again with init_from=RUN",
     )
     np.testing.assert_allclose([plane.low, plane.high], [[0, 0], [5, 3]])
 

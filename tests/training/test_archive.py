@@ -147,7 +147,7 @@ def test_only_json_can_be_a_header(tmp_path, value, facts):
 
 def test_no_such_file(tmp_path):
     remedy = "give the path of a file that minigrad wrote"
-    text = f"it cannot be read; No such file or directory; {remedy}"
+    text = f"cannot be read; No such file or directory; {remedy}"
     assert refusal(tmp_path / "a.npz") == text
     assert refusal(tmp_path) == text.replace("No such file or directory", "Is a directory")
 

@@ -200,7 +200,7 @@ def test_the_choices_are_those_of_the_library():
         ),
         (
             {"scale": "mean"},
-            "scale='mean' is unknown; there are standard, minmax, none; leave it out for the "
+            "scale='mean' is unknown; it can be 'standard', 'minmax', 'none'; leave it out for the "
             "default, 'standard'",
         ),
         (
@@ -227,16 +227,16 @@ def test_a_wrong_option_is_one_line(options, message):
     [
         (
             {"no_save": True, "out": "x"},
-            "--no-save and --out exclude each other; --out is x; give one of them",
+            "no_save=True and out='x' exclude each other; both are given; give one of them",
         ),
         (
             {"no_save": True, "checkpoint_every": 5},
-            "--no-save and --checkpoint-every exclude each other; --checkpoint-every is 5; give "
-            "one of them",
+            "no_save=True and checkpoint_every=5 exclude each other; both are given; give one of "
+            "them",
         ),
         (
             {"overwrite": True},
-            "--overwrite needs the folder to overwrite; --out is not given; give it with --out",
+            "overwrite=True needs the folder to overwrite; out is not given; give it as out=DIR",
         ),
     ],
 )
@@ -357,8 +357,8 @@ def test_nothing_is_overwritten_unless_asked(folder):
     experiment = Experiment("iris", **IRIS, out="run")
     refused(
         DataError,
-        "run: the folder of the run is not empty; it holds best.npz; choose another --out, or "
-        "pass --overwrite",
+        "run: the run folder is not empty; it holds best.npz; choose another folder "
+        "as out=DIR, or pass overwrite=True",
         experiment.run,
     )
     assert Path("run", "best.npz").read_text() == "mine"
@@ -398,10 +398,10 @@ def test_data_that_has_changed_or_is_gone(run):
         Experiment.resume("run")
     where, wrong, facts, remedy = caught.value.args
     assert (where, wrong) == (str(path), "the data has changed since the run began")
-    assert facts.startswith("its SHA-256 is ") and facts.endswith(f"…, then {then}…")
-    assert remedy == "restore it, or start again with minigrad train --init-from"
+    assert facts.startswith(f"SHA-256 {then}… at the start, ") and facts.endswith("… now")
+    assert remedy == "restore it, or start again with init_from=RUN"
     path.unlink()
-    message = f"run: the data of the run is gone; {path}; put it back there, then resume"
+    message = f"run: the data of the run cannot be found; {path}; put it back there, then resume"
     refused(DataError, message, Experiment.resume, "run")
 
 
@@ -418,8 +418,8 @@ def test_another_version(run, name, old):
     changed(run, versions={**header["versions"], name: old})
     refused(
         DataError,
-        f"run: the run began with another version of {name}; {old}, now {now}; install "
-        f"{name}=={old}, or start again with minigrad train --init-from",
+        f"run: the run began with another version of {name}; {old} at the start, {now} now; "
+        f"install {name}=={old}, or start again with init_from=RUN",
         Experiment.resume,
         "run",
     )
@@ -431,8 +431,8 @@ def test_options_changed_in_run_json(run):
     (run / "run.json").write_text(json.dumps(facts))
     refused(
         DataError,
-        f"{Path('run', 'run.json')}: the options are not those that the run began with; lr 0.7, "
-        "then 0.1; put them back, or start again with minigrad train --init-from",
+        f"{Path('run', 'run.json')}: the options are not those that the run began with; lr 0.1 "
+        "at the start, 0.7 now; put them back, or start again with init_from=RUN",
         Experiment.resume,
         "run",
     )
@@ -442,7 +442,7 @@ def test_options_changed_in_run_json(run):
 
 
 def test_fewer_epochs_than_were_trained(run):
-    message = "run: --epochs 2 is less than the run has already trained; 4 epochs are done; give "
+    message = "run: epochs=2 is less than the run has already trained; 4 epochs; give "
     refused(ArgumentError, message + "more", Experiment.resume, "run", epochs=2)
     message = "Experiment: epochs=0 is out of range; 1 <= epochs; leave it out for the default, 30"
     refused(ArgumentError, message, Experiment.resume, "run", epochs=0)
@@ -453,9 +453,9 @@ def test_a_schedule_that_depends_on_the_number_of_epochs(folder, schedule):
     Experiment("iris", **IRIS, schedule=schedule, out="run").run()
     refused(
         ArgumentError,
-        f"run: --epochs would change the {schedule} schedule of the steps already taken; it was "
-        "laid out for 4 epochs; resume without --epochs, or start again with minigrad train "
-        "--init-from",
+        f"run: epochs=8 would change the {schedule} schedule of the steps already taken; the "
+        "schedule covers 4 epochs; resume without epochs, or start again with "
+        "init_from=RUN",
         Experiment.resume,
         "run",
         epochs=8,
@@ -487,7 +487,7 @@ def test_an_empty_path(run, monkeypatch):
     monkeypatch.chdir(run)
     message = "'': it is not a run folder; the path is empty; give a folder that minigrad train "
     refused(DataError, f"{message}wrote, such as runs/digits-1", Experiment.resume, "")
-    message = "'': it cannot be read; No such file or directory; give the path of a file that "
+    message = "'': cannot be read; No such file or directory; give the path of a file that "
     refused(DataError, f"{message}minigrad wrote", training.load, "")
 
 
@@ -540,9 +540,10 @@ def test_a_resumed_run_needs_no_model_to_start_from(run):
 def test_init_from_another_network(run):
     refused(
         ArgumentError,
-        "--init-from: the network of run is another one; layer 0 Linear(in_features=4, "
-        "out_features=6, bias=True), here 0 Linear(in_features=4, out_features=7, bias=True); give "
-        "the same --hidden and --activation, for data of as many features and classes",
+        "init_from: the network of run differs from that of this run; layer 0 "
+        "Linear(in_features=4, out_features=6, bias=True) there, layer 0 Linear(in_features=4, "
+        "out_features=7, bias=True) here; give "
+        "the same hidden and activation, for data of as many features and classes",
         Experiment,
         "iris",
         hidden=[7],
@@ -554,7 +555,7 @@ def test_init_from_a_model_of_other_columns_is_a_warning(run):
     rows = Path("my.csv").read_text().replace("virginica", "zzz")
     Path("other.csv").write_text(rows)
     text = (
-        "--init-from: the weights of run were trained on other columns or classes; 'virginica' "
+        "init_from: the weights of run were trained on other columns or classes; 'virginica' "
         "there is 'zzz' here; continue if that is intended"
     )
     with pytest.warns(MinigradWarning, match=exactly(text)):

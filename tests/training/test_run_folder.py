@@ -101,7 +101,7 @@ def test_an_empty_path_is_not_the_current_folder(tmp_path, monkeypatch):
 def test_a_run_json_that_cannot_be_read(tmp_path):
     (tmp_path / "run.json").mkdir()
     assert refused(tmp_path) == (
-        f"{tmp_path}/run.json: it cannot be read; Is a directory; check its rights, and the disk"
+        f"{tmp_path}/run.json: cannot be read; Is a directory; check its rights, and the disk"
     )
 
 

@@ -169,7 +169,7 @@ def test_an_epoch_has_the_accuracy_of_its_rows_and_the_rate_of_the_first_group()
 
 
 def test_an_unknown_schedule():
-    unknown = "is unknown; there are constant, step, cosine;"
+    unknown = "is unknown; it can be 'constant', 'step', 'cosine';"
     refuses(
         f"fit: schedule='cos' {unknown} leave it out for the default, 'constant'", schedule="cos"
     )
@@ -486,6 +486,6 @@ def test_dead_relus():
         run.run()
     messages = [str(w.message) for w in caught if "dead" in str(w.message)]
     assert messages == [
-        "fit: 1 of 4 units of layer '1' are dead: ReLU gives 0 for each of 50 training rows; "
+        "fit: layer '1' has 1 dead unit of 4: ReLU gives 0 for each of 50 training rows; "
         "no gradient reaches them; try a smaller learning rate, or LeakyReLU"
     ]

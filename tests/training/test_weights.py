@@ -29,9 +29,9 @@ def test_a_class_that_is_not_named_weighs_1():
 )
 def test_weights_that_make_no_sense(part):
     text = (
-        f"--class-weight: {part!r} is not NAME=W with a class, named once, and a number from 0 to "
-        "1e+06; the classes are setosa, versicolor, virginica; write it as in yes=2,no=0.5, or "
-        "balanced"
+        f"class_weight: {part!r} is not NAME=W, where NAME is a class not named before "
+        "and W is a number from 0 to 1,000,000; the classes are setosa, versicolor, virginica; "
+        "write it as in yes=2,no=0.5, or balanced"
     )
     with pytest.raises(ArgumentError, match=exactly(text)):
         training.named_weights(f"virginica=1,{part}", SPECIES)
@@ -39,6 +39,6 @@ def test_weights_that_make_no_sense(part):
 
 def test_weights_of_nothing():
     zero = "setosa=0,versicolor=0,virginica=0"
-    text = f"--class-weight: no class has any weight; {zero}; give one of them a number above 0"
+    text = f"class_weight: no class has any weight; {zero}; give one of them a number above 0"
     with pytest.raises(ArgumentError, match=exactly(text)):
         training.named_weights(zero, SPECIES)
