@@ -315,6 +315,14 @@ def test_patience_counts_the_epochs_since_the_lowest_loss(
     assert (run.best.epoch, len(run.history)) == (best, trained)
 
 
+def test_a_validation_loss_that_is_not_finite_names_the_step_of_the_whole_run(monkeypatch):
+    run = trainer(epochs=3, batch_size=10)  # 5 steps an epoch
+    losses_follow(monkeypatch, 1.0, math.nan)
+    with pytest.raises(DivergedError, match=r"\Atrain: the validation loss is nan after step 10; "):
+        run.run()
+    assert len(run.history) == 1
+
+
 def test_a_run_is_done_beyond_its_epochs_and_beyond_its_patience(monkeypatch):
     run = trainer(epochs=4)
     assert run.done is False
