@@ -12,7 +12,7 @@ from .. import nn
 from ..data import Dataset, Scaling, Schema
 from ..errors import ArgumentError, DataError, ShapeError
 from ..tensor import Tensor
-from ..text import counted
+from ..text import counted, kind_of
 from ..typing import ArrayLike, Path
 from . import archive
 from .architecture import build, check_arrays, check_sizes, describe, flat
@@ -51,7 +51,7 @@ class Classifier:
     def __post_init__(self):
         features, classes = len(self.schema.feature_names), len(self.schema.class_names)
         if not isinstance(self.training, dict):
-            facts = f"it is a {type(self.training).__name__}"
+            facts = f"it is {kind_of(self.training)}"
             remedy = "give a dict, such as {'lr': 0.1}"
             raise ArgumentError("Classifier", "training is not a dict", facts, remedy)
         try:

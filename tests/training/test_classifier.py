@@ -348,12 +348,11 @@ def test_a_dtype_that_no_file_can_hold(dtype, name):
 
 
 def test_training_that_is_not_a_dict():
-    for value, kind in ([1], "list"), ("hello", "str"), (None, "NoneType"):
+    for value, kind in ([1], "a list"), ("hello", "a str"), (None, "None"):
         with pytest.raises(ArgumentError) as error:
             replace(classifier(), training=value)
         assert str(error.value) == (
-            f"Classifier: training is not a dict; it is a {kind}; "
-            "give a dict, such as {'lr': 0.1}"
+            f"Classifier: training is not a dict; it is {kind}; give a dict, such as {{'lr': 0.1}}"
         )
 
 
