@@ -8,6 +8,13 @@ import numpy as np
 from .errors import DTypeError, GraphError, GraphFreedError, ShapeError, UnsupportedError
 from .text import counted, kind_of
 
+REMEDIES = {  # by what NumPy's message contains
+    "broadcast": "make the shapes fit; axes broadcast if they are equal or one of them is 1",
+    "out of bounds": "choose an axis that exists; −1 is the last",
+    "duplicate value": "name each axis once",
+    "zero-size": "give at least one element",
+    "negative values": "give 0 or more",
+}
 # What NumPy says of an index that is a float: x[t], np.take(x, t), range(n).
 FLOAT_INDEX = re.compile(r"integer|to dtype\('u?int")
 
@@ -35,10 +42,9 @@ def shape_error(function: type, arrays: list, error: ValueError) -> ShapeError:
     if first.kind is first.VAR_POSITIONAL:
         names = [f"{first.name}[{i}]" for i in range(len(arrays))]
     shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(names, arrays, strict=False))
-    remedy = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
-    if isinstance(error, np.exceptions.AxisError):
-        remedy = "choose an axis that exists; −1 is the last"
-    return ShapeError(name, str(error).strip(), shapes, remedy)
+    wrong, otherwise = str(error).strip(), f"see help(minigrad.functions.{name})"
+    remedy = next((text for word, text in REMEDIES.items() if word in wrong), otherwise)
+    return ShapeError(name, wrong, shapes, remedy)
 
 
 def not_numbers(node, arrays: list, y) -> DTypeError:

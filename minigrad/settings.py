@@ -138,13 +138,15 @@ SETTINGS = {
     "missing": Setting(
         "error",
         "text",
-        "Refuse missing values, leave their rows out, or fill in the mean of the training rows.",
+        "error refuses missing values; drop leaves their rows out; mean fills in the mean of the "
+        "training rows.",
         choices=("error", "drop", "mean"),
     ),
     "scale": Setting(
         "standard",
         "text",
-        "Scale features to mean 0 and deviation 1, or to 0 … 1, or leave them as they are.",
+        "standard scales features to mean 0 and deviation 1, minmax to 0 … 1; none leaves them as "
+        "they are.",
         choices=("standard", "minmax", "none"),
     ),
     "out": Setting(None, "path", "Folder to write the run to.", none="runs/<data>-<n>"),

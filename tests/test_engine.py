@@ -1139,7 +1139,7 @@ def test_other_errors_in_a_users_forward_stay_as_they_are(fails):
 
 def test_shapes_that_do_not_fit_name_the_function_and_its_arguments():
     a, b = np.ones((2, 3)), np.ones((4, 3))
-    fit = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
+    fit = "make the shapes fit; axes broadcast if they are equal or one of them is 1"
     wrong = "operands could not be broadcast together with shapes (2,3) (4,3)"
     text = exactly(f"add: {wrong}; a (2, 3), b (4, 3); {fit}")
     with pytest.raises(ShapeError, match=text) as caught:

@@ -43,7 +43,7 @@ def test_functions() -> None:
 
 
 def test_a_mistake_is_an_error_for_both() -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(mg.errors.ArgumentError):
         nn.Linear("3", 4)  # type: ignore[arg-type]
 
 

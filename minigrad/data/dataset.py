@@ -129,7 +129,8 @@ class Dataset:
     def __repr__(self) -> str:
         title = f"Dataset {self.name}".rstrip()
         rows, features = self.x.shape
-        return f"<{title}: {rows} rows, {features} features, {len(self.class_names)} classes>"
+        sizes = counted(rows, "row"), counted(features, "feature")
+        return f"<{title}: {', '.join(sizes)}, {counted(len(self.class_names), 'class')}>"
 
     def take(self, rows: np.ndarray | slice) -> Self:
         """Return the same set with only `rows`: indices in the order wanted, a mask or a slice.

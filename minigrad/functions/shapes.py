@@ -208,7 +208,8 @@ def stack(xs: Sequence[ArrayLike], axis: int = 0) -> Tensor:
     shapes = {x.shape for x in xs}
     if len(shapes) != 1:
         wrong = "needs tensors of one shape, and at least one"
-        facts = f"{len(xs)} tensors of shapes {', '.join(map(str, sorted(shapes))) or 'none'}"
+        tensors = counted(len(xs), "tensor")
+        facts = f"{tensors} of shapes {', '.join(map(str, sorted(shapes))) or 'none'}"
         raise ShapeError("stack", wrong, facts, "use concatenate to join along an existing axis")
     return concatenate([expand_dims(x, axis) for x in xs], axis)
 

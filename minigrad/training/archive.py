@@ -23,6 +23,7 @@ import numpy as np
 from ..data.arrays import read_array
 from ..data.files import atomic_write
 from ..errors import ArgumentError, DataError
+from ..text import counted
 from ..typing import Path
 
 FORMAT = "minigrad"
@@ -115,11 +116,13 @@ def _read(where: str, file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
     size = os.fstat(file.fileno()).st_size  # 0 for a pipe or a device
     start = file.read(4) if size else b""
     if start != b"PK\3\4":
-        raise DataError(where, "not an .npz file", f"{size} bytes, the first {start!r}", OURS)
+        raise DataError(
+            where, "not an .npz file", f"{counted(size, 'byte')}, the first {start!r}", OURS
+        )
     file.seek(-min(size, 22), os.SEEK_END)
     end = file.read()  # a zip's end record, if no comment follows it
     if end[:4] != b"PK\5\6" or end[20:] != b"\0\0":
-        raise _damaged(where, "it is cut off, or something follows its end", f"{size} bytes")
+        raise _damaged(where, "it is cut off, or something follows its end", counted(size, "byte"))
     with zipfile.ZipFile(file) as archive:
         first, *others = members = archive.infolist()
         if first.filename != HEADER or first.header_offset:

@@ -7,7 +7,7 @@ from ..errors import DivergedError, warn_once
 from ..functions.activations import Softmax
 from ..nn import CrossEntropy, Module, ReLU, evaluating, watching
 from ..tensor import Tensor
-from ..text import counted
+from ..text import counted, shown
 
 DEAD = 0.2  # share of a layer's ReLUs above which there is a warning
 MAJORITY = 0.9  # share of the rows in one class above which there is a warning
@@ -23,7 +23,8 @@ def check_finite(part: Dataset, name: str) -> None:
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
         wrong = f"the {name} rows hold {part.x[row, column]}"
-        facts = f"row {row}, feature {part.feature_names[column]!r}, {np.count_nonzero(bad)} in all"
+        feature = shown(part.feature_names[column])
+        facts = f"row {row}, feature {feature}, {np.count_nonzero(bad)} in all"
         raise DivergedError("train", wrong, facts, "remove or replace such values before training")
 
 
@@ -54,7 +55,7 @@ def warn_of_majority(train: Dataset) -> None:
     share = counts.max() / len(train)
     if share > MAJORITY and len(train.class_names) > 1:
         name = train.class_names[counts.argmax()]
-        wrong = f"{share:.1%} of the training rows are of one class, {name!r}"
+        wrong = f"{share:.1%} of the training rows are of one class, {shown(name)}"
         facts = f"{counts.max()} of {len(train)} rows; always guessing it is as accurate"
         remedy = "look at the recall of the other classes, or weight the classes"
         warn_once("fit", wrong, facts, remedy)

@@ -12,7 +12,7 @@ from .. import nn
 from ..data import Dataset, Scaling, Schema
 from ..errors import ArgumentError, DataError, ShapeError
 from ..tensor import Tensor
-from ..text import counted
+from ..text import counted, kind_of, shown
 from ..typing import ArrayLike, Path
 from . import archive
 from .architecture import build, check_arrays, check_sizes, describe, flat
@@ -51,7 +51,7 @@ class Classifier:
     def __post_init__(self):
         features, classes = len(self.schema.feature_names), len(self.schema.class_names)
         if not isinstance(self.training, dict):
-            facts = f"it is a {type(self.training).__name__}"
+            facts = f"it is {kind_of(self.training)}"
             remedy = "give a dict, such as {'lr': 0.1}"
             raise ArgumentError("Classifier", "training is not a dict", facts, remedy)
         try:
@@ -154,7 +154,7 @@ class Classifier:
             row = int(strange.argmax())
             column = int(np.abs(np.nan_to_num(x[row]) / self.scaling.scale).argmax())
             wrong = f"the logits of row {row if numbers is None else numbers[row]} are not finite"
-            facts = f"column {self.schema.feature_names[column]!r} holds {x[row, column]:g}"
+            facts = f"column {shown(self.schema.feature_names[column])} holds {x[row, column]:g}"
             remedy = "give values in the units of the training data"
             raise DataError("Classifier.predict", wrong, facts, remedy)
         return log_p
@@ -234,7 +234,7 @@ class Classifier:
         if are == "too large" or self.schema.missing != "mean":
             row, column = (int(i) for i in np.argwhere(found)[0])
             number = row if numbers is None else numbers[row]
-            wrong = f"row {number}, column {names[column]!r}: {given[row, column]:g} {what}"
+            wrong = f"row {number}, column {shown(names[column])}: {given[row, column]:g} {what}"
             facts = f"values {are}: {found.sum()} of {x.size}"
             raise DataError("Classifier.predict", wrong, facts, remedy)
         return np.where(gaps, np.nan, x)

@@ -18,7 +18,7 @@ from ..data import BUILTIN, Scaling, load, split
 from ..data.arrays import is_idx_folder
 from ..errors import ArgumentError, DataError, DivergedError, warn_once
 from ..settings import IMAGES, OWN_DEFAULTS, SETTINGS, checked
-from ..text import counted, printable
+from ..text import counted, kind_of, printable
 from . import run_folder
 from .architecture import difference
 from .classifier import Classifier
@@ -128,7 +128,7 @@ class Experiment:
         **options: Any,
     ):
         if not isinstance(data, (str, os.PathLike)):
-            wrong, facts = "data is not a name or a path", f"it is a {type(data).__name__}"
+            wrong, facts = "data is not a name or a path", f"it is {kind_of(data)}"
             remedy = "give the name of a built-in set, or the path of a file or folder"
             raise ArgumentError("Experiment", wrong, facts, remedy)
         # A path is never the name of a built-in set.

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..data import Dataset
 from ..errors import ArgumentError
-from ..text import counted
+from ..text import counted, shown
 
 HEAVIEST = 1e6
 
@@ -21,7 +21,7 @@ def balanced_weights(train: Dataset) -> np.ndarray:
     """
     counts = np.bincount(train.y, minlength=len(train.class_names))
     if not counts.all():
-        wrong = f"class {train.class_names[counts.argmin()]!r} has no rows"
+        wrong = f"class {shown(train.class_names[counts.argmin()])} has no rows"
         remedy = "give it rows, or give the weights yourself"
         raise ArgumentError("balanced_weights", wrong, counted(len(train), "row"), remedy)
     return len(train) / (len(counts) * counts)

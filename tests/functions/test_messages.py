@@ -10,7 +10,7 @@ from minigrad.errors import ArgumentError, DataError, DTypeError, ShapeError, Un
 X = np.zeros((2, 3))
 LEAF = Tensor(np.ones(3), requires_grad=True)
 BCE = "binary_cross_entropy_with_logits"
-FIT = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
+FIT = "make the shapes fit; axes broadcast if they are equal or one of them is 1"
 
 
 def zeros(*shape):
@@ -194,6 +194,9 @@ def test_message(call, error, text):
          "logsumexp: axis 2 is out of bounds for array of dimension 2", "x (2, 3)"),
         (lambda: F.max(zeros(0)),
          "max: zero-size array to reduction operation maximum which has no identity", "x (0,)"),
+        (lambda: F.broadcast_to(X, (3,)),
+         "broadcast_to: input operand has more dimensions than allowed by the axis remapping",
+         "x (2, 3)"),
         (lambda: F.pad(X, -1), "pad: index can't contain negative values", "x (2, 3)"),
         (lambda: F.concatenate([X, X], 2),
          "concatenate: axis 2 is out of bounds for array of dimension 2", None),
@@ -203,9 +206,16 @@ def test_what_numpy_finds_wrong_gets_the_function_s_name_and_the_shapes(call, wr
     with pytest.raises(ShapeError) as caught:
         call()
     assert str(caught.value).startswith(f"{wrong}; {facts}; " if facts else f"{wrong}; ")
-    remedy = "make the shapes fit; axes broadcast where they are equal or one of them is 1"
-    if "is out of bounds" in wrong:
-        remedy = "choose an axis that exists; −1 is the last"
+    remedy = "make the shapes fit; axes broadcast if they are equal or one of them is 1"
+    for word, other in (
+        ("is out of bounds", "choose an axis that exists; −1 is the last"),
+        ("duplicate value", "name each axis once"),
+        ("zero-size", "give at least one element"),
+        ("negative values", "give 0 or more"),
+        ("axis remapping", "see help(minigrad.functions.broadcast_to)"),
+    ):
+        if word in wrong:
+            remedy = other
     assert str(caught.value).endswith(f"; {remedy}")
 
 

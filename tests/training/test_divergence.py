@@ -94,7 +94,7 @@ def test_bad_values_in_the_data(name, value):
     sets = [with_value(1.0), with_value(1.0)]
     sets[name == "validation"] = with_value(value)
     diverges(
-        f"train: the {name} rows hold {value}; row 3, feature 'f1', 1 in all; "
+        f'train: the {name} rows hold {value}; row 3, feature "f1", 1 in all; '
         "remove or replace such values before training",
         model,
         *sets,

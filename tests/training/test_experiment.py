@@ -491,9 +491,11 @@ def test_an_empty_path(run, monkeypatch):
     refused(DataError, f"{message}minigrad wrote", training.load, "")
 
 
-@pytest.mark.parametrize("given", [5, None, data.load("iris")], ids=str)
-def test_data_that_is_not_a_path(given):
-    message = f"Experiment: data is not a name or a path; it is a {type(given).__name__}; give the "
+@pytest.mark.parametrize(
+    ("given", "kind"), [(5, "an int"), (None, "None"), (data.load("iris"), "a Dataset")], ids=str
+)
+def test_data_that_is_not_a_path(given, kind):
+    message = f"Experiment: data is not a name or a path; it is {kind}; give the "
     message += "name of a built-in set, or the path of a file or folder"
     refused(ArgumentError, message, Experiment, given)
 

@@ -479,7 +479,7 @@ def test_a_majority_class():
         training.fit(model, rows, loss=nn.CrossEntropy(), **options)
     (warning,) = caught
     assert str(warning.message) == (
-        "fit: 92.5% of the training rows are of one class, 'good'; 37 of 40 rows; always guessing "
+        'fit: 92.5% of the training rows are of one class, "good"; 37 of 40 rows; always guessing '
         "it is as accurate; look at the recall of the other classes, or weight the classes"
     )
     assert warning.filename == __file__
