@@ -205,7 +205,7 @@ class _Check:
     @functools.cached_property
     def gradient_noise(self) -> list[np.ndarray]:
         """How the gradients round; measured when one is about to fail."""
-        return rounding_of_gradients(self.subject, self.backward)
+        return rounding_of_gradients(self.subject, self.backward, self.rng)
 
     def probe(self, i: int) -> Probe:
         """Return what takes the slopes along leaf i."""
@@ -454,14 +454,14 @@ class _Check:
         if word == "NONFINITE":
             return "f is finite here, but not on either side"
         if word == "KINK":
-            return kinks.text(len(chosen), len(lines))
+            return kinks.text(len(chosen), len(lines), self.subject.leaves[i][1].size)
         if word == "PASS":
             return ""
         bad = [line for line in chosen if not np.isfinite(line.analytic)]
         if bad:
             value = "NaN" if np.isnan(bad[0].analytic) else "infinite"
             return f"the gradient is {value}, made by {self.watch.non_finite or 'f itself'}"
-        flat = [line for line in chosen if line.ladder and line.ladder.is_flat]
+        flat = [e for e in chosen if e.ladder and e.ladder.is_flat and e.sides == (0, 0)]
         if flat and kinks.jumps.issuperset(set(chosen).difference(flat)):
             return (
                 "f is piecewise constant here, and its derivative is 0; a straight-through "

@@ -71,21 +71,22 @@ def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
         return Noise(noise, lost, wild)  # those of the last, which is f itself
 
 
-def rounding_of_gradients(subject, backward: Callable) -> list[np.ndarray]:
+def rounding_of_gradients(subject, backward: Callable, rng) -> list[np.ndarray]:
     """Return by how much the gradients of the leaves move if the operations round differently.
 
     Where numbers cancel, as in the variance of nearly equal ones, a right backward pass is off by
     so much: a gap within it is not called wrong. Nothing passes for it.
     """
-    _, exact = backward()
-    moves = [np.zeros(x.shape) for _, x in subject.leaves]
-    for run in range(RUNS):
-        with watched_by(Rounding(np.random.default_rng(run), 1)):
-            _, gradients = backward()
-        for move, a, b in zip(moves, exact, gradients, strict=True):
-            if a is not None and b is not None:
-                np.fmax(move, abs(b - a), out=move)
-    return [LARGEST * move for move in moves]
+    with beside(subject, rng):
+        _, exact = backward()
+        moves = [np.zeros(x.shape) for _, x in subject.leaves]
+        for run in range(RUNS):
+            with watched_by(Rounding(np.random.default_rng(run), 1)):
+                _, gradients = backward()
+            for move, a, b in zip(moves, exact, gradients, strict=True):
+                if a is not None and b is not None:
+                    np.fmax(move, abs(b - a), out=move)
+        return [LARGEST * move for move in moves]
 
 
 @contextlib.contextmanager
