@@ -24,13 +24,13 @@ import click
 from turns import limit, take_turns
 
 NETWORKS = {  # name: sizes of the layers, batch, steps in a turn
-    "spirals": ((2, 64, 64, 3), 32, 500),
-    "digits": ((64, 128, 10), 64, 400),
-    "mnist": ((784, 256, 128, 10), 128, 50),
-    "wide": ((784, 1024, 1024, 10), 512, 5),
+    "spirals": ((2, 64, 64, 3), 32, 2000),
+    "digits": ((64, 128, 10), 64, 2000),
+    "mnist": ((784, 256, 128, 10), 128, 400),
+    "wide": ((784, 1024, 1024, 10), 512, 15),
 }
 LR, MOMENTUM = 0.01, 0.9
-WARM_UP = 3  # steps at the start of a turn that are not timed
+WARM_UP = 0.1  # of the steps, before those that are timed: the threads have to wake up
 
 # ---- the contenders ----------------------------------------------------------------------------
 #
@@ -209,6 +209,7 @@ def turns(title, network):
     import numpy as np
 
     sizes, batch, steps = NETWORKS[network]
+    warm_up = int(WARM_UP * steps)
     rng, weights = np.random.default_rng(0), {}
     for i, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
         bound = fan_in**-0.5
@@ -220,15 +221,15 @@ def turns(title, network):
             rng.standard_normal((batch, sizes[0]), dtype=np.float32),
             rng.integers(0, sizes[-1], batch),
         )
-        for _ in range(WARM_UP + steps)
+        for _ in range(warm_up + steps)
     ]
 
     def turn():
         step = start(weights)
-        for x, t in batches[:WARM_UP]:
+        for x, t in batches[:warm_up]:
             step(x, t)
         begin = time.perf_counter()
-        for x, t in batches[WARM_UP:]:
+        for x, t in batches[warm_up:]:
             loss = step(x, t)
         return (time.perf_counter() - begin) / steps * 1e6, loss
 
