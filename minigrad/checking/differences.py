@@ -8,14 +8,14 @@ by a small step h to either side: the slopes on its left and on its right are
 
 and their mean is the central difference (L(x + h) − L(x − h)) / 2h. On a smooth f it is wrong
 
-    by truncation, about h² L‴ / 6, for f is no parabola, and
-    by rounding, about ε |L| / h, for L is a float, and the difference of two.
+    by truncation, about h² L‴ / 6, because f is not a parabola, and
+    by rounding, about ε |L| / h, because L is a float and the numerator a difference of two.
 
-The sum is smallest near h = ∛ε = 6e-6, where both are about ε^⅔ = 4e-11 of what they are measured
-by. So nearly every element of a right gradient agrees to 1e-6 of itself, and has passed; a wrong
-one is off by far more. A large array is checked as a whole instead: all of its elements move at
-once, along a random direction v, and Σ v ∂L/∂x has to be the slope. One direction is enough: a
-wrong gradient whose error is at right angles to a random v has probability 0.
+The sum is smallest near h = ∛ε = 6e-6, where both are about ε^⅔ = 4e-11 of L and L‴. So nearly
+every element of a right gradient agrees to 1e-6 of itself, and has passed; a wrong one is off by
+far more. A large array is checked as a whole instead: all of its elements move at once, along a
+random direction v, and Σ v ∂L/∂x has to be the slope. One direction is enough: a wrong gradient
+whose error is at right angles to a random v has probability 0.
 
 What does not settle at once goes to harder.py, which returns slopes with a bound on their error.
 `verdict` then decides, and never says PASS where the error could hide a wrong gradient.
@@ -89,7 +89,7 @@ class Probe:
         evaluate: returns y, a vector.
         x: the array.
         u: the upstream gradient, of y's length.
-        y: the value of f where x stands.
+        y: the value of f at x.
     """
 
     def __init__(self, evaluate: Callable[[], np.ndarray], x: np.ndarray, u, y):
@@ -163,7 +163,7 @@ def verdict(
 
     PASS: |analytic − numeric| ≤ atol + rtol · |numeric| + error + 1e-12 · largest, and the error is
     too small to hide a wrong gradient. FAIL: the gap is larger, the slopes of two different steps
-    agree about that, and it is more than the rounding of the backward pass. Else UNDECIDED.
+    agree about that, and it is more than the rounding of the backward pass. Otherwise UNDECIDED.
 
     Args:
         analytic: what backward computed.

@@ -1,10 +1,10 @@
 """What a plain central difference does not settle: errors of differences, and single elements.
 
-The error of a slope comes from forward passes alone. One at a step h is wrong by f's rounding over
-h, which `rounding` measures, and by truncation. A derivative is what slopes come to as the step
-goes to 0, so a slope has to explain those at all smaller steps: what it is off from them, by more
-than their own rounding, is added to its error. A wide step over an oscillation, whose slope looks
-like a good 0, gets a large error in this way.
+The error of a slope comes from forward passes alone. A slope with a step h is wrong by f's
+rounding over h, which `rounding` measures, and by truncation. A derivative is the limit of the
+slopes as the step goes to 0, so a slope has to explain those at all smaller steps: the part of
+their difference that is not their rounding is added to its error. A wide step over an
+oscillation, which gives a slope near 0, gets a large error that way.
 """
 
 import contextlib
@@ -239,7 +239,7 @@ class Ladder:
         slopes, rounds = self._rounded()
         numeric = self.slopes()[0].value
         so = abs(slopes - analytic) < abs(numeric - analytic) / 10
-        so &= abs(slopes - numeric) > rounds  # the others are no witnesses
+        so &= abs(slopes - numeric) > rounds  # the others do not contradict it
         return int(np.count_nonzero(so)) >= PLATEAU
 
     def reached(self) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Points where f has no derivative: relu at 0, a tie of max, a sort of equal numbers, a jump.
 
-Beside such a point f is smooth, but its slopes depend on the side, and the gradients at the
-neighbours are the vertices of what may be returned at the point itself: their hull, Clarke's
-generalised gradient (1983). It holds relu'(0) = 0 and the equal shares of a tie, and not the
-whole gradient to each of two ties, which is right along each axis and wrong along both.
+f is smooth beside such a point, but its slopes depend on the side. The gradients at the
+neighbours are the vertices of what a backward pass may return at the point itself: their convex
+hull is Clarke's generalised gradient (1983). The hull holds relu'(0) = 0 and the equal shares of
+a tie. It does not hold the whole gradient for each of two ties, which is right along each axis
+and wrong along both.
 
-Elements that bend f together form a group: the two of a tie, but not two zeros of relu. Whether
-they do is seen by moving the others: the slopes to the sides of an element change at once.
+Elements that bend f together form a group, such as the two of a tie; two zeros of relu do not. To
+see whether they do, the others are moved: then the slopes on the sides of an element change at
+once.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ class Operation:
         return [a if n else None for a, n in zip(self.arrays, self.node.needs, strict=True)]
 
     def run(self, *inputs) -> Tensor:
-        """Run the operation on other inputs; None stands for the one that needs no gradient."""
+        """Run the operation on other inputs; None is the input that needs no gradient."""
         pairs = zip(inputs, self.arrays, strict=True)
         inputs = [a if x is None else x for x, a in pairs]
         return type(self.node).apply(*inputs, **_copied(self.options))

@@ -78,7 +78,7 @@ class Group(click.Group):
     """The group of the commands, whose own usage errors are one line, too."""
 
     def make_context(self, *args, **kwargs):
-        """Parse what stands before the command's name."""
+        """Parse what comes before the command's name."""
         with _usage_errors():
             return super().make_context(*args, **kwargs)
 

@@ -238,7 +238,7 @@ def _pick(rows, columns):
 
 
 def _parse(rows, width):
-    """Return rows of `width` cells as float64 (n, width), not finite where a cell is no number."""
+    """Return rows of `width` cells as float64 (n, width), not finite if a cell is not a number."""
     count = len(rows) * width
     try:
         if "_" in "".join(chain.from_iterable(rows)):
