@@ -43,7 +43,7 @@ class Contract(Watch):
     def before_forward(self, node, arrays, options):
         """Note what flows into the node."""
         note_generators(options, self.generators)
-        self._inputs = [(a, a.copy()) for a in arrays]
+        self._inputs = [] if self.otherwise else [(a, a.copy()) for a in arrays]
         return arrays
 
     def after_forward(self, node, y):
@@ -51,7 +51,8 @@ class Contract(Watch):
         for i, (now, before) in enumerate(self._inputs):
             if not _equal(now, before):
                 self._found(node, "forward", f"wrote to its input {i}: make a new array instead")
-        self._saved[node] = [(name, a, a.copy()) for name, a in saved_arrays(node)]
+        if not self.otherwise:
+            self._saved[node] = [(name, a, a.copy()) for name, a in saved_arrays(node)]
 
     def backward(self, node, gy):
         """Run the node's backward; compare what it was given with what is there afterwards."""
