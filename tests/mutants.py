@@ -31,6 +31,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -827,6 +828,8 @@ def line(name: str, found: Counter) -> str:
 
 def main(names: list[str]) -> None:
     """Run the mutants of these names, by default all; exit with 1 if one is not explained."""
+    if find_spec("torch") is None:
+        sys.exit("PyTorch is one of the judges: install it with pip install -e '.[test]'")
     chosen = {
         kind: [t for t in group if not names or set(names) & {t.name, *t.name.split(".")}]
         for kind, group in groups().items()

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -35,6 +36,8 @@ from tests.mutants import (
     source_mutants,
     sources,
 )
+
+pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is one of the judges")
 
 # ---- in the source -----------------------------------------------------------------------------
 
