@@ -300,6 +300,9 @@ class _Check:
                 line.largest = max(line.largest, abs(line.numeric))
             line.verdict = self._verdict(line, slopes)
             if line.verdict == "PASS":
+                gap = abs(line.analytic - line.numeric)
+                if gap > self._bound(line):  # both are 0 but for the rounding: the error shows it
+                    line.error = gap
                 return
         if ends and np.isinf(line.analytic) and ladder.grows(np.sign(line.analytic)):
             line.verdict = "KINK"

@@ -37,6 +37,15 @@ def test_the_verdict_can_be_recomputed_from_what_is_printed():
             assert f"{r.analytic:.12g}" in str(report) and f"{r.numeric:.12g}" in str(report)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pass_is_one_by_the_inequality_that_is_printed(seed):
+    x = np.random.default_rng(seed).standard_normal((4, 3)) * 1e-3
+    report = mg.gradcheck(lambda x: (((x - x.mean(0)) / x.std(0)) ** 2).sum(), x)  # it is constant
+    (r,) = report.results
+    assert abs(r.analytic - r.numeric) <= r.tolerance
+    assert "<=" in str(report)
+
+
 def test_a_kink_is_named():
     report = mg.gradcheck(F.relu, np.array([-1.0, 0.0, 2.0]))
     (result,) = report.results
