@@ -389,7 +389,7 @@ REDUCTIONS = [
         )
         for f in (F.var, F.std)
     ],
-    *[  # axis=() is no reduction, as in NumPy; in PyTorch it means all axes
+    *[  # axis=() reduces nothing, as in NumPy; in PyTorch it means all axes
         Case(
             f.__name__,
             lambda x, f=f: f(x, axis=()),

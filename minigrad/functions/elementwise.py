@@ -245,7 +245,7 @@ def where(condition: ArrayLike, a: ArrayLike, b: ArrayLike) -> Tensor:
 
 
 def clip(x: ArrayLike, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
-    """Return x limited to [min, max]; a limit of None is no limit.
+    """Return x limited to [min, max]; None means no limit.
 
     The limits are numbers or arrays that broadcast to x, and get no gradient. As in `torch.clamp`
     the gradient passes on the limits themselves, and is 0 outside them and at NaN.
