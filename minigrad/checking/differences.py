@@ -103,7 +103,8 @@ class Probe:
             t = float(self.x[where] - before)
         else:
             place, before = ..., self.x.copy()
-            self.x += t * where
+            np.multiply(where, t, out=self.x)
+            self.x += before
         try:
             return self.evaluate(), t
         finally:
