@@ -283,8 +283,11 @@ def leaves_of(y: Tensor) -> Iterator[Tensor]:
                 todo.append(other)
 
 
-def close(a: np.ndarray, b: np.ndarray, share: float) -> bool:
-    """Return whether a and b differ by at most a share of the largest element; NaN equals NaN."""
+def close(a: np.ndarray, b: np.ndarray, share: float, least: float = 0.0) -> bool:
+    """Return whether a and b differ by at most a share of the largest element, or by `least`.
+
+    NaN equals NaN.
+    """
     if np.array_equal(a, b):
         return True
     finite = np.isfinite(a)
@@ -295,7 +298,7 @@ def close(a: np.ndarray, b: np.ndarray, share: float) -> bool:
     ):
         return False
     a, b = a[finite], b[finite]
-    return bool(abs(a - b).max(initial=0) <= share * abs(a).max(initial=0))
+    return bool(abs(a - b).max(initial=0) <= max(share * abs(a).max(initial=0), least))
 
 
 def _equal(a: np.ndarray, b: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ from minigrad import functions as F
 from minigrad.checking import check
 from minigrad.checking.differences import VISIBLE
 from minigrad.errors import GradcheckError
+from tests.checking.compositions import Composition
 from tests.checking.test_diagnosis import MISTAKES, X, Y, op
 
 SMOOTH = [F.exp, F.sin, F.tanh, F.softmax, F.log_softmax, F.gelu, F.sigmoid, F.logsumexp, F.var]
@@ -44,6 +45,13 @@ def test_a_pass_is_one_by_the_inequality_that_is_printed(seed):
     (r,) = report.results
     assert abs(r.analytic - r.numeric) <= r.tolerance
     assert "<=" in str(report)
+
+
+def test_a_sum_that_cancels_may_round_otherwise_in_the_second_pass():
+    inputs = (((1, 3), 1.7e-06), ((2, 3), 1.0), ((), 1.7e-06))
+    steps = (("sub", (1, 2)), ("sum", (3,)), ("softmax", (4,)), ("flat", (5,)), ("pow", (6, 0)))
+    composition = Composition(seed=17591, inputs=inputs, steps=steps)
+    assert mg.gradcheck(composition, composition.arrays())
 
 
 def test_a_kink_is_named():
