@@ -32,7 +32,7 @@ from .harder import ROUGH, Ladder, Noise, beside, locate, rounding, rounding_of_
 from .kinks import Kinks
 from .report import Report, Result
 from .subject import Subject
-from .watches import EPS, Contract, Operations, Record, close
+from .watches import EPS, Contract, Operations, Record, close, same_share
 
 FULL = 1000  # elements in all, up to which `auto` moves every one
 SMALL = 64  # elements of one input that are moved one by one in any case
@@ -40,9 +40,8 @@ ENOUGH = 8  # elements of a leaf that fail by slopes at many steps; for the othe
 SAMPLE = 256  # elements that are looked at where a projection fails
 BESIDE = 1e-3  # of |x|: where a projection looks if it meets kinks
 LOOKED_BESIDE = 8  # failing elements
-SAME = 1e-10  # of the largest element: two runs, whose arrays may lie elsewhere in memory
 WORST_FIRST = ("FAIL", "UNDECIDED", "NONFINITE", "KINK", "PASS")
-FLOAT32 = {"same": 1e-5, "rtol": 1e-3, "slack": 1e-4}  # what float32 rounding may do
+FLOAT32 = {"rtol": 1e-3, "slack": 1e-4}  # what float32 rounding may do
 
 
 def gradcheck(
@@ -157,7 +156,7 @@ class _Check:
         if watch.fault:
             return self._all("FAIL", watch.fault)
         self.y = subject.evaluate() if self.narrow else y
-        same = FLOAT32["same"] if self.narrow else SAME
+        same = same_share(self.dtype)
         if not close(y, y_again, same):
             return self._all("NONDETERMINISTIC", self._what_differs("forward"))
         if watch.unstable:
@@ -186,9 +185,9 @@ class _Check:
         for record in records:
             with watched_by(record):
                 self.backward()
-        source = "f itself"
+        source, same = "f itself", same_share(self.dtype)
         for (name, which, a), (_, _, b) in zip(records[0].seen, records[1].seen, strict=False):
-            if len(a) != len(b) or not all(map(lambda x, y: close(x, y, SAME), a, b)):
+            if len(a) != len(b) or not all(map(lambda x, y: close(x, y, same), a, b)):
                 source = f"{name}.{which}"
                 break
         text = f"two {method} passes differ, first in {source}"

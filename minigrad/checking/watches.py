@@ -7,6 +7,7 @@ import numpy as np
 
 from ..debugging import Watch, saved_arrays
 from ..tensor import Tensor
+from .differences import ROUNDED
 
 EPS = float(np.finfo(np.float64).eps)
 SCALE = -1024.0  # of gy, exact in floats: a backward is linear in it
@@ -94,7 +95,7 @@ class Contract(Watch):
         parts = tuple(None if g is None else np.copy(g) for g in parts)
         for k in (0, 1):
             needs = tuple(n and i % 2 == k for i, n in enumerate(node.needs))
-            if any(needs) and not _agree(parts, _called(node, gy, needs, True, SCALE), needs):
+            if any(needs) and not self._agree(parts, _called(node, gy, needs, True, SCALE), needs):
                 self._blame(node, gy, parts, needs)
         return parts
 
@@ -111,12 +112,29 @@ class Contract(Watch):
                 1,
             ),
         )
-        differ = [what for what, *way in ways if not _agree(parts, _called(node, gy, *way), way[0])]
+        differ = [
+            what for what, *way in ways if not self._agree(parts, _called(node, gy, *way), way[0])
+        ]
         name = f"{type(node).__name__}.backward"
         if differ and differ[0]:
             self.inconsistent = self.inconsistent or f"{name} {differ[0]}"
         else:  # with the same arguments, or it does not happen again
             self.unstable = self.unstable or name
+
+    def _agree(self, parts: tuple, others: tuple, needs: tuple) -> bool:
+        """Return whether two calls of backward return the same gradients, if they can be compared.
+
+        What cancels to 0 is rounding, and may come out otherwise.
+        """
+        least = ROUNDED * self.flow
+        for a, b, needed in zip(parts, others, needs, strict=False):
+            if not needed or a is None or b is None or np.array_equal(a, b):
+                continue
+            a = np.asarray(a)
+            same = a.shape != b.shape or close(a, b, same_share(a.dtype), least)
+            if not same and _finite(a) and _finite(b):
+                return False
+        return True
 
     def _see(self, g: np.ndarray) -> bool:
         """Note how large g is, and return whether it is finite."""
@@ -148,20 +166,6 @@ def _called(node, gy: np.ndarray, needs: tuple, strided: bool, scale: float) -> 
         return ()
     finally:
         node.needs = before
-
-
-def _agree(parts, others: tuple, needs: tuple) -> bool:
-    """Return whether two calls of backward return the same gradients, if they can be compared."""
-    for a, b, needed in zip(parts, others, needs, strict=False):
-        if not needed or a is None or b is None or np.array_equal(a, b):
-            continue
-        a = np.asarray(a)
-        if not (_finite(a) and _finite(b)):
-            continue
-        same = 1e-10 if a.dtype == np.float64 else 1e-5
-        if a.shape == b.shape and abs(a).max(initial=0) > 1e-290 and not close(a, b, same):
-            return False
-    return True
 
 
 class Record(Watch):
@@ -281,6 +285,14 @@ def leaves_of(y: Tensor) -> Iterator[Tensor]:
             if id(other) not in found:
                 found.add(id(other))
                 todo.append(other)
+
+
+def same_share(dtype) -> float:
+    """Return the share of the largest element by which two runs in a dtype may differ.
+
+    Their arrays may lie elsewhere in memory, and sums are then taken in another order.
+    """
+    return 1e-10 if dtype == np.float64 else 1e-5
 
 
 def close(a: np.ndarray, b: np.ndarray, share: float, least: float = 0.0) -> bool:

@@ -54,6 +54,20 @@ def test_a_sum_that_cancels_may_round_otherwise_in_the_second_pass():
     assert mg.gradcheck(composition, composition.arrays())
 
 
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("rows", [4, 7, 16, 33])
+def test_a_bias_before_a_normalisation_has_the_gradient_0(rows, outputs):
+    rng = np.random.default_rng(rows)
+    arrays = [rng.standard_normal(shape) for shape in ((rows, 5), (outputs, 5), outputs)]
+
+    def normalised(x, W, b):
+        y = F.linear(x, W, b)
+        return (y - y.mean(axis=0)) / F.std(y, axis=0)
+
+    for seed in range(5):  # gy adds up to 0, and what is left is rounding: another for each layout
+        assert mg.gradcheck(normalised, arrays, seed=seed)
+
+
 def test_a_kink_is_named():
     report = mg.gradcheck(F.relu, np.array([-1.0, 0.0, 2.0]))
     (result,) = report.results
