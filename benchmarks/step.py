@@ -39,6 +39,19 @@ WARM_UP = 0.1  # of the steps, before those that are timed: the threads have to 
 # PyTorch: "0.weight" (O, I), "0.bias" (O,), "2.weight" …
 
 
+def training_step(model, loss, optimizer):
+    """Return the step of minigrad and of PyTorch, which is the same Python."""
+
+    def step(x, t):
+        optimizer.zero_grad()
+        value = loss(model(x), t)
+        value.backward()
+        optimizer.step()
+        return value.item()
+
+    return step
+
+
 def minigrad(sizes, batch):
     from minigrad import Tensor, nn, optim
 
@@ -46,15 +59,7 @@ def minigrad(sizes, batch):
         model, loss = nn.mlp(sizes[0], sizes[1:-1], sizes[-1]), nn.CrossEntropy()
         model.load_state_dict(weights)
         optimizer = optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
-
-        def step(x, t):
-            optimizer.zero_grad()
-            value = loss(model(x), t)
-            value.backward()
-            optimizer.step()
-            return value.item()
-
-        return step
+        return training_step(model, loss, optimizer)
 
     return lambda x, t: (Tensor(x), t), start
 
@@ -69,15 +74,7 @@ def pytorch(sizes, batch):
         model, loss = torch.nn.Sequential(*layers[:-1]), torch.nn.CrossEntropyLoss()
         model.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
         optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
-
-        def step(x, t):
-            optimizer.zero_grad()
-            value = loss(model(x), t)
-            value.backward()
-            optimizer.step()
-            return value.item()
-
-        return step
+        return training_step(model, loss, optimizer)
 
     return lambda x, t: (torch.tensor(x), torch.tensor(t)), start
 

@@ -17,6 +17,17 @@ def leaf(data, dtype=np.float64):
     return Tensor(np.array(data, dtype=dtype), requires_grad=True)
 
 
+def nodes_below(y):
+    """Return the nodes of the graph that made y."""
+    found, todo = [], [y.node]
+    while todo:
+        node = todo.pop()
+        if node is not None and node not in found:
+            found.append(node)
+            todo += [x.node for x in node.inputs]
+    return found
+
+
 class Spoiled(Function):
     """y = x, whose backward passes on wrong(gy) instead of gy."""
 

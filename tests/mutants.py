@@ -53,6 +53,7 @@ from minigrad.functions.shapes import BroadcastTo
 from tests import test_engine
 from tests.checking.compositions import Composition, compositions
 from tests.functions import test_contract, test_gradients, test_numerics
+from tests.helpers import nodes_below
 
 ROOT = Path(minigrad.__file__).parents[1]
 PAGE = ROOT / "docs" / "mutants.md"
@@ -112,18 +113,6 @@ def kinks_by_function() -> dict[type[Function], list]:
 def nodes_of(case: Case, shapes: list) -> list[Function]:
     """Return the nodes of the graph that a row of the table makes."""
     return nodes_below(case.f(*leaves(case.inputs(shapes))))
-
-
-def nodes_below(y: Tensor) -> list[Function]:
-    """Return the nodes of the graph that made y."""
-    found: list[Function] = []
-    todo = [y.node]
-    while todo:
-        node = todo.pop()
-        if node is not None and node not in found:
-            found.append(node)
-            todo += [x.node for x in node.inputs]
-    return found
 
 
 def leaves(arrays: list[np.ndarray]) -> list[Tensor]:

@@ -14,7 +14,7 @@ from minigrad.checking.cases import CASES
 from minigrad.functions.arithmetic import Div
 from minigrad.functions.losses import MSELoss
 from tests.functions.rows import for_every_row
-from tests.helpers import functions_below
+from tests.helpers import functions_below, nodes_below
 
 DTYPES = [np.float32, np.float64]
 NUMPY_1 = np.__version__.startswith("1.")  # makes float64 of a 0-d float32 and a Python number
@@ -28,17 +28,6 @@ def tensors(arrays, needs=None):
 
 def upstream(y, seed=0):
     return np.asarray(np.random.default_rng(seed).standard_normal(y.shape), dtype=y.dtype)
-
-
-def nodes(y):
-    """Return the nodes of the graph that made y."""
-    found, todo = [], [y.node]
-    while todo:
-        node = todo.pop()
-        if node is not None and node not in found:
-            found.append(node)
-            todo += [x.node for x in node.inputs]
-    return found
 
 
 def saved(node):
@@ -87,8 +76,8 @@ def check_gradients(case, shapes, dtype):
     y = case.f(*xs)
     assert type(y.data) is np.ndarray and y.dtype == dtype
     gy = upstream(y)
-    held = [gy, y.data, *[a for node in nodes(y) for a in saved(node)]]
-    for node in nodes(y):
+    held = [gy, y.data, *[a for node in nodes_below(y) for a in saved(node)]]
+    for node in nodes_below(y):
         check_backward(node)
     y.backward(gy)
     for x in xs:
@@ -115,7 +104,7 @@ def test_nothing_is_written_to(case, shapes):
     for x in inputs:
         x.flags.writeable = False
     y = case.f(*tensors(inputs))
-    for node in nodes(y):
+    for node in nodes_below(y):
         check_backward(node)
     gy = upstream(y)
     gy.flags.writeable = False
@@ -136,7 +125,7 @@ def test_every_subset_of_the_inputs_may_need_gradients(case, shapes):
         if not any(needs):
             assert y.node is None and not y.requires_grad
             continue
-        for node in nodes(y):
+        for node in nodes_below(y):
             check_backward(node)
         y.backward(upstream(y))
         for x, need, full in zip(xs, needs, everything, strict=True):
