@@ -152,13 +152,6 @@ class Subject:
             for x, grad in before:
                 x.grad = grad
 
-    def batch_sizes(self) -> list[int]:
-        """Return the numbers that a mean over the batch may divide by: lengths and sizes."""
-        shapes = [x.shape for x in self.arguments if isinstance(x, (Tensor, np.ndarray))]
-        shapes += [x.shape for _, x in self.leaves]
-        lengths = {n for shape in shapes for n in shape} | {int(np.prod(s)) for s in shapes}
-        return sorted(n for n in lengths if n > 2)
-
     def source_of_non_finite(self) -> str:
         """Return the operation that makes the first non-finite number, and the line that ran it."""
         try:

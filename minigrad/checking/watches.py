@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..debugging import Watch, saved_arrays
+from ..debugging import Watch, all_finite, saved_arrays
 from ..tensor import Tensor
 from .differences import ROUNDED
 
@@ -132,7 +132,7 @@ class Contract(Watch):
                 continue
             a = np.asarray(a)
             same = a.shape != b.shape or close(a, b, same_share(a.dtype), least)
-            if not same and _finite(a) and _finite(b):
+            if not same and all_finite([a, b]):
                 return False
         return True
 
@@ -323,10 +323,6 @@ def _owner(a: np.ndarray) -> np.ndarray:
     while isinstance(a.base, np.ndarray):
         a = a.base
     return a
-
-
-def _finite(a: np.ndarray) -> bool:
-    return bool(np.isfinite(a).all())
 
 
 def _shared(a: np.ndarray, b: np.ndarray) -> bool:
