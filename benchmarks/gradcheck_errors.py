@@ -4,7 +4,7 @@
 
 Each error is |difference − gradient| of one element, relative to the largest element of that
 input's gradient; infinite if f is not defined a step further. A step "· |x|" is that share of
-min(|x|, 1), or of 1 if x is 0.
+min(|x|, 1), one "· 100 |x|" of min(100 |x|, 1), and both are that share of 1 if x is 0.
 """
 
 import warnings
@@ -41,7 +41,8 @@ def differences(f, xs, narrow, i, k, u):
     """Return the derivative by each way to measure it; `narrow` is xs in float32."""
     size = min(abs(float(xs[i][k])), 1.0) or 1.0
     d1, d2, d3 = (central(f, xs, i, k, u, 1e-4 * size / n) for n in (1, 2, 4))
-    steps = {"1e-3": 1e-3, "1e-4": 1e-4, "1e-6": 1e-6, "1e-8": 1e-8, "6e-6 · |x|": 6e-6 * size}
+    steps = {"1e-3": 1e-3, "1e-4": 1e-4, "1e-6": 1e-6, "1e-8": 1e-8}
+    steps["6e-6 · 100 |x|"] = 6e-6 * min(100 * size, 1.0)
     found = {f"central, h = {name}": central(f, xs, i, k, u, h) for name, h in steps.items()}
     found["Richardson, h = 1e-4 · |x|"] = (64 * d3 - 20 * d2 + d1) / 45
     for name, h in {"1e-6": 1e-6, "5e-3 · |x|": 5e-3 * size}.items():

@@ -717,8 +717,8 @@ def weighted(y: Tensor) -> Tensor:
     return F.sum(y * np.random.default_rng(1).uniform(0.5, 1.5, y.shape))
 
 
-def flowing(composition: Composition, **options) -> tuple[list[np.ndarray], float]:
-    """Return the gradients of the inputs that backward computes, and the largest that flows."""
+def flowing(composition: Composition, **options) -> tuple[list[np.ndarray], float, float]:
+    """Return the gradients of the inputs that backward computes, the largest that flows, and L."""
     largest = [1.0]
 
     def see(g):
@@ -727,8 +727,10 @@ def flowing(composition: Composition, **options) -> tuple[list[np.ndarray], floa
 
     xs = leaves(composition.arrays())
     with np.errstate(all="ignore"):
-        weighted(composition.run(xs, seen=see, **options)).backward()
-    return [np.zeros(x.shape) if x.grad is None else x.grad for x in xs], max(largest)
+        loss = weighted(composition.run(xs, seen=see, **options))
+        loss.backward()
+    gradients = [np.zeros(x.shape) if x.grad is None else x.grad for x in xs]
+    return gradients, max(largest), float(loss.data)
 
 
 @dataclass
@@ -754,8 +756,9 @@ class Compositions:
         """Return "gradcheck" for a FAIL, "undecided", "equal", or "survived".
 
         The distance from the right gradient decides, and nothing that gradcheck computed. "equal"
-        changes no gradient by 1e-3 of its largest element, nor an element by half of itself, or
-        only by less than 1e-7 of the largest gradient that flows.
+        changes no gradient by 1e-3 of its largest element, nor an element by half of itself where
+        floats tell, or only by less than 1e-7 of the largest gradient that flows. They tell a slope
+        that moves the loss by more than ten roundings while x moves by a hundredth of itself.
         """
         composition, wrong = mutant.composition, mutant.options()
         report = gradcheck(
@@ -767,10 +770,13 @@ class Compositions:
         if not report:
             failed = any(result.verdict == "FAIL" for result in report.results)
             return "gradcheck" if failed else "undecided"
-        right, flow = flowing(composition)
-        for g, h in zip(right, flowing(composition, **wrong)[0], strict=True):
+        right, flow, loss = flowing(composition)
+        found, _, _ = flowing(composition, **wrong)
+        for x, g, h in zip(composition.arrays(), right, found, strict=True):
             effect = abs(h - g)
-            large = (effect > 1e-3 * abs(g).max(initial=0)) | (effect > abs(g) / 2)
+            moves = np.where(x == 0, 1, abs(x)) / 100
+            told = effect * moves > 10 * np.finfo(x.dtype).eps * abs(loss)
+            large = (effect > 1e-3 * abs(g).max(initial=0)) | (told & (effect > abs(g) / 2))
             if (large & (effect > 1e-7 * flow)).any():
                 return "survived"
         return "equal"

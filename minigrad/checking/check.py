@@ -15,16 +15,19 @@ from .diagnosis import diagnose, rounds_to_float32
 from .differences import (
     NEGLIGIBLE,
     ROUNDED,
+    ROUNDED_32,
     RTOL,
     STEP,
     VISIBLE,
     Line,
     Probe,
     Slope,
+    Tolerance,
     Where,
     bound,
     direction,
     settled,
+    step,
     unit,
     verdict,
 )
@@ -41,7 +44,7 @@ SAMPLE = 256  # elements that are looked at where a projection fails
 BESIDE = 1e-3  # of |x|: where a projection looks if it meets kinks
 LOOKED_BESIDE = 8  # failing elements
 WORST_FIRST = ("FAIL", "UNDECIDED", "NONFINITE", "KINK", "PASS")
-FLOAT32 = {"rtol": 1e-3, "slack": 1e-4}  # what float32 rounding may do
+RTOL_32 = 1e-3  # at least, of a gradient in float32
 
 
 def gradcheck(
@@ -60,8 +63,8 @@ def gradcheck(
     """Compare what the backward passes in f compute with finite differences.
 
     The output y is weighted by a random upstream gradient u, and the derivative of L = Σ u y with
-    respect to each element is taken by a central difference with the step 6e-6 · min(|x|, 1). An
-    element that it does not settle gets a derivative with a bound on its error, from forward
+    respect to each element is taken by a central difference with the step 6e-6 · min(100 |x|, 1).
+    An element that it does not settle gets a derivative with a bound on its error, from forward
     passes alone; where that error could hide a wrong gradient, the verdict is UNDECIDED.
 
     Args:
@@ -76,7 +79,7 @@ def gradcheck(
         dtype: of the backward pass, "float64" or "float32". The differences are always float64.
         eps: the factor of the central difference's step, in place of 6e-6.
         atol, rtol: an element passes if |analytic − numeric| ≤ atol + rtol · |numeric| + error.
-            In float32, rtol is at least 1e-3, and 1e-4 of the largest element is added to atol.
+            In float32, rtol is at least 1e-3, and error is at least 1e-4 of the largest element.
         seed: of the upstream gradient, the directions and the samples.
         raises: False returns a failed report instead of raising it.
 
@@ -98,7 +101,7 @@ def gradcheck(
     with Subject(f, inputs, module) as subject:
         check = _Check(subject, dtype, eps, atol, rtol, seed)
         results = check.whole() or check.results(mode)
-    report = Report(tuple(results), mode, dtype, tuple(subject.given), atol, check.rtol)
+    report = Report(tuple(results), mode, dtype, tuple(subject.given), atol, check.tolerance.rtol)
     if raises and not report:
         raise GradcheckError(str(report))
     return report
@@ -130,12 +133,13 @@ class _Check:
 
     def __init__(self, subject: Subject, dtype, eps, atol, rtol, seed):
         self.subject, self.dtype = subject, np.dtype(dtype)
-        self.step, self.rtol, self.atol = STEP if eps is None else eps, rtol, atol
+        self.step = STEP if eps is None else eps
         self.narrow = self.dtype == np.float32
+        self.tolerance = Tolerance(rtol, atol, ROUNDED)
         # A stream of its own: inputs drawn with the same seed must not come out equal to u.
         self.rng = np.random.default_rng([seed, 0x6772616463686B])
         if self.narrow:
-            self.rtol = max(rtol, FLOAT32["rtol"])
+            self.tolerance = Tolerance(max(rtol, RTOL_32), atol, ROUNDED_32)
             for _, x in subject.leaves:  # the numbers that a float32 backward sees
                 x.data[...] = x.data.astype(np.float32)
 
@@ -164,7 +168,7 @@ class _Check:
             return self._all("NONDETERMINISTIC", why)
         for a, b in zip(self.gradients, again, strict=True):
             # What cancels to 0 is rounding, and depends on where the arrays lie.
-            least = ROUNDED * watch.flow
+            least = self.tolerance.rounded * watch.flow
             if (a is None) != (b is None) or (a is not None and not close(a, b, same, least)):
                 return self._all("NONDETERMINISTIC", self._what_differs("backward"))
         empty = not any(x.size for _, x in subject.leaves)
@@ -267,14 +271,16 @@ class _Check:
         for where in places:
             line = Line(i, where, self.flow)
             if line.is_element:
-                line.unit, line.analytic = unit(float(probe.x[where])), float(g[where])
+                value, line.analytic = float(probe.x[where]), float(g[where])
             else:
-                line.unit, line.analytic = 1.0, float(np.vdot(g, where))
+                value, line.analytic = 1.0, float(np.vdot(g, where))
                 line.flow *= float(abs(where).min())  # what it comes to in a single element
-            h = self.step * line.unit
-            line.sides = probe.sides(where, h)
+            line.unit, line.step = unit(value), step(value, self.step)
+            line.sides = probe.sides(where, line.step)
             line.numeric = line.sides.mean
-            good = settled(line.analytic, line.numeric, self.rtol, resolution / h, line.flow)
+            good = settled(
+                line.analytic, line.numeric, self.tolerance.rtol, resolution / line.step, line.flow
+            )
             line.verdict = "PASS" if good else "UNDECIDED"
             lines.append(line)
         largest = max((abs(line.numeric) for line in lines if np.isfinite(line.numeric)), default=0)
@@ -310,14 +316,14 @@ class _Check:
 
     def _ends(self, probe: Probe, line: Line) -> int | None:
         """Return the side on which f is finite, −1 or 1; 0 if it is on both, None on neither."""
-        h = self.step * line.unit
-        left, right = (np.isfinite(probe.at(line.where, t)[0]).all() for t in (-h, h))
+        sides = (-line.step, line.step)
+        left, right = (np.isfinite(probe.at(line.where, t)[0]).all() for t in sides)
         return int(right) - int(left) if left or right else None
 
     def _verdict(self, line: Line, slopes: list[Slope]) -> str:
         """Return the verdict; UNDECIDED in place of one where f is too rough for it."""
         ladder, analytic = line.ladder, line.analytic
-        word = verdict(analytic, slopes, line.largest, line.flow, self.rtol, self._slack(line))
+        word = verdict(analytic, slopes, line.largest, line.flow, self.tolerance)
         if word == "UNDECIDED" and ladder.flat:  # constant, or in floats, like a saturated loss
             scale = float(abs(self.u) @ abs(self.y)) + line.flow * unit(ladder.value)
             seen = EPS * scale / ladder.flat  # a larger slope would show
@@ -358,9 +364,6 @@ class _Check:
         gap = abs(along.sum() - float(self.u @ (ys[1] - ys[0])) / (2 * self.step))
         rounds = float(abs(self.u) @ abs(self.y)) * EPS / self.step
         return not gap > VISIBLE * float(np.linalg.norm(along)) + ROUGH * rounds
-
-    def _slack(self, line: Line) -> float:
-        return self.atol + (FLOAT32["slack"] * line.largest if self.narrow else 0.0)
 
     def _sample(self, along: Line) -> list[tuple]:
         """Return elements to look at one by one: those found along the direction, and others."""
@@ -433,8 +436,7 @@ class _Check:
         )
 
     def _numbers(self, line: Line) -> dict[str, float]:
-        error = line.error + ROUNDED * line.largest if line.ladder else 0.0
-        error += self._slack(line) - self.atol
+        error = line.error + self.tolerance.rounded * line.largest if line.ladder else 0.0
         return {
             "analytic": line.analytic,
             "numeric": line.numeric,
@@ -444,7 +446,7 @@ class _Check:
 
     def _bound(self, line: Line) -> float:
         largest = line.largest if line.ladder else 0.0
-        return bound(Slope(line.numeric, line.error), largest, self.rtol, self._slack(line))
+        return bound(Slope(line.numeric, line.error), largest, self.tolerance)
 
     def _why(self, word: str, i: int, chosen: list[Line], lines: list[Line], kinks: Kinks) -> str:
         if word == "UNDECIDED":

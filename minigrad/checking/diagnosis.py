@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..tensor import Tensor
-from .differences import ROUNDED, STEP, Line, Probe, direction, unit
+from .differences import ROUNDED, STEP, Line, Probe, direction, step
 from .watches import EPS
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Case:
         self.A = np.array([e.analytic for e in drawn])
         self.N = np.array([e.numeric for e in drawn])
         self.wrong = np.array([e in failing for e in drawn])
-        steps = np.array([STEP * e.unit for e in drawn])
+        steps = np.array([e.step for e in drawn])
         rounding = 4 * EPS * ((self.J != 0) @ abs(check.u * check.y)) / steps
         self.error = rounding + [e.error for e in drawn]
 
@@ -116,13 +116,13 @@ class Case:
 
 def _row(probe: Probe, k) -> np.ndarray:
     """Return ∂y / ∂x[k] for each y."""
-    left, right = probe.slopes(k, STEP * unit(float(probe.x[k])))
+    left, right = probe.slopes(k, step(float(probe.x[k])))
     return (left + right) / 2
 
 
 def _measured(probe: Probe, indices: list) -> np.ndarray:
     """Return the numeric gradient of these elements."""
-    return np.array([probe.sides(k, STEP * unit(float(probe.x[k]))).mean for k in indices])
+    return np.array([probe.sides(k, step(float(probe.x[k]))).mean for k in indices])
 
 
 # ---- the hypotheses ----------------------------------------------------------------------------

@@ -11,9 +11,9 @@ and their mean is the central difference (L(x + h) − L(x − h)) / 2h. On a sm
     by truncation, about h² L‴ / 6, because f is not a parabola, and
     by rounding, about ε |L| / h, because L is a float and the numerator a difference of two.
 
-The sum is smallest near h = ∛ε = 6e-6, where both are about ε^⅔ = 4e-11 of L and L‴. So nearly
-every element of a right gradient agrees to 1e-6 of itself, and has passed; a wrong one is off by
-far more. A large array is checked as a whole instead: all of its elements move at once, along a
+The sum is smallest near h = ∛ε = 6e-6, where both are about ε^⅔ = 4e-11 of L and L‴. A small x
+gets a smaller step, 6e-4 |x|, for ln x and 1/x bend over a distance of |x|. So nearly every element
+of a right gradient agrees to 1e-6 of itself, and has passed; a wrong one is off by far more. A large array is checked as a whole instead: all of its elements move at once, along a
 random direction v, and Σ v ∂L/∂x has to be the slope. One direction is enough: a wrong gradient
 whose error is at right angles to a random v has probability 0.
 
@@ -27,11 +27,13 @@ from typing import NamedTuple
 import numpy as np
 
 STEP = 6e-6  # the cube root of ε
+CLOSER = 0.01  # an x nearer to 0 gets a smaller step: h² L‴ / 6 is 4e-7 of the slope of 1/x
 RTOL = 1e-6
 VISIBLE = 1e-4  # of the largest gradient of the input: a larger error could hide too much
 NEGLIGIBLE = 1e-8  # of the largest gradient that flows: half of the digits of a float
 BENT = 1e-3  # of the slopes: a plain difference whose sides differ by more may meet a kink
 ROUNDED = 1e-12  # of the largest gradient: what some thousand roundings of ε add up to
+ROUNDED_32 = 1e-4  # in float32: a thousand of its ε
 DENORMAL = 1e-150  # nearer to 0, x² underflows: such an x is stepped like 0
 
 Where = tuple | np.ndarray  # the index of one element, or a direction for the whole array
@@ -42,6 +44,20 @@ class Slope(NamedTuple):
 
     value: float
     error: float
+
+
+class Tolerance(NamedTuple):
+    """What is allowed beside the error of a slope.
+
+    Attributes:
+        rtol: as a share of the slope.
+        atol: as a number.
+        rounded: as a share of the largest gradient, for the roundings of the backward pass.
+    """
+
+    rtol: float
+    atol: float
+    rounded: float
 
 
 class Sides(NamedTuple):
@@ -61,6 +77,7 @@ class Line:
 
     Attributes:
         unit: what its steps are a share of.
+        step: that of the plain difference.
         analytic: the gradient along it that backward computed.
         sides: the slopes of a plain difference.
         numeric, error: the slope, and a bound on its error.
@@ -125,6 +142,11 @@ class Probe:
         return Sides(float(self.u @ left), float(self.u @ right))
 
 
+def step(value: float, share: float = STEP) -> float:
+    """Return the step of a plain difference at x: a share of 1, or of 100 |x| if that is less."""
+    return share * min(unit(value) / CLOSER, 1.0)
+
+
 def unit(value: float) -> float:
     """Return what a step is a share of: |x| up to 1, and 1 at 0."""
     size = abs(value)
@@ -158,36 +180,38 @@ def settled(analytic, numeric, rtol: float, resolution: float, flow: float):
 
 
 def verdict(
-    analytic: float, slopes: list[Slope], largest: float, flow: float, rtol: float, atol: float
+    analytic: float, slopes: list[Slope], largest: float, flow: float, tolerance: Tolerance
 ) -> str:
     """Return PASS, FAIL or UNDECIDED for an element, or for a direction.
 
-    PASS: |analytic − numeric| ≤ atol + rtol · |numeric| + error + 1e-12 · largest, and the error is
-    too small to hide a wrong gradient. FAIL: the gap is larger, the slopes of two different steps
-    agree about that, and it is more than the rounding of the backward pass. Otherwise UNDECIDED.
+    PASS: |analytic − numeric| is within `bound`, and the error is too small to hide a wrong
+    gradient. FAIL: the gap is larger, the slopes of two different steps agree about that, and it is
+    more than the rounding of the backward pass. Otherwise UNDECIDED.
 
     Args:
         analytic: what backward computed.
         slopes: estimates from different steps, the most accurate first.
         largest: the largest numeric gradient of this input.
         flow: the largest gradient that flows anywhere.
-        rtol, atol: the tolerances.
+        tolerance: what is allowed beside the errors of the slopes.
     """
-    best = slopes[0]
+    best, rounded = slopes[0], tolerance.rounded * flow
     if not np.isfinite(analytic):
         return "FAIL" if np.isfinite(best.value) else "UNDECIDED"
     # What cancels to 0 leaves the roundings of both passes behind, and they differ.
-    zeros = abs(analytic) <= ROUNDED * flow and abs(best.value) <= 4 * best.error
-    if zeros or abs(analytic - best.value) <= bound(best, largest, rtol, atol):
-        visible = max(atol, VISIBLE * largest, NEGLIGIBLE * flow)
+    zeros = abs(analytic) <= rounded and abs(best.value) <= 4 * best.error
+    if zeros or abs(analytic - best.value) <= bound(best, largest, tolerance):
+        visible = max(tolerance.atol, VISIBLE * largest, NEGLIGIBLE * flow)
         return "PASS" if best.error <= visible else "UNDECIDED"
-    for slope in slopes[:2]:
-        gap = abs(analytic - slope.value)
-        if not gap > max(bound(slope, largest, rtol, atol), ROUNDED * flow):
-            return "UNDECIDED"
-    return "FAIL" if len(slopes) > 1 else "UNDECIDED"
+    gaps = [(abs(analytic - s.value), bound(s, largest, tolerance)) for s in slopes[:2]]
+    sure = len(gaps) == 2 and all(gap > max(limit, rounded) for gap, limit in gaps)
+    return "FAIL" if sure else "UNDECIDED"
 
 
-def bound(slope: Slope, largest: float, rtol: float, atol: float) -> float:
-    """Return the largest |analytic − numeric| that passes."""
-    return atol + rtol * abs(slope.value) + slope.error + ROUNDED * largest
+def bound(slope: Slope, largest: float, tolerance: Tolerance) -> float:
+    """Return the largest |analytic − numeric| that passes.
+
+    It is atol + rtol · |numeric| + error + 1e-12 · largest.
+    """
+    rtol, atol, rounded = tolerance
+    return atol + rtol * abs(slope.value) + slope.error + rounded * largest

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..debugging import Watch, all_finite, saved_arrays
 from ..tensor import Tensor
-from .differences import ROUNDED
+from .differences import ROUNDED, ROUNDED_32
 
 EPS = float(np.finfo(np.float64).eps)
 SCALE = -1024.0  # of gy, exact in floats: a backward is linear in it
@@ -126,11 +126,12 @@ class Contract(Watch):
 
         What cancels to 0 is rounding, and may come out otherwise.
         """
-        least = ROUNDED * self.flow
         for a, b, needed in zip(parts, others, needs, strict=False):
             if not needed or a is None or b is None or np.array_equal(a, b):
                 continue
             a = np.asarray(a)
+            rounded = ROUNDED if a.dtype == np.float64 else ROUNDED_32
+            least = rounded * self.flow
             same = a.shape != b.shape or close(a, b, same_share(a.dtype), least)
             if not same and all_finite([a, b]):
                 return False

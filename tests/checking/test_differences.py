@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from minigrad.checking.differences import Slope, settled, unit, verdict
+from minigrad.checking.differences import ROUNDED, Slope, Tolerance, settled, step, unit, verdict
 
 JUST = 1 + 1e-3
 
 
 def judged(analytic, *slopes, largest=1.0, flow=1.0, rtol=1e-6, atol=0.0):
     """Return the verdict; a slope is (numeric, error)."""
-    return verdict(analytic, [Slope(*slope) for slope in slopes], largest, flow, rtol, atol)
+    tolerance = Tolerance(rtol, atol, ROUNDED)
+    return verdict(analytic, [Slope(*slope) for slope in slopes], largest, flow, tolerance)
 
 
 @pytest.mark.parametrize("sign", [1, -1])

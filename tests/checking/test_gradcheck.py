@@ -293,7 +293,7 @@ def test_every_element_is_stepped_both_ways_by_at_most_6e_6_and_less_for_small_x
     *before, last = [i for i, c in enumerate(calls) if np.array_equal(c, x)]
     rest = calls[last + 1 : last + 1 + 2 * x.size]  # what comes first; then some are refined
     for i, (below, above) in enumerate(zip(rest[::2], rest[1::2], strict=True)):
-        step = 6e-6 * (min(abs(x[i]), 1) or 1)
+        step = 6e-6 * (min(100 * abs(x[i]), 1) or 1)
         moved = np.flatnonzero((above != x) | (below != x))
         assert moved.tolist() == [i]
         assert above[i] - x[i] == pytest.approx(step, rel=1e-6, abs=1e-13)

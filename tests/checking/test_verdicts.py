@@ -68,6 +68,37 @@ def test_a_bias_before_a_normalisation_has_the_gradient_0(rows, outputs):
         assert mg.gradcheck(normalised, arrays, seed=seed)
 
 
+SHARES = {  # of which each has a gradient that cancels to 0
+    "softmax of centred": lambda x, b: F.softmax(x + b - F.mean(x + b, axis=0, keepdims=True)),
+    "sum of softmax": lambda x, b: F.sum(F.softmax(x)) + F.sum(b),
+    "log_softmax of shifted": lambda x, b: F.log_softmax(x + F.sum(b)),
+}
+
+
+@pytest.mark.parametrize("mode", ["full", "project"])
+@pytest.mark.parametrize("name", SHARES)
+def test_what_cancels_to_0_in_float32_passes_and_a_gradient_in_its_place_does_not(name, mode):
+    rng = np.random.default_rng(7)
+    x, b = rng.standard_normal((8, 5)), rng.standard_normal(5)
+    for seed in range(5):
+        assert mg.gradcheck(SHARES[name], [x, b], dtype="float32", mode=mode, seed=seed)
+
+    class Passes(mg.Function):
+        """y = x, and 1 % of the upstream gradient goes where none should."""
+
+        def forward(self, y, x):
+            return y.copy()
+
+        def backward(self, gy):
+            return gy, np.full(self.inputs[1].shape, 0.01 * abs(gy).max())
+
+    def wrong(x, b):
+        return Passes.apply(SHARES[name](x, b), x)
+
+    report = mg.gradcheck(wrong, [x, b], dtype="float32", mode=mode, raises=False)
+    assert report.results[0].verdict == "FAIL"
+
+
 def test_a_kink_is_named():
     report = mg.gradcheck(F.relu, np.array([-1.0, 0.0, 2.0]))
     (result,) = report.results
