@@ -33,7 +33,7 @@ from .differences import (
 )
 from .harder import ROUGH, Ladder, Noise, beside, locate, rounding, rounding_of_gradients
 from .kinks import Kinks
-from .report import Report, Result
+from .report import Report, Result, worst
 from .subject import Subject
 from .watches import EPS, Contract, Operations, Record, close, same_share
 
@@ -43,7 +43,6 @@ ENOUGH = 8  # elements of a leaf that fail by slopes at many steps; for the othe
 SAMPLE = 256  # elements that are looked at where a projection fails
 BESIDE = 1e-3  # of |x|: where a projection looks if it meets kinks
 LOOKED_BESIDE = 8  # failing elements
-WORST_FIRST = ("FAIL", "UNDECIDED", "NONFINITE", "KINK", "PASS")
 RTOL_32 = 1e-3  # at least, of a gradient in float32
 
 
@@ -418,9 +417,9 @@ class _Check:
         if not lines:
             return Result(name, "PASS")
         words = [kinks.verdicts.get(line, line.verdict) for line in lines]
-        word = next(word for word in WORST_FIRST if word in words)
+        word = worst(words)
         chosen = [line for line, other in zip(lines, words, strict=True) if other == word]
-        worst = max(chosen, key=lambda e: abs(e.analytic - e.numeric) / (self._bound(e) or 1.0))
+        shown = max(chosen, key=lambda e: abs(e.analytic - e.numeric) / (self._bound(e) or 1.0))
         failing = np.zeros(x.shape, dtype=bool)
         for line in chosen if word == "FAIL" else ():
             failing[line.where] = True
@@ -430,9 +429,9 @@ class _Check:
             failing=failing,
             checked=len(lines),
             size=x.size,
-            index=tuple(int(n) for n in worst.where),
+            index=tuple(int(n) for n in shown.where),
             diagnosis=self._why(word, i, chosen, lines, kinks),
-            **self._numbers(worst),
+            **self._numbers(shown),
         )
 
     def _numbers(self, line: Line) -> dict[str, float]:

@@ -160,17 +160,17 @@ def _constant_factor(c: Case) -> Hypotheses:
     names = {2.0: "2", 1 / 2: "½", -2.0: "−2", -1 / 2: "−½"}
     if np.count_nonzero(c.N) > 1:  # any two numbers differ by a factor
         names[factor] = names.get(factor, f"{factor:.6g}")
-        for n in _summed_over(c):
-            names[n] = f"{n}: the mean over the batch is missing"
-            names[1 / n] = f"1/{n}: divided by the batch size once too often"
+        for n, axes in _summed_over(c).items():
+            names[n] = f"{n}: the mean over {axes} is missing"
+            names[1 / n] = f"1/{n}: divided by the size of {axes} once too often"
     fitting = [name for known, name in names.items() if abs(factor / known - 1) < CLOSE]
     if fitting:
         yield f"it is off by the constant factor {fitting[-1]}", factor * c.N
 
 
-def _summed_over(c: Case) -> set[int]:
-    """Return the lengths and sizes, from 3, of what f sums over: axes of an input that y lacks."""
-    sizes, rng = set(), c.check.rng
+def _summed_over(c: Case) -> dict[int, str]:
+    """Return what f sums over, by its size from 3: axes of an input that y lacks."""
+    found, rng = {}, c.check.rng
     for x in c.check.subject.arguments:
         if not isinstance(x, Tensor) or x.dtype.kind != "f" or not x.size:
             continue
@@ -183,8 +183,9 @@ def _summed_over(c: Case) -> set[int]:
             line[:, axes] = rng.integers(lengths, size=(LINE, len(axes)))
             rows = [_row(probe, tuple(k)) for k in np.unique(line, axis=0)]
             if np.count_nonzero(rows, axis=0).max() > 2:
-                sizes |= {*lengths, int(np.prod(lengths))}
-    return {n for n in sizes if n > 2}
+                found |= {x.shape[d]: "the batch" if d == 0 else f"axis {d}" for d in axes[::-1]}
+                found.setdefault(int(np.prod(lengths)), f"axes {' and '.join(map(str, axes))}")
+    return {n: axes for n, axes in found.items() if n > 2}
 
 
 def _subsets(ndim: int) -> list[list[int]]:

@@ -13,9 +13,10 @@ and their mean is the central difference (L(x + h) − L(x − h)) / 2h. On a sm
 
 The sum is smallest near h = ∛ε = 6e-6, where both are about ε^⅔ = 4e-11 of L and L‴. A small x
 gets a smaller step, 6e-4 |x|, for ln x and 1/x bend over a distance of |x|. So nearly every element
-of a right gradient agrees to 1e-6 of itself, and has passed; a wrong one is off by far more. A large array is checked as a whole instead: all of its elements move at once, along a
-random direction v, and Σ v ∂L/∂x has to be the slope. One direction is enough: a wrong gradient
-whose error is at right angles to a random v has probability 0.
+of a right gradient agrees to 1e-6 of itself, and has passed; a wrong one is off by far more. A
+large array is checked as a whole instead: all of its elements move at once, along a random
+direction v, and Σ v ∂L/∂x has to be the slope. One direction is enough: a wrong gradient whose
+error is at right angles to a random v has probability 0.
 
 What does not settle at once goes to harder.py, which returns slopes with a bound on their error.
 `verdict` then decides, and never says PASS where the error could hide a wrong gradient.

@@ -197,7 +197,7 @@ class Operation:
 
     def __init__(self, node, arrays: list[np.ndarray], options: dict):
         self.node, self.options = node, _copied(options)
-        self.arrays = [a.copy() for a in arrays]
+        self.arrays = [a.copy("K") for a in arrays]  # in the layout that they have
 
     @property
     def inputs(self) -> list[np.ndarray | None]:

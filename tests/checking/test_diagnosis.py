@@ -49,11 +49,11 @@ MISTAKES = {
     "it is off by the constant factor 2": (op(np.sin, lambda g, x: 2 * g * np.cos(x)), [X]),
     "it is off by the constant factor ½": (op(np.square, lambda g, x: g * x), [X]),
     "it is off by the constant factor 1.01": (op(np.sin, lambda g, x: 1.01 * g * np.cos(x)), [X]),
-    "it is off by the constant factor 16: the mean over the batch is missing": (
+    "it is off by the constant factor 16: the mean over axes 0 and 1 is missing": (
         op(lambda x: np.square(x).mean(), lambda g, x: g * 2 * x),
         [X],
     ),
-    "it is off by the constant factor 1/4: divided by the batch size once too often": (
+    "it is off by the constant factor 1/4: divided by the size of the batch once too often": (
         op(lambda x: np.square(x).mean(axis=0), lambda g, x: g * 2 * x / 16),
         [X],
     ),
@@ -245,11 +245,11 @@ def test_a_window_is_no_batch():
         (op(lambda x: x[0] ** 2, lambda g, x: 8 * g * x * (x == x[0])), "4"),
         (
             op(lambda x: np.maximum(x, 0).mean(), lambda g, x: g * (x > 0)),
-            "16: the mean over the batch is missing",
+            "16: the mean over axes 0 and 1 is missing",
         ),
         (
             op(lambda x: np.square(x).sum(axis=1), lambda g, x: g[:, None] * x / 2),
-            "1/4: divided by the batch size once too often",
+            "1/4: divided by the size of axis 1 once too often",
         ),
     ],
     ids=["sine", "product", "max", "index", "relu", "sum"],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minigrad.checking.differences import ROUNDED, Slope, Tolerance, settled, step, unit, verdict
+from minigrad.checking.differences import ROUNDED, Slope, Tolerance, settled, unit, verdict
 
 JUST = 1 + 1e-3
 
