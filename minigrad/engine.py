@@ -151,7 +151,7 @@ def _forward(node: Function, arrays: list[np.ndarray], options: dict) -> np.ndar
     if type(y) is np.ndarray and y.dtype is dtype:
         return y
     array = np.asarray(y)
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiub" or isinstance(y, tuple):
         raise engine_errors.not_numbers(node, arrays, y)
     return array.astype(dtype, copy=False) if dtype.kind == "f" else array
 
@@ -273,7 +273,7 @@ def _fit(node: Function, i: int, g) -> np.ndarray:
     """Return the gradient g of input i as a new array of that input's shape and dtype."""
     x = node.inputs[i]
     try:
-        if g is not None:
+        if g is not None and np.asarray(g).dtype.kind in "fiub":
             return unbroadcast(np.array(g, dtype=x.dtype), x.shape)
     except (TypeError, ValueError):
         pass

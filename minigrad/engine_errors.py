@@ -67,7 +67,8 @@ def wrong_gradient(node, i: int, g) -> ShapeError:
     if g is None:
         what = f"None for input {i}, which needs a gradient"
     elif isinstance(g, np.ndarray):
-        what = f"a gradient of shape {g.shape} for input {i}"
+        dtype = "" if g.dtype.kind in "fiub" else f" and dtype {g.dtype}"
+        what = f"a gradient of shape {g.shape}{dtype} for input {i}"
     else:
         what = f"{kind_of(g)} for input {i}"
     remedy = f"return an array of shape {node.inputs[i].shape}"
@@ -97,6 +98,7 @@ def lost_gradient(where: str, name: str, x) -> UnsupportedError:
 def not_called(function: type) -> UnsupportedError:
     """Say that an operation runs through `apply`."""
     forward = inspect.signature(function.forward)
-    arguments = forward.replace(parameters=list(forward.parameters.values())[1:])
+    arguments = str(forward.replace(parameters=list(forward.parameters.values())[1:]))
+    arguments = arguments.replace("*, ", "")  # before options that are keywords alone
     facts, remedy = f"forward takes {arguments}", f"write {function.__name__}.apply{arguments}"
     return UnsupportedError(function.__name__, "an operation is applied, not called", facts, remedy)

@@ -1,6 +1,7 @@
 """Stochastic gradient descent, and the clipping of gradients."""
 
 import math
+import numbers
 from collections.abc import Iterable
 from typing import Any
 
@@ -136,8 +137,10 @@ def _checked(group: dict, defaults: dict) -> dict:
             facts, remedy = f"params[{i}] is {kind_of(p)}{made}", "give model.parameters()"
             raise ArgumentError("SGD", "params takes leaf Tensors only", facts, remedy)
     faults = [f"{name} is unknown" for name in unknown]
-    for name in ("lr", "momentum", "weight_decay"):
-        if not group[name] >= 0:
+    for name in ("lr", "momentum", "dampening", "weight_decay"):
+        if not isinstance(group[name], numbers.Real):
+            faults.append(f"{name} must be a number, not {kind_of(group[name])}")
+        elif name != "dampening" and not group[name] >= 0:
             faults.append(f"{name} must be 0 or more, not {group[name]}")
     if group["nesterov"] and (not group["momentum"] or group["dampening"]):
         faults.append("nesterov needs momentum above 0 and dampening 0")

@@ -722,6 +722,12 @@ WRONG = {
         "returned a gradient of shape (3, 2) for input 1; inputs (3,), (2, 3); "
         "return an array of shape (2, 3)",
     ),
+    "complex numbers": (
+        lambda node, gy: (gy + 1j, np.ones((2, 3))),
+        ShapeError,
+        "returned a gradient of shape (3,) and dtype complex128 for input 0; "
+        "inputs (3,), (2, 3); return an array of shape (3,)",
+    ),
     "a scalar": (
         lambda node, gy: (1.0, np.ones((2, 3))),
         ShapeError,
@@ -813,8 +819,14 @@ class Forward(Function):
 
 @pytest.mark.parametrize(
     ("y", "what"),
-    [(None, "None"), ("text", "a str"), ({}, "a dict"), (np.ones(3) + 1j, "an ndarray")],
-    ids=["None", "text", "a dict", "complex"],
+    [
+        (None, "None"),
+        ("text", "a str"),
+        ({}, "a dict"),
+        (np.ones(3) + 1j, "an ndarray"),
+        ((np.ones(3), np.ones(3)), "a tuple"),
+    ],
+    ids=["None", "text", "a dict", "complex", "two outputs"],
 )
 def test_a_forward_that_returns_something_else_than_numbers(y, what):
     text = f"Forward.forward: returned {what}, not numbers; inputs (3,); return the array of y"
@@ -1052,6 +1064,13 @@ def test_a_users_function_may_save_attributes_of_any_name():
         assert mg.gradcheck(lambda x: Norm.apply(x, order=3), np.array([1.0, 2.0]))
 
 
+class Power(Function):
+    """y = x ** k"""
+
+    def forward(self, x, *, k=1):
+        return x**k
+
+
 @pytest.mark.parametrize(
     ("call", "arguments"),
     [
@@ -1059,8 +1078,9 @@ def test_a_users_function_may_save_attributes_of_any_name():
         (lambda: Scale(leaf(1.0), k=2.0), "Scale(x, k=1.0, inverse=False)"),
         (lambda: Scale(k=2.0), "Scale(x, k=1.0, inverse=False)"),
         (lambda: Returns(1, 2), "Returns(*xs, make)"),
+        (lambda: Power(leaf(1.0), k=2.0), "Power(x, k=1)"),
     ],
-    ids=["one", "with options", "options alone", "several"],
+    ids=["one", "with options", "options alone", "several", "keywords alone"],
 )
 def test_an_operation_that_is_called_says_how_it_is_applied(call, arguments):
     name, _, taken = arguments.partition("(")

@@ -320,6 +320,8 @@ SETTINGS = "lr {}, momentum {}, dampening {}, weight_decay {}, nesterov {}"
         ({"lr": float("nan")}, "lr must be 0 or more, not nan", ("nan", 0, 0, 0, False)),
         ({"momentum": -1}, "momentum must be 0 or more, not -1", (0.1, -1, 0, 0, False)),
         ({"weight_decay": -1}, "weight_decay must be 0 or more, not -1", (0.1, 0, 0, -1, False)),
+        ({"lr": "0.1"}, "lr must be a number, not a str", ("0.1", 0, 0, 0, False)),
+        ({"dampening": None}, "dampening must be a number, not None", (0.1, 0, None, 0, False)),
         (
             {"nesterov": True},
             "nesterov needs momentum above 0 and dampening 0",
