@@ -67,6 +67,10 @@ class MinigradWarning(UserWarning):
     """Something that runs but is almost certainly a mistake."""
 
 
+class ResultWarning(MinigradWarning):
+    """A result that is not to be trusted; `minigrad train -q` prints this warning, too."""
+
+
 def message(where: str, wrong: str, facts: str, remedy: str) -> str:
     """Return `<where>: <what is wrong>; <the facts>; <what to do>`."""
     return f"{where}: {wrong}; {facts}; {remedy}"
@@ -88,8 +92,14 @@ _warned = set()
 _filters = None
 
 
-def warn_once(where: str, wrong: str, facts: str, remedy: str) -> None:
-    """Give one MinigradWarning for each message, at the user's line.
+def warn_once(
+    where: str,
+    wrong: str,
+    facts: str,
+    remedy: str,
+    category: type[MinigradWarning] = MinigradWarning,
+) -> None:
+    """Give one warning for each message, at the user's line.
 
     A new `warnings.catch_warnings` block starts again, as it does for Python's own warnings.
     """
@@ -100,4 +110,4 @@ def warn_once(where: str, wrong: str, facts: str, remedy: str) -> None:
     text = message(where, wrong, facts, remedy)
     if text not in _warned:
         _warned.add(text)
-        warnings.warn(text, MinigradWarning, stacklevel=user_frame()[1])
+        warnings.warn(text, category, stacklevel=user_frame()[1])

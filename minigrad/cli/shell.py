@@ -52,6 +52,7 @@ class Command(click.Command):
             with warnings.catch_warnings(), as_interrupt:
                 quiet = ctx.params.get("quiet")
                 warnings.simplefilter("ignore" if quiet else "always", errors.MinigradWarning)
+                warnings.simplefilter("always", errors.ResultWarning)
                 warnings.showwarning = _show
                 with _usage_errors():
                     return super().invoke(ctx)

@@ -1,14 +1,19 @@
-"""What `Trainer` checks: data and wiring that train silently and are almost surely mistakes."""
+"""What a run checks: data, wiring and results that are almost surely not what was wanted."""
+
+import math
 
 import numpy as np
 
 from ..data import Dataset
-from ..errors import DivergedError, warn_once
+from ..errors import DivergedError, ResultWarning, warn_once
 from ..functions.activations import Softmax
 from ..nn import CrossEntropy, Module, ReLU, evaluating, watching
 from ..tensor import Tensor
 from ..text import counted, shown
+from .history import History
+from .loop import evaluate
 
+LOOK = 1024  # rows to look at
 DEAD = 0.2  # share of a layer's ReLUs above which there is a warning
 MAJORITY = 0.9  # share of the rows in one class above which there is a warning
 
@@ -61,6 +66,30 @@ def warn_of_majority(train: Dataset) -> None:
         warn_once("fit", wrong, facts, remedy)
 
 
+class Constant(Module):
+    """Gives every row the same logits z (C,)."""
+
+    def __init__(self, z: np.ndarray):
+        self.z = z
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, …) -> (N, C)"""
+        return Tensor(np.tile(self.z, (len(x), 1)))
+
+
+def loss_of_no_learning(model: Module, loss: Module, train: Dataset) -> float:
+    """Return the larger of the model's loss and that of giving every row the classes' shares.
+
+    Both are taken in eval mode, of up to LOOK rows.
+    """
+    shares = np.bincount(train.y, minlength=len(train.class_names)) + 1.0
+    shares /= shares.sum()
+    from_probabilities = isinstance(loss, CrossEntropy) and loss.options["from_probabilities"]
+    constant = Constant(shares if from_probabilities else np.log(shares))
+    rows = train.take(slice(None, None, math.ceil(len(train) / LOOK)))
+    return max(evaluate(each, rows, loss=loss).loss for each in (model, constant))
+
+
 def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
     """Warn if many units of a ReLU layer give 0 for every row: no gradient can revive them."""
     names = {module: name for name, module in model.named_modules() if isinstance(module, ReLU)}
@@ -81,3 +110,24 @@ def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
             wrong += f"for each of {counted(len(x), 'training row')}"
             remedy = "try a smaller learning rate, or LeakyReLU"
             warn_once("fit", wrong, "no gradient reaches them", remedy)
+
+
+def warn_of_the_first_epoch(history: History, lr: float) -> None:
+    """Warn if no epoch after the first had a lower validation loss."""
+    wrong = "the best epoch is the first: no later one has a lower validation loss"
+    facts = f"{history[0].val_loss:.4g} in epoch 1, {history[-1].val_loss:.4g} in the last"
+    remedy = f"try lr={lr / 10:g}, and ask whether the features can tell the classes apart"
+    warn_once("train", wrong, facts, remedy, ResultWarning)
+
+
+def warn_of_one_answer(confusion: np.ndarray, class_names: tuple[str, ...]) -> None:
+    """Warn if every row of a set with several classes was given the same one.
+
+    confusion: the counts (C, C); row i, column j holds the rows of class i predicted as class j.
+    """
+    answers = np.flatnonzero(confusion.sum(axis=0))
+    if len(answers) == 1 and np.count_nonzero(confusion.sum(axis=1)) > 1:
+        wrong = f"the network predicts one class for every row, {shown(class_names[answers[0]])}"
+        facts = f"{confusion[answers[0], answers[0]]} of {confusion.sum()} rows are of it"
+        remedy = "try class_weight='balanced', more epochs, or another learning rate"
+        warn_once("train", wrong, facts, remedy, ResultWarning)

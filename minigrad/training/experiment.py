@@ -21,6 +21,7 @@ from ..settings import IMAGES, OWN_DEFAULTS, SETTINGS, checked
 from ..text import counted, kind_of, printable
 from . import run_folder
 from .architecture import difference
+from .checks import warn_of_one_answer, warn_of_the_first_epoch
 from .classifier import Classifier
 from .classifier import load as load_model
 from .history import Epoch, History
@@ -161,8 +162,9 @@ class Experiment:
     def resume(cls, folder: str | os.PathLike, epochs: int | None = None) -> Self:
         """Return the experiment of a run folder at its last checkpoint; `run` continues from there.
 
-        It ends in the same bytes as a run that was never stopped. It looks for the data at its old
-        path, then under the name that was given.
+        It ends in the same bytes as a run that was never stopped. With another number of epochs,
+        the steps to come have the learning rates of a run of that many epochs. It looks for the
+        data at its old path, then under the name that was given.
 
         Args:
             folder: the run folder.
@@ -171,7 +173,7 @@ class Experiment:
         Raises:
             DataError: if the folder is not a run or is damaged, the data is gone or has changed, or
                 the run began with another version of minigrad or NumPy, or other options.
-            ArgumentError: if the run cannot have had this number of epochs from the start.
+            ArgumentError: if the run has trained more epochs than that.
         """
         folder = os.fspath(folder)
         header, arrays = run_folder.read_checkpoint(folder)
@@ -180,7 +182,10 @@ class Experiment:
         _check_options(folder, about["options"])
         if epochs is not None:
             epochs = checked("epochs", epochs)
-            _check_epochs(folder, about["options"], len(header["state"]["history"]), epochs)
+            done = len(header["state"]["history"])
+            if epochs < done:
+                wrong = f"epochs={epochs} is less than the run has already trained"
+                raise ArgumentError(folder, wrong, counted(done, "epoch"), "give more")
             about["options"]["epochs"], about["origins"]["epochs"] = epochs, "resume"
         source = run_folder.find_data(about)
         if source is None:
@@ -212,7 +217,7 @@ class Experiment:
 
         Raises:
             DataError: if the folder cannot be made, is not empty, or a file cannot be written.
-            DivergedError: if a loss or a gradient is not finite.
+            DivergedError: as `Trainer.run`.
             Stopped: if `should_stop` returned True.
         """
         with self._recorder() as recorder:
@@ -245,6 +250,7 @@ class Experiment:
                 recorder.checkpoint(best=False)
             classifier = self._best()
             test = evaluate(classifier.model, self.test, loss=self.trainer.loss)
+            self._warn(test)
             classifier.training["results"] = {
                 "test_loss": test.loss,
                 "test_accuracy": test.accuracy,
@@ -254,6 +260,14 @@ class Experiment:
                 recorder.finish(classifier)
         epoch, history = classifier.training["epoch"], self.trainer.history
         return Result(test, epoch, history, classifier, self.folder)
+
+    def _warn(self, test: Evaluation) -> None:
+        """Warn if the run has learned nothing that lasts."""
+        best, history = self.trainer.best, self.trainer.history
+        fresh = self.options["init_from"] is None
+        if fresh and best is not None and best.epoch == 1 < len(history):
+            warn_of_the_first_epoch(history, self.options["lr"])
+        warn_of_one_answer(test.confusion, self.dataset.class_names)
 
     def _best(self) -> Classifier:
         """Return the classifier of the best epoch so far, or of the last one without validation.
@@ -380,17 +394,3 @@ def _check_options(folder: str, options: dict) -> None:
         facts = ", ".join(f"{n} {options[n]!r} at the start, {changed.get(n)!r} now" for n in names)
         remedy = "put them back, or start again with init_from=RUN"
         raise DataError(os.path.join(folder, run_folder.RUN), wrong, facts, remedy)
-
-
-def _check_epochs(folder: str, options: dict, done: int, epochs: int) -> None:
-    """Refuse a number of epochs that the run cannot have had from the start."""
-    if epochs < done:
-        wrong = f"epochs={epochs} is less than the run has already trained"
-        raise ArgumentError(folder, wrong, counted(done, "epoch"), "give more")
-    schedule, planned = options["schedule"], options["epochs"]
-    if schedule != "constant" and epochs != planned:
-        wrong = f"epochs={epochs} would change the {schedule} schedule of the steps already taken"
-        remedy = "resume without epochs, or start again with init_from=RUN"
-        raise ArgumentError(
-            folder, wrong, f"the schedule covers {counted(planned, 'epoch')}", remedy
-        )

@@ -150,25 +150,39 @@ def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
     return Evaluation(sums.mean_loss, sums.hits / sums.rows, matrix)
 
 
-def diverged(wrong: str, model: Module, optimizer: SGD, x: np.ndarray) -> DivergedError:
-    """Return the error that names the cause: the data, or the learning rate and a layer."""
+def diverged(
+    wrong: str, model: Module, optimizer: SGD, x: np.ndarray, *, finite: bool = False
+) -> DivergedError:
+    """Return the error that names the cause: the data, or the learning rate and a layer.
+
+    x: the batch whose loss is not finite or, with `finite`, the rows of an epoch whose loss is far
+    too high.
+    """
+    of = "the training rows" if finite else "the batch"
     if not np.isfinite(x).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(x.reshape(len(x), -1)))[0])
         wrong += f", because the data holds {x[row].flat[column]}"
-        facts = f"row {row} of the batch, feature {column}"
+        facts = f"row {row} of {of}, feature {column}"
         return DivergedError("train", wrong, facts, "remove or replace such values before training")
     largest = np.abs(x).argmax()
     if abs(x.flat[largest]) > LARGE:
         row, column = divmod(int(largest), x.size // len(x))
         wrong += f", and the data holds {x.flat[largest]:g}"
-        facts = f"row {row} of the batch, feature {column}"
+        facts = f"row {row} of {of}, feature {column}"
         remedy = "scale the features, or change their unit; then look at the learning rate"
         return DivergedError("train", wrong, facts, remedy)
+    group = optimizer.param_groups[0]
+    lr = group.get("initial_lr", group["lr"])  # not what a schedule has made of it
+    facts = f"learning rate {lr:g}"
+    if not finite:
+        facts += f", first non-finite output: {_first_bad_layer(model, x)}"
+    return DivergedError("train", wrong, facts, f"try a learning rate of {lr / 10:g}")
+
+
+def _first_bad_layer(model: Module, x: np.ndarray) -> str:
     names = {module: name for name, module in model.named_modules()}
-    bad, lr = [], optimizer.param_groups[0]["lr"]
+    bad: list[Module] = []
     watch = watching(lambda m, y: np.isfinite(y.data).all() or bad.append(m))
     with evaluating(model), watch, np.errstate(all="ignore"):
         model(Tensor(x))
-    layer = f"layer {names.get(bad[0], '')!r}, {bad[0]!r}" if bad else "none, the loss alone"
-    facts = f"learning rate {lr:g}, first non-finite output: {layer}"
-    return DivergedError("train", wrong, facts, f"try a learning rate of {lr / 10:g}")
+    return f"layer {names.get(bad[0], '')!r}, {bad[0]!r}" if bad else "none, the loss alone"

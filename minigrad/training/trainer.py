@@ -13,12 +13,19 @@ from ..nn import Module
 from ..optim import SGD
 from ..settings import checked
 from ..typing import Rng
-from .checks import check_finite, warn_of_dead_relus, warn_of_majority, warn_of_probabilities
+from .checks import (
+    LOOK,
+    check_finite,
+    loss_of_no_learning,
+    warn_of_dead_relus,
+    warn_of_majority,
+    warn_of_probabilities,
+)
 from .history import Epoch, History
 from .loop import Sums, diverged, evaluate, train_step
 from .schedules import lr_factor
 
-LOOK = 1024  # rows to look for dead ReLUs in
+FAR = 10.0  # times the loss of a model that has learned nothing: a loss above that has diverged
 
 
 class Best(NamedTuple):
@@ -96,7 +103,9 @@ class Trainer:
         self.sums = Sums()  # of the current epoch
         self.order: np.ndarray | None = None  # of its rows
         self.order_from: dict | None = None  # the state of the generator that drew it
-        self.base_lrs = [group["lr"] for group in optimizer.param_groups]
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]  # as PyTorch's schedules call it
+        self.most: float | None = None  # training loss that an epoch may have; set by `run`
 
     # ---- training ------------------------------------------------------------------------------
 
@@ -118,7 +127,8 @@ class Trainer:
         exception to stop the run: the state is then complete, and `run` continues from it.
 
         Raises:
-            DivergedError: if a loss or a gradient is not finite; that step is not taken.
+            DivergedError: if a loss or a gradient is not finite, and that step is not taken; or if
+                the training loss of an epoch is far above that of a model that has learned nothing.
         """
         check_finite(self.train, "training")
         if self.val is not None:
@@ -126,6 +136,8 @@ class Trainer:
         warn_of_majority(self.train)
         if not self.optimizer.steps:
             warn_of_probabilities(self.model, self.loss, self.train.x[: self.batch_size])
+        if self.most is None:
+            self.most = FAR * loss_of_no_learning(self.model, self.loss, self.train)
         self.model.train()
         while not self.done:
             if self.order is None:
@@ -167,18 +179,22 @@ class Trainer:
         steps = math.ceil(len(self.train) / (self.batch_size * self.accumulate))
         done = steps * len(self.history) + self.sums.steps
         factor = lr_factor(self.schedule, done, steps * self.epochs, round(steps * self.warmup))
-        for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = lr * factor
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
 
     def _end_epoch(self) -> Epoch:
-        sums, judged = self.sums, None
+        sums, judged, number = self.sums, None, len(self.history) + 1
+        if sums.mean_loss > self.most:
+            wrong = f"the training loss of epoch {number} is {sums.mean_loss:.3g}, and was "
+            wrong += f"{self.most / FAR:.3g} before it had learned anything"
+            raise diverged(wrong, self.model, self.optimizer, self.train.x, finite=True)
         if self.val is not None:
             judged = evaluate(self.model, self.val, loss=self.loss)
             if not math.isfinite(judged.loss):
                 wrong = f"the validation loss is {judged.loss} after step {self.optimizer.steps}"
                 raise diverged(wrong, self.model, self.optimizer, self.val.x)
         epoch = Epoch(
-            epoch=len(self.history) + 1,
+            epoch=number,
             train_loss=sums.mean_loss,
             train_accuracy=sums.hits / sums.rows,
             val_loss=judged and judged.loss,
@@ -201,6 +217,7 @@ class Trainer:
             "steps": self.optimizer.steps,
             "lrs": [group["lr"] for group in self.optimizer.param_groups],
             "sums": asdict(self.sums),
+            "most": self.most,
             "order_from": None if self.order is None else self.order_from,
             "generators": [g.bit_generator.state for g in self._generators()],
             "history": list(self.history),  # JSON writes an Epoch as a list
@@ -230,7 +247,7 @@ class Trainer:
             group["lr"] = lr
         self.history = History(Epoch(*epoch) for epoch in numbers["history"])
         self.best = numbers["best"] and Best(**numbers["best"], state=parts["best"])
-        self.sums, self.order = Sums(**numbers["sums"]), None
+        self.sums, self.order, self.most = Sums(**numbers["sums"]), None, numbers["most"]
         if numbers["order_from"] is not None:
             self.order_from = self.rng.bit_generator.state = numbers["order_from"]
             self.order = self.rng.permutation(len(self.train))
@@ -264,7 +281,7 @@ def fit(
         options: loss, optimizer, epochs, batch_size and rng, and the others of Trainer.
 
     Raises:
-        DivergedError: if a loss or a gradient is not finite.
+        DivergedError: as `Trainer.run`.
         ArgumentError: if there is nothing to do, or options exclude each other.
     """
     trainer = Trainer(model, train, val, **options)

@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from minigrad import training
@@ -70,6 +71,17 @@ def test_quiet_is_one_line(cli):
     code, out, err = cli("train", *SMALL, "-q")
     assert (code, err) == (0, "")
     assert re.fullmatch(RESULT, out)
+
+
+def test_quiet_keeps_the_warning_that_the_result_is_not_to_be_trusted(cli, folder):
+    x = np.random.default_rng(0).standard_normal((200, 5))
+    np.savez(folder / "rare.npz", x=x, y=(np.arange(200) % 8 == 0) * 1)
+    done = cli("train", "rare.npz", "--lr", 0.001, "--epochs", 2, "-q")
+    assert done.code == 0 and len(done.out.splitlines()) == 1
+    assert done.err == (
+        'Warning: train: the network predicts one class for every row, "0"; 35 of 40 rows are of '
+        "it; try --class-weight balanced, more epochs, or another learning rate\n"
+    )
 
 
 def test_verbose_prints_more_on_stderr(cli):

@@ -202,3 +202,78 @@ def train_with(model, train, lr):
     optimizer = optim.SGD(model.parameters(), lr=lr)
     options = {"loss": nn.CrossEntropy(), "optimizer": optimizer}
     return training.fit(model, train, epochs=20, batch_size=10, rng=0, **options)
+
+
+# ---- a loss that is finite and far too high ------------------------------------------------------
+
+
+def untrained(features, classes):
+    """Return a linear model whose weights are all 0."""
+    model = nn.Sequential(nn.Linear(features, classes, rng=0))
+    for p in model.parameters():
+        p.data[...] = 0
+    return model
+
+
+def test_an_epoch_far_above_the_loss_of_a_model_that_has_learned_nothing():
+    """Three rows in one place cannot be told apart: after a step of 2 their logits are ±25."""
+    train = rows([[10], [10], [10], [-10]])
+    text = (
+        "train: the training loss of epoch 2 is 25, and was 0.693 before it had learned anything; "
+        "learning rate 2; try a learning rate of 0.2"
+    )
+    diverges(text, untrained(1, 2), train, train, lr=2)
+
+
+def test_such_an_epoch_of_data_with_large_values():
+    text = (
+        "train: the training loss of epoch 2 is 2.5e+11, and was 0.693 before it had learned "
+        "anything, and the data holds 1e+06; row 0 of the training rows, feature 0; scale the "
+        "features, or change their unit; then look at the learning rate"
+    )
+    diverges(text, untrained(1, 2), rows([[1e6], [1e6], [1e6], [-1e6]]), lr=2)
+
+
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.3}, {"weight": [9.0, 1.0]}], ids=str)
+@pytest.mark.parametrize("start", ["worse", "better"])
+def test_what_an_epoch_is_compared_with(options, start):
+    """The model's first loss or that of the classes' shares, whichever is larger, in one loss."""
+    x = np.array([[1.0]] * 4 + [[-1.0]], dtype=np.float32)
+    train = data.Dataset(x, np.array([0, 0, 0, 0, 1]), ("f",), ("a", "b"))
+    model, loss = untrained(1, 2), nn.CrossEntropy(**options)
+    model[0].weight.data[:, 0] = (-9, 9) if start == "worse" else (1, -1)
+    first = training.evaluate(model, train, loss=loss).loss
+    optimizer = optim.SGD(model.parameters(), lr=0.01)
+    fit = {"loss": loss, "optimizer": optimizer, "epochs": 1, "batch_size": 5, "rng": 0}
+    trainer = training.Trainer(model, train, **fit)
+    trainer.run()
+    shares = np.log(np.array([5, 2]) / 7)  # one row more of each class: none has a share of 0
+    constant = loss(mg.Tensor(np.tile(shares, (5, 1))), train.y).item()
+    assert first > constant if start == "worse" else first < constant
+    assert trainer.most == pytest.approx(10 * max(first, constant))
+
+
+def test_a_loss_of_probabilities_is_compared_with_the_shares_themselves():
+    model = nn.Sequential(nn.Linear(1, 2, rng=0), nn.Softmax())
+    optimizer = optim.SGD(model.parameters(), lr=0.01)
+    fit = {"optimizer": optimizer, "epochs": 1, "batch_size": 5, "rng": 0}
+    loss = nn.CrossEntropy(from_probabilities=True)
+    trainer = training.Trainer(model, rows(np.zeros((4, 1))), loss=loss, **fit)
+    trainer.run()
+    assert trainer.most >= 10 * np.log(2) * (1 - 1e-6)
+
+
+def test_a_resumed_run_compares_with_its_first_loss():
+    train = data.xor(40)
+    fit = {"loss": nn.CrossEntropy(), "batch_size": 10, "rng": 0}
+
+    def trainer(model, epochs):
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        return training.Trainer(model, train, optimizer=optimizer, epochs=epochs, **fit)
+
+    begun = trainer(nn.mlp(2, (8,), 2, rng=0), 2)
+    begun.run()
+    resumed = trainer(nn.mlp(2, (8,), 2, rng=1), 4)
+    resumed.load_state(*begun.state())
+    resumed.run()
+    assert resumed.most == begun.most

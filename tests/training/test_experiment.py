@@ -11,7 +11,7 @@ import pytest
 from minigrad import data, nn, settings, training
 from minigrad.data.prepare import KINDS
 from minigrad.data.problems import MISSING_RULES
-from minigrad.errors import ArgumentError, DataError, DivergedError, MinigradWarning
+from minigrad.errors import ArgumentError, DataError, DivergedError, MinigradWarning, ResultWarning
 from minigrad.training import Experiment, archive
 from tests.helpers import exactly
 
@@ -315,12 +315,18 @@ def test_a_longer_run_is_the_one_of_as_many_epochs(whole):
     np.testing.assert_equal(one[1], other[1])
 
 
+# It diverges in its third epoch, while the learning rate still rises.
+RISING = {"hidden": [64], "batch_size": 32, "lr": 2, "warmup": 8, "epochs": 60, "clip_grad": 1e9}
+
+
 @pytest.mark.parametrize("every", [None, 1])
 def test_a_run_that_diverges_keeps_its_last_checkpoint(folder, every):
     """It diverges within the first second, in which no checkpoint is flushed."""
-    experiment = Experiment("digits", lr=1.5, epochs=60, out="bad", checkpoint_every=every)
+    experiment = Experiment("digits", **RISING, out="bad", checkpoint_every=every)
     with pytest.raises(
-        DivergedError, match=r"^train: the loss is .*; the run up to there is in bad$"
+        DivergedError,
+        match=r"^train: the training loss of epoch 3 is [^;]*; learning rate 2; "
+        r"try a learning rate of 0\.2; the run up to there is in bad$",
     ):
         experiment.run()
     run, (header, arrays) = training.read_run("bad"), archive.read("bad/last.npz")
@@ -340,11 +346,11 @@ def test_a_checkpoint_that_is_not_finite_is_not_taken(folder):
 
 
 def test_after_a_divergence_the_files_are_of_one_checkpoint(folder):
-    """Every 95 steps: epochs of 40 steps ended after the last one that was taken."""
+    """Every 75 steps: an epoch of 40 steps ended after the last one that was taken."""
     with pytest.raises(DivergedError):
-        Experiment("digits", lr=1.5, epochs=60, out="bad", checkpoint_every=95).run()
+        Experiment("digits", **RISING, out="bad", checkpoint_every=75).run()
     run, (header, _) = training.read_run("bad"), archive.read("bad/last.npz")
-    assert header["state"]["steps"] % 95 == 0
+    assert header["state"]["steps"] == 75
     assert len(header["state"]["history"]) == len(run.history) < run.facts["epochs"]
 
 
@@ -448,19 +454,15 @@ def test_fewer_epochs_than_were_trained(run):
     refused(ArgumentError, message, Experiment.resume, "run", epochs=0)
 
 
-@pytest.mark.parametrize("schedule", ["step", "cosine"])
-def test_a_schedule_that_depends_on_the_number_of_epochs(folder, schedule):
-    Experiment("iris", **IRIS, schedule=schedule, out="run").run()
-    refused(
-        ArgumentError,
-        f"run: epochs=8 would change the {schedule} schedule of the steps already taken; the "
-        "schedule covers 4 epochs; resume without epochs, or start again with "
-        "init_from=RUN",
-        Experiment.resume,
-        "run",
-        epochs=8,
-    )
-    assert len(Experiment.resume("run", epochs=4).run().history) == 4
+@pytest.mark.parametrize("schedule", training.SCHEDULES)
+def test_a_longer_run_goes_on_with_the_learning_rates_of_as_many_epochs(folder, schedule):
+    for name, epochs in (("run", 4), ("whole", 8)):
+        Experiment("iris", **IRIS | {"epochs": epochs}, schedule=schedule, out=name).run()
+    result = Experiment.resume("run", epochs=8).run()
+    lrs = training.read_run("whole").history.column("lr")
+    assert result.history.column("lr")[4:].tolist() == lrs[4:].tolist()
+    assert same("run", "whole", ("history.csv",)) == (schedule == "constant")
+    assert len(Experiment.resume("run", epochs=8).run().history) == 8
 
 
 def test_what_is_not_a_checkpoint(run):
@@ -565,3 +567,73 @@ def test_init_from_a_model_of_other_columns_is_a_warning(run):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Experiment("my.csv", **IRIS, init_from="run")
+
+
+# ---- results that are not to be trusted ----------------------------------------------------------
+
+
+@pytest.fixture
+def reverse(folder):
+    """200 rows of two classes, which the validation rows have the other way round."""
+    y = np.arange(200) % 2
+    index = data.Dataset(np.arange(200.0)[:, None], y, ("row",), ("0", "1"))
+    _, val, _ = data.split(index, test=0.2, val=0.1, rng=np.random.default_rng(0))
+    x = 2.0 * y[:, None] - 1 + np.random.default_rng(0).normal(0, 0.1, (200, 3))
+    x[val.x[:, 0].astype(int)] *= -1
+    np.savez("reverse.npz", x=x, y=y)
+    return "reverse.npz"
+
+
+@pytest.fixture
+def rare(folder):
+    """200 rows, every tenth of the class 1."""
+    rng = np.random.default_rng(0)
+    np.savez("rare.npz", x=rng.standard_normal((200, 5)), y=(np.arange(200) % 10 == 0) * 1)
+    return "rare.npz"
+
+
+def caught(*args, **options):
+    """Train, and return the texts of the ResultWarnings."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        result = Experiment(*args, no_save=True, **options).run()
+    return result, [str(w.message) for w in found if w.category is ResultWarning]
+
+
+def test_the_best_epoch_is_the_first(reverse):
+    result, texts = caught(reverse, epochs=5, lr=0.05)
+    first, last = result.history[0].val_loss, result.history[-1].val_loss
+    assert (
+        result.epoch == 1
+        and first < last
+        and texts
+        == [
+            "train: the best epoch is the first: no later one has a lower validation loss; "
+            f"{first:.4g} in epoch 1, {last:.4g} in the last; try lr=0.005, and ask whether the "
+            "features can tell the classes apart"
+        ]
+    )
+
+
+def test_the_first_of_one_epoch_is_not_remarkable(reverse):
+    assert caught(reverse, epochs=1)[1] == []
+
+
+def test_a_run_that_starts_from_good_weights_may_be_best_at_once(reverse):
+    Experiment(reverse, epochs=1, out="first").run()
+    result, texts = caught(reverse, epochs=5, init_from="first")
+    assert result.epoch == 1 and texts == []
+
+
+def test_one_class_for_every_row(rare):
+    result, texts = caught(rare, lr=1e-3, epochs=5)
+    assert result.test.confusion.tolist() == [[36, 0], [4, 0]]
+    assert texts == [
+        'train: the network predicts one class for every row, "0"; 36 of 40 rows are of it; try '
+        "class_weight='balanced', more epochs, or another learning rate"
+    ]
+
+
+def test_both_classes_are_not_remarkable(rare):
+    result, texts = caught(rare, lr=1e-3, epochs=5, class_weight="balanced")
+    assert (result.test.confusion.sum(axis=0) > 0).all() and texts == []

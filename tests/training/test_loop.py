@@ -233,7 +233,8 @@ def test_fit_trains_in_training_mode_and_judges_in_eval_mode():
     model.eval()
     fit(model, make(8), make(4), epochs=2, batch_size=4)
     look = ("eval", True)  # at the first batch, for the warning
-    assert model.modes == [look, *([("train", True)] * 2 + [("eval", False)]) * 2]
+    first = ("eval", False)  # for the loss before the first step
+    assert model.modes == [look, first, *([("train", True)] * 2 + [("eval", False)]) * 2]
     assert flags(model) == [True] * 3
     assert is_recording()
 
