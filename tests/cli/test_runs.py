@@ -84,7 +84,7 @@ def test_the_last_line_names_the_epoch(cli):
 
 
 def test_patience_is_printed(cli):
-    out = cli("train", "iris", "--lr", "2", "--epochs", "60", "--patience", "3").out
+    out = cli("train", "iris", "--lr", "0.5", "--epochs", "60", "--patience", "3").out
     match = re.search(r"epoch (\d+) of (\d+): its .*; stopped by patience 3\n\Z", out)
     assert int(match[2]) == int(match[1]) + 3 < 60
 
