@@ -1,6 +1,6 @@
 """Train a classifier from a clone: `python train.py [DATA]` is `minigrad train [DATA]`."""
 
-from minigrad.cli.commands import train
+from minigrad_main import main
 
 if __name__ == "__main__":
-    train(prog_name="train.py")
+    main("train", "train.py")

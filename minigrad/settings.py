@@ -51,6 +51,8 @@ KINDS: dict[str, tuple[Any, str]] = {
 }
 CONVERT: dict[str, Callable] = {"whole": int, "number": float, "path": os.fspath}
 
+MANY = 10**9  # of steps, rows or epochs: a larger number is a mistake, and some overflow
+
 SETTINGS = {
     "hidden": Setting(
         (64,), "whole", "Hidden widths; '' for none.", least=1, most=1_000_000, many=True
@@ -59,8 +61,8 @@ SETTINGS = {
         "relu", "text", "Activation of the hidden layers.", choices=tuple(ACTIVATIONS)
     ),
     "dropout": Setting(0.0, "number", "Probability of dropping a hidden unit.", least=0, below=1),
-    "epochs": Setting(30, "whole", "Passes over the training rows.", least=1),
-    "batch_size": Setting(32, "whole", "Rows in one batch.", least=1),
+    "epochs": Setting(30, "whole", "Passes over the training rows.", least=1, most=MANY),
+    "batch_size": Setting(32, "whole", "Rows in one batch.", least=1, most=MANY),
     "lr": Setting(0.1, "number", "Learning rate.", above=0),
     "momentum": Setting(0.9, "number", "Share of the previous step to keep.", least=0, below=1),
     "nesterov": Setting(False, "flag", "Use Nesterov's momentum."),
@@ -84,6 +86,7 @@ SETTINGS = {
         "number",
         "Epochs, such as 2 or 0.5, in which the learning rate rises to its full value.",
         least=0,
+        most=MANY,
     ),
     "clip_grad": Setting(
         None,
@@ -91,7 +94,7 @@ SETTINGS = {
         "Largest norm of all gradients together; larger gradients are scaled down.",
         above=0,
     ),
-    "accumulate": Setting(1, "whole", "Batches whose gradients make one step.", least=1),
+    "accumulate": Setting(1, "whole", "Batches whose gradients make one step.", least=1, most=MANY),
     "class_weight": Setting(
         None,
         "text",
@@ -99,7 +102,11 @@ SETTINGS = {
         "A class without a weight gets 1.",
     ),
     "patience": Setting(
-        None, "whole", "Stop after this many epochs without a lower validation loss.", least=1
+        None,
+        "whole",
+        "Stop after this many epochs without a lower validation loss.",
+        least=1,
+        most=MANY,
     ),
     "init_from": Setting(
         None,
@@ -107,7 +114,7 @@ SETTINGS = {
         "Start from the weights of a model with the same network.",
         none="fresh weights",
     ),
-    "seed": Setting(0, "whole", "Seed for everything random.", least=0),
+    "seed": Setting(0, "whole", "Seed for everything random.", least=0, most=2**63 - 1),
     "dtype": Setting(
         "float32", "text", "Type of all numbers in the network.", choices=("float32", "float64")
     ),
@@ -157,6 +164,7 @@ SETTINGS = {
         "whole",
         "Steps between two checkpoints; at most one per second is written.",
         least=1,
+        most=MANY,
         none="each epoch",
     ),
 }
@@ -174,10 +182,10 @@ IMAGES: dict[str, Any] = {"hidden": (128,), "scale": "minmax"}
 VARYING = {name for own in (*OWN_DEFAULTS.values(), IMAGES) for name in own}
 
 
-def checked(name: str, value: Any, where: str = "Experiment") -> Any:
+def checked(name: str, value: Any, where: str = "Experiment", default: str | None = None) -> Any:
     """Return the value of an option as a plain Python value that JSON can hold, lists as tuples.
 
-    None gives the default; `where` is what an error names.
+    None gives the default; `where` is what an error names, `default` what it calls the default.
 
     Raises:
         ArgumentError: if there is no such option, or the value is of another kind or out of range.
@@ -190,7 +198,7 @@ def checked(name: str, value: Any, where: str = "Experiment") -> Any:
     if value is None:
         return setting.default
     if not setting.many:
-        return _one(where, name, setting, value)
+        return _one(where, name, setting, value, default)
     if isinstance(value, str) or not isinstance(value, Iterable):
         wrong = f"{name}={value!r:.40} is not a list"
         example = f"{value!r:.40}"
@@ -198,16 +206,18 @@ def checked(name: str, value: Any, where: str = "Experiment") -> Any:
             example = str(value) if str(value).replace(",", "").isdecimal() else "64, 32"
         remedy = f"give a list, such as {name}=[{example}]"
         raise ArgumentError(where, wrong, f"each part is {KINDS[setting.kind][1]}", remedy)
-    return tuple(_one(where, name, setting, part) for part in value)
+    return tuple(_one(where, name, setting, part, default) for part in value)
 
 
-def _one(where: str, name: str, setting: Setting, value: Any) -> Any:
+def _one(where: str, name: str, setting: Setting, value: Any, default: str | None) -> Any:
     kinds, called = KINDS[setting.kind]
     right = isinstance(value, kinds) and isinstance(value, bool) == (setting.kind == "flag")
     if not right or (setting.kind == "number" and not _is_finite(value)):
         wrong, facts = f"is not {called}", f"type {type(value).__name__}"
     elif setting.kind == "path" and not os.fspath(value):
         wrong, facts = "is empty", "a path has a name"
+    elif setting.kind == "path" and "\0" in os.fspath(value):
+        wrong, facts = "contains a NUL", "a path has none"
     elif setting.choices and value not in setting.choices:
         wrong, facts = "is unknown", f"it can be {', '.join(map(repr, setting.choices))}"
     elif not _in_range(setting, value):
@@ -217,7 +227,7 @@ def _one(where: str, name: str, setting: Setting, value: Any) -> Any:
         wrong, facts = "is out of range", f"{low}{name}{high}"
     else:
         return CONVERT.get(setting.kind, lambda same: same)(value)
-    default = setting.none if setting.default is None else repr(setting.default)
+    default = default or (setting.none if setting.default is None else repr(setting.default))
     remedy = f"leave it out for the default, {default}"
     raise ArgumentError(where, f"{name}={value!r:.40} {wrong}", facts, remedy)
 

@@ -29,6 +29,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun if count == 1 else plural}"
 
 
+def reason(error: Exception) -> str:
+    """Return what an exception says, in one line; its class's name if it says nothing."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def kind_of(value: object) -> str:
     """Return the type of a value in a sentence: "a Tensor", "an ndarray", and "None" for None."""
     name = type(value).__name__

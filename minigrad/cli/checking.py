@@ -13,18 +13,18 @@ from collections.abc import Callable, Iterator, Sequence
 
 import click
 import numpy as np
-from tqdm import tqdm
 
 from .. import Function, Tensor, nn
 from .. import data as sets
 from ..checking import bisect, from_numpy, gradcheck
 from ..checking.report import GOOD, Report
 from ..checking.table import Row, check_row, find, relative_error
-from ..errors import ArgumentError, DataError
+from ..data.files import read_whole
+from ..errors import ArgumentError, DataError, MinigradError
 from ..text import did_you_mean, table
 from ..training import Experiment
 from .options import as_text
-from .shell import event, on_terminal, remark
+from .shell import event, on_terminal, progress_bar, remark
 
 # ---- gradcheck [NAME…]: minigrad's own functions and modules -------------------------------------
 
@@ -45,7 +45,7 @@ def check_table(names: Sequence[str], as_json: bool) -> bool:
         for name in names:
             row = check_row(name, torch)
             rows.append(row)
-            with tqdm.external_write_mode():
+            with bar.external_write_mode():
                 if as_json:
                     event("row", **row.to_dict())
                 else:
@@ -96,10 +96,10 @@ def _torch():
     return torch
 
 
-def _bar(total: int) -> tqdm:
+def _bar(total: int):
     """Return a progress bar; nothing shows for a single item, or outside a terminal."""
     invisible = total == 1 or not on_terminal()
-    return tqdm(total=total, dynamic_ncols=True, leave=False, disable=invisible)
+    return progress_bar(total=total, leave=False, disable=invisible)
 
 
 def _below(header: Sequence[str], row: Sequence[str], align: str = "<>") -> str:
@@ -123,7 +123,8 @@ def check_user_code(
 
     With `by_node`, check each operation in it alone. Return whether all cases pass.
     """
-    f, cases = _load(path, name)
+    with _in_file(path, "looking up what it defines"):  # a property may raise anything
+        f, cases = _load(path, name)
     if shapes:
         cases = [_normal(shapes, seed)]
     if cases is None:
@@ -140,7 +141,8 @@ def check_user_code(
         f = from_numpy(f)
     good = []
     for i, inputs in enumerate(cases):
-        given = _describe(inputs)
+        with _in_file(path, f"looking at case {i}"):
+            given = _describe(inputs)
         remedy = "correct it, or give inputs that it takes"
         with _in_file(path, f"case {i}, {given}", remedy):
             report = bisect(f, inputs) if by_node else gradcheck(f, inputs, seed=seed, raises=False)
@@ -189,11 +191,14 @@ def _in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None
         with contextlib.redirect_stdout(sys.stderr):
             yield
     except (Exception, SystemExit) as error:
-        if isinstance(error, ArgumentError) and error.args[0] in ("gradcheck", "bisect"):
-            raise  # about the inputs or the output; its own message says more
+        if isinstance(error, MinigradError) and error.args[0] in ("gradcheck", "bisect", path):
+            raise  # about the inputs, the output or the file; its own message says more
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
         line = lines[-1] if lines else None
-        text = str(error)
+        try:
+            text = str(error)
+        except Exception:  # the code's own exception
+            text = "an exception whose text raises another one"
         if isinstance(error, SyntaxError) and error.filename == path:
             line, text = error.lineno, error.msg
         what = " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
@@ -216,8 +221,7 @@ def _run(path: str) -> types.ModuleType:
             f"the current folder is {os.getcwd()}",
             "give the path of a Python file and a name in it, such as ops.py:Swish",
         )
-    with open(path, "rb") as file:
-        source = file.read()
+    source = read_whole(path)
     remark(f"running {path}")
     module = types.ModuleType(MODULE)
     module.__file__ = path

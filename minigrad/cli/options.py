@@ -9,6 +9,7 @@ import math
 import click
 from click.core import ParameterSource
 
+from ..errors import DataError
 from ..settings import SETTINGS, VARYING
 from ..text import did_you_mean, table
 from .shell import origin_of
@@ -170,11 +171,12 @@ def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str 
         return None
     import tomllib  # not for --help
 
+    from ..data.files import read_whole
+
     try:
-        with open(path, "rb") as file:
-            content = tomllib.load(file)
-    except OSError as error:
-        raise click.BadParameter(f"{path}: {error.strerror}; give a TOML file") from error
+        content = tomllib.loads(read_whole(path).decode())
+    except DataError as error:
+        raise click.BadParameter(f"{path}: {error.args[2]}; give a TOML file") from error
     except (ValueError, RecursionError) as error:  # a number that is too long is a ValueError
         raise click.BadParameter(
             f"{path}: not valid TOML; {error}; write lines such as lr = 0.05"
@@ -208,6 +210,8 @@ def _value(where: str, option: click.Parameter, value):
         strings = [*map(str, parts)]
     except ValueError as error:
         raise click.BadParameter(f"{where} is a number with too many digits") from error
+    if "\0" in "".join(strings):
+        raise click.BadParameter(f"{where} contains a NUL")
     return strings if getattr(option, "multiple", False) else ",".join(strings)
 
 

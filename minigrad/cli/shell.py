@@ -15,13 +15,17 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.core import ParameterSource
 
 from .. import errors
 from ..settings import SETTINGS
+from ..text import printable
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 # 0 done, 1 a check failed, 2 usage, 3 data or model file, 4 diverged, 130 interrupted
 EXIT_CODES = {
@@ -31,67 +35,73 @@ EXIT_CODES = {
     errors.DivergedError: 4,
 }
 INTERRUPTED = 130
+bar = None  # the progress bar, once there is one
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
-class Command(click.Command):
-    """A command whose failures are one line after `Error:`, without a traceback."""
+class _Ending:
+    """A command that ends with one line or none and an exit code of the list, never a traceback."""
+
+    def main(self, *args, **kwargs):
+        """Run the command and end the process."""
+        for descriptor in range(3):  # or a file of ours becomes what is written to as stderr
+            try:
+                os.fstat(descriptor)
+            except OSError:
+                os.open(os.devnull, os.O_RDWR)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # \u2212 if there is no "−"
+                stream.reconfigure(errors="backslashreplace")
+        if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.isatty():
+            sys.stdout = _Terminal(sys.stdout.buffer, sys.stdout.encoding, "backslashreplace")
+        return super().main(*args, **kwargs)
 
     def make_context(self, *args, **kwargs):
-        """Parse the command line."""
-        with _usage_errors():
+        """Parse the command line; --help and --version end here, also where nobody reads them."""
+        with _one_line(left=0):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx):
-        """Run the command; turn an error that a user can do something about into one line."""
-        if isinstance(sys.stdout, io.TextIOWrapper):  # as on stderr: \u2212 if there is no "−"
-            sys.stdout.reconfigure(errors="backslashreplace")
-        try:
-            # SIGTERM ends a command as Ctrl-C does, so that it clears away its temporary files.
-            as_interrupt = handling(signal.default_int_handler, signal.SIGTERM)
-            with warnings.catch_warnings(), as_interrupt:
-                quiet = ctx.params.get("quiet")
-                warnings.simplefilter("ignore" if quiet else "always", errors.MinigradWarning)
-                warnings.simplefilter("always", errors.ResultWarning)
-                warnings.showwarning = _show
-                with _usage_errors():
-                    return super().invoke(ctx)
-        except errors.MinigradError as error:
-            _fail(ctx, as_typed(str(error)), EXIT_CODES.get(type(error), 1))
-        except MemoryError as error:
-            text = f"out of memory: {error}; make the network, the batches or the inputs smaller"
-            _fail(ctx, text, EXIT_CODES[errors.ArgumentError])
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of our output has left
-                for stream in (sys.stdout, sys.stderr):  # or Python complains when it ends
-                    if stream is not None:
-                        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-                ctx.exit(INTERRUPTED)
-            where = "the output" if error.filename is None else error.filename
-            text = f"{where}: {error.strerror}; check the path, its rights, and the space there"
-            _fail(ctx, text, EXIT_CODES[errors.DataError])
-        except KeyboardInterrupt:
-            remark("Interrupted.")
-            ctx.exit(INTERRUPTED)
-
-
-class Group(click.Group):
-    """The group of the commands, whose own usage errors are one line, too."""
-
-    def make_context(self, *args, **kwargs):
-        """Parse what comes before the command's name."""
-        with _usage_errors():
-            return super().make_context(*args, **kwargs)
-
-    def invoke(self, ctx):
-        """Find the command and run it."""
-        with _usage_errors():
+        """Run the command."""
+        with _one_line(left=INTERRUPTED):
             return super().invoke(ctx)
 
 
+class Command(_Ending, click.Command):
+    """A command of minigrad."""
+
+    def invoke(self, ctx):
+        """Run the command; a signal ends it, and a warning is one line."""
+        stopping = handling(end_now, signal.SIGINT, signal.SIGTERM)
+        with stopping, warnings.catch_warnings():
+            quiet = ctx.params.get("quiet")
+            warnings.simplefilter("ignore" if quiet else "always", errors.MinigradWarning)
+            warnings.simplefilter("always", errors.ResultWarning)
+            warnings.showwarning = _show
+            return super().invoke(ctx)
+
+
+class Group(_Ending, click.Group):
+    """The group of the commands."""
+
+
+class _Terminal(io.TextIOWrapper):
+    """Standard output on a terminal, which a text from a file could command: shows it printable."""
+
+    def write(self, text):
+        return super().write(_plain(text))
+
+
+def _plain(text: str) -> str:
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+
+
 @contextlib.contextmanager
-def _usage_errors() -> Iterator[None]:
-    """Turn Click's error, which is four lines, into one line that names the value's origin."""
+def _one_line(left: int) -> Iterator[None]:
+    """Turn errors that a user can do something about into one line and an exit code.
+
+    left: the exit code if the reader of our output has left.
+    """
     try:
         yield
     except getattr(click.exceptions, "NoArgsIsHelpError", ()):  # from Click 8.2
@@ -102,8 +112,55 @@ def _usage_errors() -> Iterator[None]:
             hint, origin = error.param.get_error_hint(ctx), origin_of(ctx, error.param)
             if origin not in (None, "command line"):
                 error.param_hint = f"{hint} from {origin}"
-        remark("Error: " + " ".join(error.format_message().split()))
-        raise click.exceptions.Exit(error.exit_code) from error
+        _fail(" ".join(error.format_message().split()), error.exit_code)
+    except errors.MinigradError as error:
+        _fail(as_typed(str(error)), EXIT_CODES.get(type(error), 1))
+    except MemoryError as error:
+        text = f"out of memory: {error}; make the network, the batches or the inputs smaller"
+        _fail(text, EXIT_CODES[errors.ArgumentError])
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            _give_up_output()
+            raise click.exceptions.Exit(left) from error
+        where = "the output" if error.filename is None else error.filename
+        text = f"{where}: {error.strerror}; check the path, its rights, and the space there"
+        _fail(text, EXIT_CODES[errors.DataError])
+    except KeyboardInterrupt as error:
+        remark("Interrupted.")
+        raise click.exceptions.Exit(INTERRUPTED) from error
+
+
+def _fail(text: str, exit_code: int) -> NoReturn:
+    """End the command with one line on stderr, if that can be written."""
+    with contextlib.suppress(OSError):
+        remark(f"Error: {text}")
+    _give_up_output()
+    raise click.exceptions.Exit(exit_code)
+
+
+def _give_up_output() -> None:
+    """Lead what cannot be written to nowhere, or Python would complain at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def end_now(number, frame) -> NoReturn:
+    """End the process, whatever it is doing: an exception would get lost in some places.
+
+    Nothing needs to be put away but a temporary file.
+    """
+    if files := sys.modules.get("minigrad.data.files"):
+        files.remove_unfinished()
+    with contextlib.suppress(Exception):  # such as from a bar that is half made
+        if bar is not None:
+            bar.close()
+    with contextlib.suppress(OSError):
+        os.write(2, b"Interrupted.\n")
+    os._exit(INTERRUPTED)
 
 
 def origin_of(ctx: click.Context, parameter: click.Parameter) -> str | None:
@@ -121,7 +178,11 @@ def origin_of(ctx: click.Context, parameter: click.Parameter) -> str | None:
 @contextlib.contextmanager
 def handling(handler: Callable, *numbers: int) -> Iterator[None]:
     """Let `handler` take these signals inside the `with` block."""
-    before = {number: signal.signal(number, handler) for number in numbers}
+    before = {
+        number: signal.signal(number, handler)
+        for number in numbers
+        if signal.getsignal(number) is not signal.SIG_IGN  # nohup, or a job in the background
+    }
     try:
         yield
     finally:
@@ -132,12 +193,6 @@ def handling(handler: Callable, *numbers: int) -> Iterator[None]:
 def _show(text, category, filename, lineno, file=None, line=None) -> None:
     """Print a warning as one line instead of Python's three."""
     remark(f"Warning: {as_typed(str(text))}")
-
-
-def _fail(ctx: click.Context, text: str, exit_code: int) -> NoReturn:
-    """End the command with one line on stderr."""
-    remark(f"Error: {text}")
-    ctx.exit(exit_code)
 
 
 KEYWORD = re.compile(rf"""(?<!["'\w])({"|".join(SETTINGS)})=(\[[^\]]*\]|'[^']*'|[^\s,;:)]+)""")
@@ -158,12 +213,25 @@ def as_typed(text: str) -> str:
 
 def remark(text: str) -> None:
     """Print a line on stderr."""
-    click.echo(text, err=True)
+    click.echo(_plain(text), err=True)
 
 
 def on_terminal() -> bool:
     """Return whether stderr is a terminal, which can show a progress bar."""
     return sys.stderr is not None and sys.stderr.isatty()
+
+
+def progress_bar(**options: Any) -> "tqdm":
+    """Return a bar of tqdm; its environment variables, such as TQDM_DISABLE, hold."""
+    global bar
+    try:
+        from tqdm import tqdm  # no bar, no tqdm
+
+        bar = tqdm(dynamic_ncols=True, **options)
+    except (TypeError, ValueError) as error:
+        wrong, remedy = "an environment variable of the progress bar is wrong", "unset it"
+        raise errors.ArgumentError("TQDM_…", wrong, str(error), remedy) from error
+    return bar
 
 
 def event(event: str, **fields) -> None:

@@ -17,7 +17,7 @@ from ..text import counted, printable
 from ..training import Epoch
 from .options import as_text
 from .results import result_fields, result_tables
-from .shell import INTERRUPTED, event, handling, on_terminal, remark
+from .shell import INTERRUPTED, end_now, event, handling, on_terminal, progress_bar, remark
 
 # ---- the report: results on stdout, progress on stderr -------------------------------------------
 
@@ -46,9 +46,7 @@ class Report:
         self.epochs, done = experiment.options["epochs"], len(experiment.trainer.history)
         self._started = time.perf_counter()
         if not self.quiet and on_terminal():
-            from tqdm import tqdm  # no bar, no tqdm: an interrupt cannot meet it half made
-
-            self._bar = tqdm(total=self.epochs, initial=done, bar_format=BAR, dynamic_ncols=True)
+            self._bar = progress_bar(total=self.epochs, initial=done, bar_format=BAR)
 
     def _describe(self, experiment: training.Experiment) -> None:
         dataset, model = experiment.dataset, experiment.trainer.model
@@ -196,7 +194,8 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     def handle(number, frame) -> None:
         came.append(number)
         for again in numbers:
-            signal.signal(again, signal.default_int_handler)
+            if signal.getsignal(again) is handle:
+                signal.signal(again, end_now)
 
     with handling(handle, *numbers):
         yield lambda: bool(came)

@@ -14,10 +14,10 @@ import numpy as np
 
 from .. import data as sets
 from .. import nn, plotting, training
-from ..data.files import atomic_write
-from ..errors import ArgumentError, DataError
+from ..data.files import atomic_write, check_target
+from ..errors import ArgumentError
 from ..text import counted, printable, shown, table
-from ..training import Classifier, archive, run_folder
+from ..training import Classifier, headers, run_folder
 from .results import result_fields, result_tables
 from .shell import as_typed, event, json_line, remark
 
@@ -55,10 +55,11 @@ class Rows:
 
 def predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet) -> None:
     """Print the class of each row of `data`, or write it to the file `output`."""
-    check_output(output, overwrite)
+    if output is not None:
+        check_target(output, overwrite)
     classifier = training.load(model)
     rows = Rows(data, classifier, quiet, delimiter=delimiter, header=header)
-    write((json_lines if as_json else csv_lines)(classifier, rows, proba), output)
+    write((json_lines if as_json else csv_lines)(classifier, rows, proba), output, overwrite)
 
 
 def csv_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
@@ -88,18 +89,11 @@ def json_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]
     yield json_line("result", rows=rows.used, skipped=rows.skipped, ignored=rows.ignored)
 
 
-def check_output(path: str | None, overwrite: bool) -> None:
-    """Refuse a file that exists unless it may be overwritten."""
-    if path and os.path.exists(path) and not overwrite:
-        size = f"{os.path.getsize(path)} bytes"
-        raise DataError(path, "it exists", size, "choose another name, or pass --overwrite")
-
-
-def write(strings: Iterator[str], path: str | None) -> None:
+def write(strings: Iterator[str], path: str | None, overwrite: bool) -> None:
     """Write strings to stdout as they come, or to a file once all of them have come."""
     chunks = (string.encode() for string in strings)
-    if path:
-        atomic_write(path, lambda file: file.writelines(chunks))
+    if path is not None:
+        atomic_write(path, lambda file: file.writelines(chunks), overwrite=overwrite)
         return
     for chunk in chunks:
         click.echo(chunk, nl=False)
@@ -155,8 +149,8 @@ def inspect_path(path: str, as_json: bool) -> None:
 
 
 def _inspect_file(path: str, as_json: bool, of_a_run: bool = False) -> None:
-    header, arrays = archive.read(path)
-    size, content = os.path.getsize(path), printable(f"{header.get('content')!s:.80}")
+    header, arrays = headers.read(path)
+    size, content = os.path.getsize(path), header["content"]
     classifier = training.load(path) if content == "classifier" else None
     if as_json:
         scaling = {name: array.tolist() for name, array in arrays.items() if "scaling." in name}
@@ -255,12 +249,12 @@ def _writer(path, overwrite):
     if suffix not in (".png", ".svg"):
         wrong = "only .png and .svg pictures can be drawn"
         raise ArgumentError("--output", wrong, f"FILE {path}", "end its name in one of them")
-    check_output(path, overwrite)
+    check_target(path, overwrite)
     try:
         from ..plotting import figure
     except ImportError as error:
         remedy = "pip install 'minigrad[plot]', or leave --output out to draw in the terminal"
         raise ArgumentError("--output", "a picture needs matplotlib", str(error), remedy) from error
     return lambda runs, planes: atomic_write(
-        path, lambda file: figure.save(file, suffix[1:], runs, planes)
+        path, lambda file: figure.save(file, suffix[1:], runs, planes), overwrite=overwrite
     )

@@ -3,9 +3,9 @@
 Source of IDX: http://yann.lecun.com/exdb/mnist, "The IDX file format".
 """
 
-import lzma
 import math
 import os
+import sys
 import tokenize
 import warnings
 import zipfile
@@ -17,7 +17,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from ..errors import DataError
-from ..text import counted, listed, shown
+from ..text import counted, listed, reason, shown
 from .dataset import Column, Dataset, Schema, check_pair
 from .files import opened, unzipped
 from .labels import Codes, check_classes, classes_of
@@ -26,10 +26,11 @@ from .problems import Problems
 ROWS_AT_ONCE = 4096
 MAPPED_FROM = 1 << 26  # bytes; what is smaller is read into memory
 CHUNK = 1 << 20  # bytes
+MOST_AXES, LARGEST = 32, 2**62  # bytes
 HEADER_ERRORS = (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError)
 # RuntimeError: encrypted, or another compression; ValueError and OSError: offsets beyond the file.
 ZIP_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(zipfile.BadZipFile, zlib.error, EOFError),
     *(RuntimeError, KeyError, ValueError, OSError),
 )
 UBYTE = 0x08  # IDX's code of the dtype
@@ -59,6 +60,7 @@ def read_npz(path: str | os.PathLike, where: str, need_y: bool) -> Arrays:
     with opened(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
+                _check_members(archive, where)
 
                 def read(name: str) -> np.ndarray:
                     with archive.open(name) as member:
@@ -68,9 +70,22 @@ def read_npz(path: str | os.PathLike, where: str, need_y: bool) -> Arrays:
         except DataError:
             raise
         except ZIP_ERRORS as error:
-            facts = f"{type(error).__name__}: {error}"
             remedy = "write it again with np.savez(path, x=x, y=y)"
-            raise DataError(where, "is a damaged NPZ file", facts, remedy) from error
+            raise DataError(where, "is a damaged NPZ file", reason(error), remedy) from error
+
+
+def _check_members(archive: zipfile.ZipFile, where: str) -> None:
+    """Refuse two members of one name, and a compression that NumPy does not write."""
+    remedy, names = "write it again with np.savez(path, x=x, y=y)", set()
+    for member in archive.infolist():
+        if member.filename in names:
+            wrong = "two of its arrays have one name"
+            raise DataError(where, wrong, shown(member.filename), remedy)
+        names.add(member.filename)
+        # A small member of the others can grow without bounds before its first byte is read.
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            wrong = "is compressed in another way than by np.savez_compressed"
+            raise DataError(where, wrong, f"{shown(member.filename)}", remedy)
 
 
 def read_npy_folder(
@@ -127,19 +142,42 @@ def read_array(file: IO[bytes], where: str, path: str | None = None) -> np.ndarr
                 read_header = np.lib.format.read_array_header_2_0
             shape, fortran, dtype = read_header(file)
     except HEADER_ERRORS as error:
-        first = str(error).partition("\n")[0]
-        facts, remedy = f"{type(error).__name__}: {first}", "write it with np.save"
-        raise DataError(where, "is not an NPY file", facts, remedy) from error
-    if dtype.kind not in "biufU" or not dtype.itemsize or min(shape, default=0) < 0:
+        remedy = "write it with np.save"
+        raise DataError(where, "is not an NPY file", reason(error), remedy) from error
+    remedy = "save numbers in x, and numbers or strings in y"
+    whole = all(type(n) is int and n >= 0 for n in shape) and len(shape) <= MOST_AXES
+    if not whole or math.prod(n or 1 for n in shape) * dtype.itemsize > LARGEST:
+        sizes = [str(n) if n < LARGEST else "a number over 2**62" for n in shape]
+        facts = f"sizes {', '.join(sizes[:4])}{' …' * (len(sizes) > 4)}"
+        raise DataError(where, "has a shape that no array has", facts, "write it with np.save")
+    if dtype.kind not in "biufU" or not dtype.itemsize:
         facts = f"shape {shape}, dtype {shown(str(dtype))}"
-        remedy = "save numbers in x, and numbers or strings in y"
         raise DataError(where, "is not an array of numbers or strings", facts, remedy)
     size = math.prod(shape) * dtype.itemsize
     order = "F" if fortran else "C"
     if path is not None and size >= MAPPED_FROM and os.path.getsize(path) == file.tell() + size:
-        return np.asarray(np.memmap(path, dtype, "r", file.tell(), shape, order))
-    data = read_bytes(file, size, where, f"shape {shape}, dtype {dtype}")
-    return np.frombuffer(data, dtype).reshape(shape, order=order)
+        array = np.asarray(np.memmap(path, dtype, "r", file.tell(), shape, order))
+    else:
+        data = read_bytes(file, size, where, f"shape {shape}, dtype {dtype}")
+        array = np.frombuffer(data, dtype).reshape(shape, order=order)
+    _check_elements(where, array, remedy)
+    return array
+
+
+def _check_elements(where, array, remedy):
+    """Raise DataError for bytes that are no boolean or no character, which NumPy lets pass."""
+    if array.dtype.kind == "U":
+        points = np.ascontiguousarray(array).view(array.dtype.byteorder + "u4")
+        bad = points[(points > sys.maxunicode) | ((points >= 0xD800) & (points <= 0xDFFF))]
+        facts = "code point"
+    elif array.dtype.kind == "b":
+        bad, facts = array.view(np.uint8), "byte"
+        bad = bad[bad > 1]
+    else:
+        return
+    if bad.size:
+        wrong = "holds what is not a character or a boolean"
+        raise DataError(where, wrong, f"{facts} {bad[0]:#x}", remedy)
 
 
 def read_bytes(file: IO[bytes], size: int, where: str, declared: str) -> bytearray:

@@ -1,11 +1,13 @@
 """Dataset: features, labels and their names. Schema: how a file's columns become these."""
 
+import contextlib
 from dataclasses import asdict, dataclass, replace
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from ..errors import DataError, DTypeError
+from ..fields import FLAG, TEXT, Maybe, check, one_of
 from ..text import counted
 from .problems import MISSING_RULES
 
@@ -19,6 +21,17 @@ class Column(NamedTuple):
 
     name: str
     values: tuple[str, ...] | None = None
+
+
+# The fields of a Schema as JSON.
+SCHEMA = {
+    "columns": [{"name": TEXT, "values": Maybe([TEXT])}],
+    "label": TEXT,
+    "class_names": [TEXT],
+    "missing": one_of(*MISSING_RULES),
+    "by_name": FLAG,
+    "delimiter": Maybe(one_of(",", ";", "\t", "|")),
+}
 
 
 @dataclass(frozen=True)
@@ -61,23 +74,21 @@ class Schema:
         Raises DataError if a field is absent, unknown or of another kind.
         """
         try:
-            columns = tuple(Column(c["name"], _strings(c["values"])) for c in fields["columns"])
-            classes = _strings(fields["class_names"])
-            schema = cls(**{**fields, "columns": columns, "class_names": classes})
-        except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(f"{type(error).__name__}: {error}") from error
-        names = [schema.label, *(column.name for column in columns)]
-        if not all(isinstance(name, str) for name in names) or classes is None:
-            raise _damaged("a name is not a string")
-        if len(set(names)) < len(names):
-            raise _damaged("two columns have the same name")
-        if schema.missing not in MISSING_RULES or type(schema.by_name) is not bool:
-            raise _damaged(f"missing {schema.missing!r}, by_name {schema.by_name!r}")
-        if schema.delimiter not in (None, ",", ";", "\t", "|"):
-            raise _damaged(f"delimiter {schema.delimiter!r}")
-        if len(set(classes)) != len(classes):
-            raise _damaged(f"class_names {classes}")
-        return schema
+            check(fields, SCHEMA)
+        except ValueError as error:
+            raise _damaged(str(error)) from error
+        if unknown := [name for name in fields if name not in SCHEMA]:
+            raise _damaged(f"{unknown[0]!r:.40} is not one of {', '.join(SCHEMA)}")
+        columns = tuple(
+            Column(column["name"], column["values"] and tuple(column["values"]))
+            for column in fields["columns"]
+        )
+        classes = tuple(fields["class_names"])
+        names = [fields["label"], *(column.name for column in columns)]
+        for what, values in (("columns", names), ("classes", classes)):
+            if len(set(values)) < len(values):
+                raise _damaged(f"two {what} have the same name")
+        return cls(**{**fields, "columns": columns, "class_names": classes})
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +100,7 @@ class Dataset:
     schema: how a file's rows become these features, so that other files can be read likewise.
     test: the source's own test set, if it comes with one.
     notes: what was decided about the source, a sentence each, to be printed.
+    x and y may be pandas' or masked arrays: they go by position, and are kept as plain arrays.
     x is finite, except that NaN is a missing value if schema.missing is "mean".
 
     Raises DataError if lengths disagree or a label has no class, DTypeError if x is not floating or
@@ -105,6 +117,8 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self):
+        for name in ("x", "y"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
         x, y, classes = self.x, self.y, len(self.class_names)
         check_pair("Dataset", x, y)
         if x.dtype.kind != "f" or y.dtype != np.int64:
@@ -140,19 +154,29 @@ class Dataset:
         return replace(self, x=self.x[rows], y=self.y[rows], test=None)
 
 
+def plain(values: Any) -> Any:
+    """Return a pandas or a masked array as a plain array, and anything else as it is.
+
+    A missing value, which a mask hides, is NaN.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        if values.dtype.kind not in "fiub" or not np.ma.is_masked(values):
+            return values.data
+        return values.astype(np.result_type(values, np.float32)).filled(np.nan)
+    if not hasattr(values, "to_numpy"):
+        return values
+    array = values.to_numpy()
+    if array.dtype.kind == "O":  # of several types, or with missing values
+        with contextlib.suppress(TypeError, ValueError):
+            return values.to_numpy(dtype=np.float64, na_value=np.nan)
+    return array
+
+
 def check_pair(where: str, x: np.ndarray, y: np.ndarray) -> None:
     """Raise DataError if x and y are not (N, F) and (N,)."""
     if x.ndim != 2 or y.shape != x.shape[:1]:
         wrong, facts = "x and y do not pair up as (N, F) and (N,)", f"x {x.shape}, y {y.shape}"
         raise DataError(where, wrong, facts, "give one label for each row of x")
-
-
-def _strings(values):
-    if values is None:
-        return None
-    if not isinstance(values, (list, tuple)) or not all(isinstance(v, str) for v in values):
-        raise ValueError(f"{values!r} is not a list of strings")
-    return tuple(values)
 
 
 def _damaged(facts):

@@ -5,16 +5,27 @@ import errno
 import gzip
 import io
 import os
+import secrets
+import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
+from ..text import counted, kind_of, reason
 from ..typing import Path
 
 LONGEST_LINE = 1 << 24  # characters
+MOST_TEXT = 1 << 26  # bytes
 UTF8_BOM = b"\xef\xbb\xbf"
+
+
+def check_path(where: str, path: object) -> None:
+    """Raise ArgumentError if a path is not a string or a path object."""
+    if not isinstance(path, (str, os.PathLike)):
+        wrong, remedy = "the path is not a path", "give a string or a pathlib.Path"
+        raise ArgumentError(where, wrong, f"it is {kind_of(path)}", remedy)
 
 
 def name_of(source: str | os.PathLike) -> str:
@@ -23,13 +34,15 @@ def name_of(source: str | os.PathLike) -> str:
 
 
 @contextlib.contextmanager
-def opened(source: str | os.PathLike) -> Iterator[io.BufferedReader]:
-    """Open a path, or standard input for "-", to read bytes from; `peek` looks ahead.
+def opened(source: str | os.PathLike, stream: bool = False) -> Iterator[io.BufferedReader]:
+    """Open a file to read bytes from; `peek` looks ahead.
 
-    Raises DataError if the file cannot be opened or read.
+    stream: whether it may be a pipe, or "-" for standard input.
+
+    Raises DataError if the file cannot be opened or read, and for a folder or a device.
     """
-    with _named(name_of(source)):
-        if source == "-":
+    with _named(name_of(source) if stream else os.fspath(source) or "''"):
+        if stream and source == "-":
             if sys.stdin is None:
                 raise OSError("it is closed")
             stdin = io.BufferedReader(sys.stdin.buffer)
@@ -38,8 +51,44 @@ def opened(source: str | os.PathLike) -> Iterator[io.BufferedReader]:
             finally:
                 stdin.detach()  # otherwise it would close the one below
         else:
-            with open(source, "rb") as file:
+            with _open(source, _open_stream if stream else _open_file) as file:
                 yield file
+
+
+def read_whole(path: str | os.PathLike) -> bytes:
+    """Return the bytes of a file of at most MOST_TEXT bytes.
+
+    Raises DataError as `opened` does, and for a larger file.
+    """
+    with opened(path) as file:
+        content = file.read(MOST_TEXT + 1)
+    if len(content) > MOST_TEXT:
+        facts = f"it has more than {MOST_TEXT:,} bytes"
+        raise DataError(os.fspath(path), "is too large to be text of a run", facts, "delete it")
+    return content
+
+
+def _open(source, opener):
+    try:
+        return open(source, "rb", opener=opener)
+    except ValueError as error:  # a NUL in the path
+        raise OSError(str(error)) from error
+
+
+def _open_file(path: str, flags: int) -> int:
+    """Open a regular file. A pipe would block without the flag, and a device never ends."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise OSError(f"it is {kind_of_file(status)}")
+    return descriptor
+
+
+def _open_stream(path: str, flags: int) -> int:
+    """Open a regular file, or a pipe."""
+    pipe = stat.S_ISFIFO(os.stat(path).st_mode)
+    return os.open(path, flags) if pipe else _open_file(path, flags)
 
 
 def list_folder(folder: str | os.PathLike, where: str) -> list[str]:
@@ -74,8 +123,8 @@ def unzipped(file: io.BufferedReader, where: str) -> Iterator[io.BufferedReader]
         with io.BufferedReader(gzip.GzipFile(fileobj=file)) as inner:
             yield inner
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        wrong, facts = "its gzip data is damaged or cut off", f"{type(error).__name__}: {error}"
-        raise DataError(where, wrong, facts, "copy or download it again") from error
+        wrong = "its gzip data is damaged or cut off"
+        raise DataError(where, wrong, reason(error), "copy or download it again") from error
 
 
 def open_text(source: str | os.PathLike) -> Iterator[str]:
@@ -87,7 +136,7 @@ def open_text(source: str | os.PathLike) -> Iterator[str]:
     byte, an absurdly long line.
     """
     where = name_of(source)
-    with opened(source) as file, unzipped(file, where) as plain:
+    with opened(source, stream=True) as file, unzipped(file, where) as plain:
         start = plain.peek(3)[:3]
         if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
             facts = "it starts with a UTF-16 mark"
@@ -124,48 +173,137 @@ def _check_line(line, number, where):
         raise DataError(where, "is not UTF-8", facts, remedy) from None
 
 
+# ---- writing -------------------------------------------------------------------------------------
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EINVAL)
+_unfinished: set[str] = set()  # the temporary files of this process
+
+
+def check_target(path: Path, overwrite: bool = True, remedy: str = "choose another name") -> None:
+    """Refuse to write to what is not a file, or exists and may not be replaced.
+
+    A link is not a file: what it leads to is never written to.
+
+    Raises:
+        DataError: as `atomic_write` does before it writes.
+    """
+    where = os.fspath(path) or "''"
+    if not os.path.basename(path):
+        raise DataError(where, "cannot be written", "the path names no file", remedy)
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unwritten(where, error) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError(where, "cannot be written", f"it is {kind_of_file(status)}", remedy)
+    if not overwrite:
+        raise _exists(where, status.st_size)
+
+
+def kind_of_file(status: os.stat_result) -> str:
+    """Return "a folder", "a link", "a pipe" … for what is not a regular file."""
+    return FILE_KINDS.get(stat.S_IFMT(status.st_mode), "a device")
+
+
+FILE_KINDS = {
+    stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link", stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}  # fmt: skip
+
+
 def atomic_write(
-    path: Path, content: bytes | Callable[[BinaryIO], None], *, sync: bool = True
+    path: Path,
+    content: bytes | Callable[[BinaryIO], None],
+    *,
+    overwrite: bool = True,
+    sync: bool = True,
 ) -> None:
     """Write a file whole or not at all: to a temporary name beside it, flushed, then renamed.
 
+    The temporary name is a new one each time, so that threads and processes may write to one path:
+    a reader finds one of the files, whole.
+
     Args:
-        path: the file; an existing one is replaced.
+        path: the file.
         content: the bytes, or a function that writes them to an open binary file.
+        overwrite: whether an existing file is replaced; False refuses one that appears while this
+            one is written, too.
         sync: False leaves the flush to the disk to the operating system.
 
     Raises:
-        DataError: if the file cannot be written; an existing one is unchanged.
+        DataError: if the path leads to a link or to what is not a file, it exists and `overwrite`
+            is False, or the file cannot be written; an existing one is unchanged.
     """
-    where, path = os.fspath(path) or "''", os.path.realpath(path)  # a link stays a link
+    where, path = os.fspath(path) or "''", os.fspath(path)
+    check_target(path, overwrite)
     folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise DataError(
-            where, "cannot be written", "it exists and is not a file", "choose another name"
-        )
+    folder = folder or os.curdir
+    # A short part of the name: a long one has no room for more. The lock's owner clears these away.
+    temporary = os.path.join(folder, f".{name[:40]}.{secrets.token_hex(8)}.tmp")
+    _unfinished.add(temporary)
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "xb", opener=_no_link) as file:
             if callable(content):
                 content(file)
             else:
                 file.write(content)
+            file.flush()
             if sync:
-                file.flush()
                 os.fsync(file.fileno())
-        os.replace(temporary, path)
+        if overwrite:
+            os.replace(temporary, path)
+        elif not _named_anew(temporary, path):
+            raise _exists(where, os.lstat(path).st_size)
         if sync and os.name == "posix":  # elsewhere a folder cannot be opened
             descriptor = os.open(folder, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-    except BaseException as error:
+    except OSError as error:
+        raise _unwritten(where, error) from error
+    finally:
         with contextlib.suppress(OSError):
             os.remove(temporary)
-        if not isinstance(error, OSError):
+        _unfinished.discard(temporary)
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+def _named_anew(temporary: str, path: str) -> bool:
+    """Give a file its name and return True, or False if that name exists by now."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
             raise
-        remedy = "choose a folder that exists and that you can write to"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            remedy = "free some space, or choose another disk"
-        raise DataError(where, "cannot be written", error.strerror or "", remedy) from error
+        if os.path.lexists(path):  # without hard links, looking first is all that is left
+            return False
+        os.replace(temporary, path)
+    return True
+
+
+def remove_unfinished() -> None:
+    """Remove the temporary files of this process, which ends in the middle of a write."""
+    for temporary in [*_unfinished]:
+        with contextlib.suppress(OSError):
+            os.remove(temporary)
+
+
+def _exists(where: str, size: int) -> DataError:
+    facts, remedy = counted(size, "byte"), "choose another name, or pass overwrite=True"
+    return DataError(where, "it exists", facts, remedy)
+
+
+def _unwritten(where: str, error: OSError) -> DataError:
+    remedy = "choose a folder that exists and that you can write to"
+    if error.errno in NO_ROOM:
+        remedy = "free some space, or choose another disk"
+    return DataError(where, "cannot be written", error.strerror or "", remedy)

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ArgumentError, DataError, ShapeError
 from ..text import counted, shown
 from ..typing import Rng
-from .dataset import Dataset
+from .dataset import Dataset, plain
 
 Data = TypeVar("Data", Dataset, np.ndarray)
 KINDS = ("standard", "minmax", "none")
@@ -209,12 +209,14 @@ def batches(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Return an iterator over one epoch: every row once, shuffled, as (x[rows], y[rows]).
 
-    x (N, …), y (N, …) -> pairs of copies with `size` rows; the last pair has what is left.
+    x (N, …), y (N, …) -> pairs of copies with `size` rows; the last pair has what is left. What
+    comes from pandas goes by position.
     One permutation is drawn per call, at the call. Give the same Generator for every epoch: an int
     seed would repeat the order.
 
     Raises ShapeError if x and y differ in length, ArgumentError for size < 1.
     """
+    x, y = plain(x), plain(y)
     if len(x) != len(y):
         wrong, facts = (
             f"x has {counted(len(x), 'row')} but y has {len(y)}",

@@ -13,7 +13,7 @@ from .arrays import ROWS_AT_ONCE, sort_out
 from .builtin import BUILTIN, load_builtin
 from .csv_file import Table
 from .dataset import Schema
-from .files import name_of, open_text
+from .files import check_path, name_of, open_text
 from .labels import Codes, with_one_hot
 from .problems import Problems, is_missing, is_number
 from .source import check_options, read_arrays
@@ -68,6 +68,7 @@ def read_rows(
     Raises DataError if columns are missing, and while iterating for a value that cannot be used:
     the rest of the file is read first, so that the error counts all such values.
     """
+    check_path("read_rows", source)
     dtype, delimiter = check_options("read_rows", dtype, delimiter, header)
     where = name_of(source)
     if isinstance(source, str) and source in BUILTIN:

@@ -13,7 +13,7 @@ from .builtin import BUILTIN, load_builtin
 from .csv_file import DELIMITERS
 from .csv_load import load_delimited
 from .dataset import Dataset
-from .files import list_folder, name_of, open_text, opened
+from .files import check_path, list_folder, name_of, open_text, opened
 from .problems import MISSING_RULES
 
 SINGLE_FILES = {
@@ -55,6 +55,7 @@ def load(
     Raises DataError for a file that cannot be used, with the row and column, ArgumentError for an
     unknown option or column, DTypeError if dtype is not floating.
     """
+    check_path("load", source)
     dtype, delimiter = check_options("load", dtype, delimiter, header)
     if missing not in MISSING_RULES:
         wrong, facts = f"missing {missing!r} is unknown", f"it can be {', '.join(MISSING_RULES)}"

@@ -1,6 +1,7 @@
 """Module: parameters and functions together, and how to find, save and switch them."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,7 +34,14 @@ class Parameter(Tensor):
         self.name = name
 
 
-_watchers: list[Callable] = []
+class _Here(threading.local):
+    """What holds in this thread alone: who watches modules, and the ids of those in eval mode."""
+
+    watchers: tuple[Callable, ...] = ()
+    evaluating: frozenset[int] = frozenset()
+
+
+_here = _Here()
 
 
 class Module:
@@ -43,7 +51,16 @@ class Module:
     dicts, and writes `forward`. `module(x)` calls `forward(x)`.
     """
 
-    training = True
+    _training = True
+
+    @property
+    def training(self) -> bool:
+        """Whether dropout drops: what `train` and `eval` set, and False inside `evaluating`."""
+        return self._training and id(self) not in _here.evaluating
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self._training = mode
 
     def forward(self, *inputs: Any, **options: Any) -> Tensor:
         """Compute the output from the inputs."""
@@ -51,7 +68,7 @@ class Module:
 
     def __call__(self, *inputs: Any, **options: Any) -> Tensor:
         y = self.forward(*inputs, **options)
-        for watch in _watchers:
+        for watch in _here.watchers:
             watch(self, y)
         return y
 
@@ -184,25 +201,25 @@ def _unique(pairs: Iterator) -> Iterator:
 
 @contextlib.contextmanager
 def watching(watch: Callable[[Module, Tensor], object]) -> Iterator[None]:
-    """Call `watch(module, y)` after every module's forward inside the `with` block."""
-    _watchers.append(watch)
+    """Call `watch(module, y)` after every module's forward in this thread, inside the block."""
+    before = _here.watchers
+    _here.watchers = (*before, watch)
     try:
         yield
     finally:
-        _watchers.remove(watch)
+        _here.watchers = before
 
 
 @contextlib.contextmanager
 def evaluating(model: Module) -> Iterator[None]:
-    """Use eval mode and no graph inside the `with` block; then restore each module's mode."""
-    before = [(module, module.training) for _, module in model.named_modules()]
-    model.eval()
+    """Use eval mode and no graph inside the `with` block, in this thread alone."""
+    before = _here.evaluating
+    _here.evaluating = before.union(id(module) for _, module in model.named_modules())
     try:
         with no_grad():
             yield
     finally:
-        for module, mode in before:
-            module.training = mode
+        _here.evaluating = before
 
 
 def summary(model: Module, input_shape: tuple[int, ...]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import nn
 from ..errors import ArgumentError, ShapeError
+from ..fields import FLAG, TABLE, check, number, one_of, whole
 from ..nn.module import walk
 from ..text import counted, kind_of
 
@@ -25,7 +26,19 @@ LAYERS: dict[str, type[nn.Module]] = {
         nn.Tanh, nn.Softmax, nn.LogSoftmax, nn.Dropout, nn.Flatten,
     )
 }  # fmt: skip
+# What the file can say of a layer, by the name of its class; of the others, nothing.
+AXIS = {"axis": whole(-(2**31), 2**31)}
+ARGUMENTS = {
+    "Linear": {"in_features": whole(), "out_features": whole(), "bias": FLAG},
+    "LeakyReLU": {"negative_slope": number()},
+    "ELU": {"alpha": number()},
+    "GELU": {"approximate": one_of("none", "tanh")},
+    "Softmax": AXIS,
+    "LogSoftmax": AXIS,
+    "Dropout": {"p": number(0, 1)},
+}
 DTYPES = ("float16", "float32", "float64")
+DEEPEST = 20  # Sequentials inside each other
 
 Spec = tuple[tuple, str]  # the shape and the dtype of an array
 
@@ -40,9 +53,10 @@ def describe(model: nn.Module) -> dict:
     """
     if type(model) is not nn.Sequential:
         raise _unfit("the network is not an nn.Sequential", f"it is {kind_of(model)}")
+    layers = _entries(model)  # first: nothing else ends in a model that holds itself
     arrays = {name: p.data for name, p in model.named_parameters()}
     dtypes = [str(array.dtype) for array in arrays.values()]
-    architecture = {"dtype": dtypes[0] if dtypes else "float32", "layers": _entries(model)}
+    architecture = {"dtype": dtypes[0] if dtypes else "float32", "layers": layers}
     if architecture["dtype"] not in DTYPES:
         wrong = "a file cannot hold parameters of this dtype"
         facts = f"dtype {architecture['dtype']}, not one of {', '.join(DTYPES)}"
@@ -67,15 +81,16 @@ def build(architecture: dict, arrays: dict[str, np.ndarray]) -> nn.Sequential:
     generators of fresh entropy.
 
     Raises:
-        KeyError, TypeError, ValueError: if it is not such a description, or does not fit the
-            arrays.
+        ValueError: if the layers are not described so, or do not fit the arrays.
     """
-    if architecture["dtype"] not in DTYPES:
-        raise ValueError(f"dtype {architecture['dtype']!r} is not one of {', '.join(DTYPES)}")
+    check(architecture, {"dtype": one_of(*DTYPES), "layers": [TABLE]}, "architecture")
     check_arrays(parameter_specs(architecture), arrays)
     model = _sequential(architecture["layers"], architecture["dtype"])
     model.load_state_dict(arrays)
     return model
+
+
+TOO_DEEP = f"more than {DEEPEST} Sequentials are inside each other"
 
 
 def flat(layers: list, prefix: str = "") -> Iterator[tuple[str, str, dict]]:
@@ -84,14 +99,19 @@ def flat(layers: list, prefix: str = "") -> Iterator[tuple[str, str, dict]]:
     Raises:
         ValueError: if an entry is not one that `describe` writes.
     """
-    if not isinstance(layers, list):
-        raise ValueError(f"the layers of {prefix or 'the network'} are {layers!r:.80}, not a list")
+    if prefix.count(".") > DEEPEST:
+        raise ValueError(TOO_DEEP)
+    check(layers, [TABLE], f"layers of layer {prefix.rstrip('.')}" if prefix else "layers")
     for i, entry in enumerate(layers):
-        name, arguments = f"{prefix}{i}", dict(entry) if isinstance(entry, dict) else {}
+        name, arguments = f"{prefix}{i}", dict(entry)
         kind = arguments.pop("layer", None)
         if kind == "Sequential" and [*arguments] == ["layers"]:
             yield from flat(arguments["layers"], f"{name}.")
         elif isinstance(kind, str) and kind in LAYERS:
+            described = ARGUMENTS.get(kind, {})
+            check(arguments, described, f"layer {name}")
+            if [*arguments] != [*described]:
+                raise ValueError(f"layer {name}, {kind}, has the arguments {', '.join(arguments)}")
             yield name, kind, arguments
         else:
             raise ValueError(f"layer {name} is {entry!r:.80}, not one of {', '.join(LAYERS)}")
@@ -102,9 +122,9 @@ def parameter_specs(architecture: dict) -> dict[str, Spec]:
     specs: dict[str, Spec] = {}
     for name, kind, arguments in flat(architecture["layers"]):
         if kind == "Linear":  # the only layer with parameters
-            inputs, outputs = arguments.get("in_features"), arguments.get("out_features")
+            inputs, outputs = arguments["in_features"], arguments["out_features"]
             specs[f"{name}.weight"] = (outputs, inputs), architecture["dtype"]
-            if arguments.get("bias"):
+            if arguments["bias"]:
                 specs[f"{name}.bias"] = (outputs,), architecture["dtype"]
     return specs
 
@@ -158,6 +178,8 @@ def _layers(architecture: dict) -> Iterator[tuple[str, str]]:
 
 
 def _entries(model: nn.Sequential, prefix: str = "") -> list[dict]:
+    if prefix.count(".") > DEEPEST:
+        raise _unfit(TOO_DEEP, f"layer {prefix[:40]}…")
     entries = []
     for i, layer in enumerate(model.layers):
         name, kind = f"{prefix}{i}", type(layer).__name__

@@ -21,9 +21,10 @@ from typing import BinaryIO
 import numpy as np
 
 from ..data.arrays import read_array
-from ..data.files import atomic_write
+from ..data.files import atomic_write, opened
 from ..errors import ArgumentError, DataError
-from ..text import counted
+from ..fields import TABLE, check, read_json
+from ..text import counted, reason
 from ..typing import Path
 
 FORMAT = "minigrad"
@@ -56,6 +57,7 @@ def write(path: Path, header: dict, arrays: dict[str, np.ndarray], *, sync: bool
     full = {**header, "format": FORMAT, "version": VERSION, "arrays": checksums}
     try:
         text = json.dumps(full, allow_nan=False, indent=1)
+        read_json(text)  # not nested deeper than can be read again
     except (TypeError, ValueError, RecursionError) as error:
         remedy = "give strings, integers, finite floats, booleans, None, lists and dicts"
         raise ArgumentError(
@@ -100,21 +102,18 @@ def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
             the format, or is damaged.
     """
     where = os.fspath(path) or "''"
-    try:
-        with open(path, "rb") as file:
+    with opened(path) as file:
+        try:
             return _read(where, file)
-    except DataError:
-        raise
-    except OSError as error:
-        facts, remedy = error.strerror or str(error), "give the path of a file that minigrad wrote"
-        raise DataError(where, "cannot be read", facts, remedy) from error
-    except _NONSENSE as error:
-        raise _damaged(where, "it is damaged", f"{type(error).__name__}: {error}") from error
+        except (DataError, OSError):
+            raise
+        except _NONSENSE as error:
+            raise _damaged(where, "it is damaged", reason(error)) from error
 
 
 def _read(where: str, file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
-    size = os.fstat(file.fileno()).st_size  # 0 for a pipe or a device
-    start = file.read(4) if size else b""
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(4)
     if start != b"PK\3\4":
         raise DataError(
             where, "not an .npz file", f"{counted(size, 'byte')}, the first {start!r}", OURS
@@ -133,12 +132,14 @@ def _read(where: str, file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
         if not stored or total > size:
             facts = f"members of {total} bytes in a file of {size}"
             raise _damaged(where, "its members are compressed, or larger than the file", facts)
-        header = json.loads(archive.read(first))
+        header = read_json(archive.read(first))
+        check(header, {}, HEADER)
         found = header.get("format"), header.get("version")
         if repr(found) != repr((FORMAT, VERSION)):  # as text, since True == 1 == 1.0
             wrong = "its format is {!r:.40}, version {!r:.40}".format(*found)
             facts = f"this minigrad reads {FORMAT!r}, version {VERSION}"
             raise DataError(where, wrong, facts, "use the minigrad that wrote it, or train again")
+        check(header, {"arrays": TABLE})
         listed = [(f"{name}.npy", checksum) for name, checksum in header["arrays"].items()]
         for pair, other in zip_longest(listed, [(m.filename, m.CRC) for m in others]):
             if pair != other:

@@ -10,11 +10,13 @@ import numpy as np
 from .. import functions as F
 from .. import nn
 from ..data import Dataset, Scaling, Schema
-from ..errors import ArgumentError, DataError, ShapeError
+from ..data.files import check_path
+from ..data.frames import features_of
+from ..errors import ArgumentError, DataError, MinigradError, ShapeError
 from ..tensor import Tensor
 from ..text import counted, kind_of, shown
 from ..typing import ArrayLike, Path
-from . import archive
+from . import archive, headers
 from .architecture import build, check_arrays, check_sizes, describe, flat
 from .loop import Evaluation
 from .metrics import confusion_matrix
@@ -99,6 +101,7 @@ class Classifier:
             ArgumentError: if `training` is not JSON.
             DataError: if the file cannot be written; an existing one is unchanged.
         """
+        check_path("save", path)
         self.__post_init__()  # the network may have changed
         scaling = {
             f"scaling.{name}": np.asarray(values, np.float64)
@@ -132,7 +135,8 @@ class Classifier:
 
         Args:
             rows: a Dataset, its x (N, F), or one row (F,): unscaled features. A missing value is
-                NaN or infinite; if the schema says "mean", it is filled.
+                NaN or infinite, or masked; if the schema says "mean", it is filled. Or a DataFrame,
+                whose columns are found by name.
             numbers: how errors number the rows; None counts them from 0.
 
         Raises:
@@ -209,6 +213,8 @@ class Classifier:
                 remedy = "give a set of the same columns and classes, in the same order"
                 raise DataError("Classifier.predict", wrong, facts, remedy)
             rows = rows.x
+        else:
+            rows = features_of("Classifier.predict", rows, self.schema)
         dtype = self.architecture["dtype"]
         # In C order: BLAS adds up strided rows in another order.
         try:
@@ -265,20 +271,15 @@ def load(path: Path) -> Classifier:
     Raises:
         DataError: if the file cannot be read, is damaged, or does not hold a classifier.
     """
+    check_path("training.load", path)
     path = os.path.join(path, "best.npz") if os.path.isdir(path) else path
-    header, arrays = archive.read(path)
-    if header.get("content") != "classifier":
-        wrong, facts = "not a classifier", f"content {header.get('content')!r:.80}"
-        raise DataError(os.fspath(path), wrong, facts, "give a model file, such as best.npz")
+    header, arrays = headers.read(path, "classifier")
     try:
         return _classifier(header, arrays)
-    except (
-        LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError,
-    ) as error:  # fmt: skip
+    except ValueError as error:
         wrong = "its header and its arrays do not make a classifier"
-        facts = f"{type(error).__name__}: {error!s:.300}"
-        remedy = "use an undamaged copy of it, or train again"
-        raise DataError(os.fspath(path), wrong, facts, remedy) from error
+        facts = error.args[1:3] if isinstance(error, MinigradError) else [f"{error!s:.300}"]
+        raise DataError(os.fspath(path), wrong, ", ".join(facts), headers.COPY) from error
 
 
 def _classifier(header: dict, arrays: dict[str, np.ndarray]) -> Classifier:

@@ -5,6 +5,9 @@
 
 import contextlib
 import copy
+import hashlib
+import importlib
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -16,21 +19,23 @@ import numpy as np
 from .. import __version__, nn, optim
 from ..data import BUILTIN, Scaling, load, split
 from ..data.arrays import is_idx_folder
+from ..data.files import check_path
 from ..errors import ArgumentError, DataError, DivergedError, warn_once
 from ..settings import IMAGES, OWN_DEFAULTS, SETTINGS, checked
 from ..text import counted, kind_of, printable
-from . import run_folder
+from . import headers, run_folder
 from .architecture import difference
 from .checks import warn_of_one_answer, warn_of_the_first_epoch
 from .classifier import Classifier
 from .classifier import load as load_model
+from .headers import SAVING
 from .history import Epoch, History
 from .loop import Evaluation, evaluate
+from .metrics import packed
 from .run_folder import Recorder
 from .trainer import Trainer
 from .weights import balanced_weights, named_weights
 
-SAVING = ("out", "overwrite", "no_save")  # not recorded in the run
 OF_TRAINER = ("epochs", "batch_size", "accumulate", "clip_grad", "schedule", "warmup", "patience")
 OF_OPTIMIZER = ("lr", "momentum", "weight_decay", "nesterov")
 
@@ -157,6 +162,7 @@ class Experiment:
             self._init_from(self.options["init_from"])
         self.about = self._describe(source, where)
         self.folder: str | None = None
+        self._known: str | None = None  # the state in last.npz
 
     @classmethod
     def resume(cls, folder: str | os.PathLike, epochs: int | None = None) -> Self:
@@ -175,13 +181,17 @@ class Experiment:
                 the run began with another version of minigrad or NumPy, or other options.
             ArgumentError: if the run has trained more epochs than that.
         """
+        check_path("resume", folder)
         folder = os.fspath(folder)
-        header, arrays = run_folder.read_checkpoint(folder)
-        about = {name: header[name] for name in ("data", "options", "origins", "path", "versions")}
+        with run_folder.locked(folder):
+            header, arrays = run_folder.read_checkpoint(folder)
+        names = [name.removesuffix("?") for name in headers.ABOUT]
+        about = {name: header[name] for name in names if name in header}
         _check_versions(folder, about["versions"])
+        _check_kernel(folder, about.get("kernel"))
         _check_options(folder, about["options"])
         if epochs is not None:
-            epochs = checked("epochs", epochs)
+            epochs = checked("epochs", epochs, default="as many as at first")
             done = len(header["state"]["history"])
             if epochs < done:
                 wrong = f"epochs={epochs} is less than the run has already trained"
@@ -196,6 +206,7 @@ class Experiment:
         run_folder.check_data(source, now, then)
         experiment.options["init_from"] = about["options"]["init_from"]
         experiment.about, experiment.folder = about, folder
+        experiment._known = json.dumps(header["state"])
         experiment.trainer.load_state(header["state"], arrays)
         return experiment
 
@@ -216,10 +227,16 @@ class Experiment:
             should_stop: called after each step; if it returns True, the run stops.
 
         Raises:
+            ArgumentError: if one of the functions is not one.
             DataError: if the folder cannot be made, is not empty, or a file cannot be written.
             DivergedError: as `Trainer.run`.
             Stopped: if `should_stop` returned True.
         """
+        calls = {"on_epoch": on_epoch, "on_start": on_start, "should_stop": should_stop}
+        for name, call in calls.items():
+            if not callable(call):
+                wrong, facts = f"{name} is not a function", f"it is {kind_of(call)}"
+                raise ArgumentError("Experiment.run", wrong, facts, "give a function")
         with self._recorder() as recorder:
             on_start()
 
@@ -254,7 +271,7 @@ class Experiment:
             classifier.training["results"] = {
                 "test_loss": test.loss,
                 "test_accuracy": test.accuracy,
-                "confusion": test.confusion.tolist(),
+                "confusion": packed(test.confusion),
             }
             if recorder:
                 recorder.finish(classifier)
@@ -341,6 +358,7 @@ class Experiment:
             "origins": {name: origins[name] for name in options},
             "path": os.path.abspath(source) if in_a_file else None,
             "versions": _versions(),
+            "kernel": _kernel(),
         }
 
     @contextlib.contextmanager
@@ -351,15 +369,19 @@ class Experiment:
             return
         new = self.folder is None
         if new:
-            name, overwrite = self.about["data"]["name"], self.options["overwrite"]
-            self.folder = run_folder.create(self.options["out"], name, overwrite)
+            name = self.about["data"]["name"]
+            self.folder = run_folder.create(self.options["out"], name)
         every = self.options["checkpoint_every"]
-        with Recorder(self.folder, self.trainer, self._best, self.about, every) as recorder:
-            if new:
-                recorder.start(self.options["overwrite"])
-            else:
-                recorder.go_on()
-            yield recorder
+        recorder = Recorder(self.folder, self.trainer, self._best, self.about, every)
+        try:
+            with recorder:
+                if new:
+                    recorder.start(self.options["overwrite"])
+                else:
+                    recorder.go_on(self._known)
+                yield recorder
+        finally:
+            self._known = recorder.known
 
 
 # ---- what a run needs to be resumed -------------------------------------------------------------
@@ -369,6 +391,33 @@ def _versions() -> dict[str, str]:
     """Return the versions that a run's bytes depend on, and Python's."""
     python = ".".join(map(str, sys.version_info[:3]))
     return {"minigrad": __version__, "numpy": np.__version__, "python": python}
+
+
+def _kernel() -> dict[str, str | None]:
+    """Return a hash of how float32 products round here, and the names of BLAS's kernels if known.
+
+    NumPy tells only what it was built for: OpenBLAS chooses its kernel by the processor.
+    """
+    x = (np.arange(96 * 130) * 7919 % 1009).reshape(96, 130).astype(np.float32) / 1009
+    digest = hashlib.sha256()
+    for rows, inner, columns in ((96, 130, 70), (32, 13, 10), (32, 64, 3)):
+        digest.update(x[:rows, :inner].copy() @ x[-columns:, -inner:].T.copy())
+    try:
+        libraries = importlib.import_module("threadpoolctl").threadpool_info()
+    except ImportError:
+        libraries = []
+    names = {str(lib["architecture"]) for lib in libraries if "architecture" in lib}
+    return {"sha256": digest.hexdigest(), "name": ", ".join(sorted(names)) or None}
+
+
+def _check_kernel(folder: str, then: dict | None) -> None:
+    """Warn if products round in another way than where the run began."""
+    now = _kernel()
+    if then and then["sha256"] != now["sha256"]:
+        wrong = "float32 products round in another way here than where the run began"
+        names = [k["name"] or f"SHA-256 {k['sha256'][:12]}…" for k in (then, now)]
+        remedy = "the bytes may differ from those of a run that stayed there"
+        warn_once(folder, wrong, "kernel {} then, {} now".format(*names), remedy)
 
 
 def _check_versions(folder: str, then: dict) -> None:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+DENSE = 50  # classes from which a confusion matrix is stored without its zeros
+
 
 def confusion_matrix(predicted: np.ndarray, true: np.ndarray, classes: int) -> np.ndarray:
     """Return the counts (C, C): row i, column j holds the rows of class i predicted as class j."""
@@ -28,6 +30,28 @@ def classification_report(matrix: np.ndarray) -> dict[str, np.ndarray]:
         "f1": 2 * hits / np.maximum(support + predicted, 1),
         "support": support,
     }
+
+
+def packed(matrix: np.ndarray) -> list | dict[str, list[int]]:
+    """Return a confusion matrix for JSON: its rows or, from 50 classes on, where it is not 0.
+
+    Most of a large matrix is 0: that of 2,000 classes has 4 million elements.
+    """
+    if len(matrix) < DENSE:
+        return matrix.tolist()
+    true, predicted = np.nonzero(matrix)
+    counts = matrix[true, predicted]
+    found = {"true": true, "predicted": predicted, "count": counts}
+    return {name: values.tolist() for name, values in found.items()}
+
+
+def unpacked(stored: list | dict[str, list[int]], classes: int) -> np.ndarray:
+    """Return the confusion matrix (C, C) that `packed` stored."""
+    if isinstance(stored, list):
+        return np.array(stored, dtype=np.int64)
+    matrix = np.zeros((classes, classes), dtype=np.int64)
+    matrix[stored["true"], stored["predicted"]] = stored["count"]
+    return matrix
 
 
 def averages(matrix: np.ndarray) -> dict[str, dict[str, float]]:

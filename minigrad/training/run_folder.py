@@ -11,22 +11,24 @@ import csv
 import hashlib
 import io
 import json
-import math
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..data import Dataset
-from ..data.files import atomic_write
+from ..data.files import atomic_write, check_path, check_target, read_whole
 from ..errors import DataError, DivergedError
+from ..fields import check
 from ..settings import checked
-from ..text import counted, printable
-from . import archive
+from ..text import counted, listed, printable
+from . import archive, headers
 from .classifier import Classifier
+from .headers import AGAIN, FORMAT, VERSION
 from .history import Epoch, History
+from .metrics import unpacked
 from .trainer import Trainer
 
 try:
@@ -35,22 +37,20 @@ except ImportError:  # Windows
     fcntl = None
 
 BEST, LAST, HISTORY, RUN = FILES = ("best.npz", "last.npz", "history.csv", "run.json")
-FORMAT, VERSION = "minigrad run", 1  # of run.json
 CONTENT = "run"  # of last.npz
 READING = ("dtype", "label", "delimiter", "header", "one_hot", "drop", "missing")  # of data.load
 INTERVAL = 1.0  # seconds between two checkpoints, at least
-AGAIN = "train again, into another folder"
 State = tuple[dict, dict[str, np.ndarray]]  # of a Trainer: for JSON, and its arrays
 
 
 # ---- making and writing a run folder ------------------------------------------------------------
 
 
-def create(folder: str | None, name: str, overwrite: bool) -> str:
+def create(folder: str | None, name: str) -> str:
     """Make the folder of a new run; return its path, `folder` or the next free runs/<name>-<n>.
 
     Raises:
-        DataError: if it cannot be made, or holds files and `overwrite` is False.
+        DataError: if it cannot be made.
     """
     number = 1
     while True:
@@ -64,13 +64,11 @@ def create(folder: str | None, name: str, overwrite: bool) -> str:
                 continue
             if not os.path.isdir(path):
                 raise _unusable(path, error.strerror) from error
-            if not overwrite and (there := sorted(os.listdir(path))):
-                wrong = "the run folder is not empty"
-                remedy = "choose another folder as out=DIR, or pass overwrite=True"
-                raise DataError(path, wrong, f"it holds {', '.join(there[:4])}", remedy) from error
             return path
         except OSError as error:
             raise _unusable(path, error.strerror) from error
+        except RecursionError as error:
+            raise _unusable(path, f"{path.count(os.sep)} folders inside each other") from error
 
 
 def _unusable(path: str, why: str) -> DataError:
@@ -80,6 +78,9 @@ def _unusable(path: str, why: str) -> DataError:
 
 class Recorder:
     """Writes the files of a run while it trains; as a context it locks the folder.
+
+    Temporary files that a killed process left are removed, and a file of the run that is a link is
+    refused.
 
     An exception that leaves the context ends the run as "diverged" or "interrupted", with the last
     checkpoint that was taken.
@@ -108,44 +109,52 @@ class Recorder:
         self.path, self.trainer, self.best = path, trainer, best
         self.about, self.every = about, every
         self.started = self.written = time.monotonic()
+        self.known: str | None = None  # the state in last.npz, as JSON
         self._kept: State | None = None  # a checkpoint that was not written yet
-        self._lock = _lock(path)
+        self._lock = contextlib.ExitStack()
+        self._begun = False  # until then, the files are not this run's to change
 
     def __enter__(self):
+        self._lock.enter_context(locked(self.path))
         return self
 
     def __exit__(self, kind, error, traceback) -> None:
         try:
-            if error is not None:
+            if error is not None and self._begun:
                 status = "diverged" if isinstance(error, DivergedError) else "interrupted"
                 with contextlib.suppress(DataError):  # `error` is the one to report
                     self._give_up(status)
         finally:
-            if self._lock is not None:
-                os.close(self._lock)
+            self._lock.close()
 
     def start(self, overwrite: bool) -> None:
-        """Write run.json and a first checkpoint; with `overwrite`, remove an older run's files."""
+        """Write run.json and a first checkpoint; with `overwrite`, remove an older run's files.
+
+        Raises:
+            DataError: if the folder holds files and `overwrite` is False.
+        """
         if overwrite:
-            self._remove(FILES)
+            _remove(self.path, FILES)
+        elif there := sorted(os.listdir(self.path)):
+            wrong, facts = "the run folder is not empty", f"it holds {listed(there, 4)}"
+            remedy = "choose another folder as out=DIR, or pass overwrite=True"
+            raise DataError(self.path, wrong, facts, remedy)
+        self._begun = True
         self.write_status("running")
         self.checkpoint(sync=False)
 
-    def go_on(self) -> None:
-        """Note in run.json that the run continues, and remove files that a kill left unfinished."""
-        names = os.listdir(self.path)
-        self._remove([n for n in names if n.endswith(".tmp") and n[1:].startswith(FILES)])
-        self.write_status("running")
+    def go_on(self, known: str | None) -> None:
+        """Note in run.json that the run continues from a state, given as the JSON in last.npz.
 
-    def _remove(self, names: Iterable[str]) -> None:
-        for name in names:
-            path = os.path.join(self.path, name)
-            try:
-                os.remove(path)
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                raise _unusable(path, error.strerror) from error
+        Raises:
+            DataError: if another process has continued the run since that was read.
+        """
+        self.known = known
+        if json.dumps(read_checkpoint(self.path)[0]["state"]) != known:
+            wrong, facts = "another process has continued this run", "last.npz has changed"
+            raise DataError(self.path, wrong, facts, "resume it again")
+        self._begun = True
+        self.write_status("running")
 
     def on_step(self) -> None:
         """Take a checkpoint if one is due after this step."""
@@ -180,7 +189,7 @@ class Recorder:
             self.best().save(os.path.join(self.path, BEST), sync=sync)
         header = {"content": CONTENT, **self.about, "state": numbers}
         archive.write(os.path.join(self.path, LAST), header, arrays, sync=sync)
-        self.written, self._kept = time.monotonic(), None
+        self.written, self._kept, self.known = time.monotonic(), None, json.dumps(numbers)
 
     def _give_up(self, status: str) -> None:
         """Write the last checkpoint that was taken; the state may have changed in part since.
@@ -217,22 +226,47 @@ class Recorder:
         atomic_write(os.path.join(self.path, RUN), text.encode(), sync=status != "running")
 
 
-def _lock(path: str) -> int | None:
-    """Lock the folder for this process as long as it lives; without flock, do nothing."""
-    if fcntl is None:
-        return None
-    descriptor = os.open(path, os.O_RDONLY)
+@contextlib.contextmanager
+def locked(path: str) -> Iterator[None]:
+    """Lock a run folder for this process, and remove temporary files that a killed one left.
+
+    Raises:
+        DataError: if another process writes to the folder, or one of the run's files is not one.
+    """
+    if not os.path.isdir(path):
+        raise _not_a_run(path, LAST)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        descriptor = None if fcntl is None else os.open(path, os.O_RDONLY)
     except OSError as error:
-        os.close(descriptor)
-        raise DataError(
-            path,
-            "another process is writing to this run",
-            "it is locked",
-            "wait, or stop the process",
-        ) from error
-    return descriptor
+        raise _unusable(path, error.strerror) from error
+    try:
+        try:
+            if descriptor is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            wrong, remedy = "another process is writing to this run", "wait, or stop the process"
+            raise DataError(path, wrong, "it is locked", remedy) from error
+        except OSError:
+            pass  # a file system without locks
+        for name in FILES:
+            check_target(os.path.join(path, name), remedy="remove it, or use another folder")
+        names = os.listdir(path)
+        _remove(path, [n for n in names if n.endswith(".tmp") and n[1:].startswith(FILES)])
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _remove(folder: str, names: Iterable[str]) -> None:
+    for name in names:
+        path = os.path.join(folder, name)
+        try:
+            os.remove(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _unusable(path, error.strerror) from error
 
 
 def write_history(history: Iterable[Epoch]) -> bytes:
@@ -258,7 +292,7 @@ class Run(NamedTuple):
         classes, features: their names, made printable.
         status: running, finished, interrupted or diverged.
         best_epoch: the epoch whose weights are in best.npz; None without validation rows.
-        test_accuracy, confusion (C, C): None before the run is finished.
+        test_accuracy: None before the run is finished.
         source: the data set or file that the rows come from.
         sha256: the `fingerprint` of its content.
         reading: how `data.load` read it, as keywords.
@@ -274,10 +308,15 @@ class Run(NamedTuple):
     status: str
     best_epoch: int | None
     test_accuracy: float | None
-    confusion: np.ndarray | None
     source: str
     sha256: str
     reading: dict
+
+    @property
+    def confusion(self) -> np.ndarray | None:
+        """The confusion matrix (C, C) of the test rows; None before the run is finished."""
+        results = self.facts.get("results")
+        return results and unpacked(results["confusion"], len(self.classes))
 
     @property
     def state(self) -> str:
@@ -293,56 +332,31 @@ def read_run(folder: str | os.PathLike) -> Run:
     Raises:
         DataError: if it is not a run folder, or one of the two files is damaged.
     """
+    check_path("read_run", folder)
     if not os.fspath(folder):  # os.path.normpath makes it the current folder
         raise _not_a_run("", RUN)
     folder = os.path.normpath(folder)
     path = os.path.join(folder, RUN)
-    facts = _read_facts(folder, path)
+    if not os.path.lexists(path):
+        raise _not_a_run(folder, RUN)
+    facts = headers.run_facts(path, read_whole(path))
     history = _read_history(os.path.join(folder, HISTORY))
-    try:
-        results = facts.get("results") or {}
-        classes = facts["data"]["classes"]
-        confusion = results.get("confusion")
-        if confusion is not None:
-            confusion = np.array(confusion, dtype=np.int64).reshape(len(classes), len(classes))
-        return Run(
-            folder=folder,
-            facts=facts,
-            history=history,
-            options={**facts["options"]},
-            origins={**facts["origins"]},
-            classes=tuple(map(printable, classes)),
-            features=tuple(map(printable, facts["data"]["features"])),
-            status=str(facts["status"]),
-            best_epoch=_number(facts.get("best_epoch", _best_epoch(history))),
-            test_accuracy=_number(results.get("test_accuracy")),
-            confusion=confusion,
-            source=find_data(facts) or facts["path"],
-            sha256=facts["data"]["sha256"],
-            reading={name: checked(name, facts["options"][name]) for name in READING},
-        )
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise DataError(path, "it does not describe a run", why, AGAIN) from error
-
-
-def _read_facts(folder: str, path: str) -> dict:
-    try:
-        with open(path, encoding="utf-8") as file:
-            facts = json.load(file)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise _not_a_run(folder, RUN) from error
-    except OSError as error:
-        remedy = "check its rights, and the disk"
-        raise DataError(path, "cannot be read", error.strerror, remedy) from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(path, "it is not JSON", " ".join(str(error).split()), AGAIN) from error
-    head = facts if isinstance(facts, dict) else {}
-    if (head.get("format"), head.get("version")) != (FORMAT, VERSION):
-        wrong = f"it does not describe a run in version {VERSION}"
-        found = f"format {head.get('format')!r:.40}, version {head.get('version')!r:.40}"
-        raise DataError(path, wrong, found, "use the minigrad that wrote it")
-    return facts
+    results = facts.get("results") or {}
+    return Run(
+        folder=folder,
+        facts=facts,
+        history=history,
+        options={**facts["options"]},
+        origins={**facts["origins"]},
+        classes=tuple(map(printable, facts["data"]["classes"])),
+        features=tuple(map(printable, facts["data"]["features"])),
+        status=facts["status"],
+        best_epoch=facts.get("best_epoch", _best_epoch(history)),
+        test_accuracy=results.get("test_accuracy"),
+        source=find_data(facts) or facts["path"],
+        sha256=facts["data"]["sha256"],
+        reading={name: checked(name, facts["options"][name]) for name in READING},
+    )
 
 
 def _not_a_run(folder: str, name: str) -> DataError:
@@ -357,29 +371,26 @@ def _not_a_run(folder: str, name: str) -> DataError:
 
 def _read_history(path: str) -> History:
     """Return the epochs of history.csv; none if there is no such file yet."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = file.readlines()
-    except FileNotFoundError:
-        lines = []
+    text = read_whole(path).decode(errors="replace") if os.path.lexists(path) else ""
+    lines = io.StringIO(text, newline=None).readlines()
     header, history = ",".join(Epoch._fields), History()
     for number, line in enumerate(lines, 1):
-        text = line.removesuffix("\n")
-        try:
-            if number > 1:
-                epoch, *fields = text.split(",")
+        row = line.removesuffix("\n")
+        wrong = line != f"{header}\n"
+        if number > 1:
+            epoch, *fields = row.split(",")
+            try:
                 numbers = [int(epoch), *(float(field) if field else None for field in fields)]
+                check(numbers, headers.EPOCH)
                 history.append(Epoch._make(numbers))
-                wrong = text == line or any(n is not None and math.isinf(n) for n in numbers)
-            else:
-                wrong = line != f"{header}\n"
-        except (TypeError, ValueError, OverflowError):  # another number of fields is a TypeError
-            wrong = True
+                wrong = row == line or history[-1].epoch != len(history)
+            except ValueError:
+                wrong = True
         if wrong:
             raise DataError(
                 path,
                 f"line {number} is not {'an epoch' if number > 1 else 'the header'}",
-                f"{text[:60]!r}",
+                f"{row[:60]!r}",
                 f"the columns are {header}; {AGAIN}",
             )
     return history
@@ -390,12 +401,6 @@ def _best_epoch(history: History) -> int | None:
     return min(judged)[1] if judged else None
 
 
-def _number(value):
-    if value is not None and not isinstance(value, (int, float)):
-        raise TypeError(f"{value!r} is not a number")
-    return value
-
-
 def read_checkpoint(folder: str) -> tuple[dict, dict[str, np.ndarray]]:
     """Return the header of a run folder's last.npz, and its arrays.
 
@@ -403,13 +408,12 @@ def read_checkpoint(folder: str) -> tuple[dict, dict[str, np.ndarray]]:
         DataError: if there is no checkpoint, or it is damaged.
     """
     path = os.path.join(folder, LAST)
-    if not folder or not os.path.exists(path):
+    if not os.path.lexists(path):
+        if os.path.lexists(os.path.join(folder, RUN)):
+            wrong, facts = "the run ended before its first checkpoint", f"there is no {LAST} in it"
+            raise DataError(folder, wrong, facts, f"train again with out={folder}, overwrite=True")
         raise _not_a_run(folder, LAST)
-    header, arrays = archive.read(path)
-    if header.get("content") != CONTENT:
-        content = f"its content is {header.get('content')!r:.80}"
-        raise DataError(path, "it is not a checkpoint", content, "give a run folder")
-    return header, arrays
+    return headers.read(path, CONTENT)
 
 
 # ---- the data of a run --------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 TRAIN_PY = (sys.executable, str(ROOT / "train.py"))
+SCRIPT = (sys.executable, str(ROOT / "minigrad_main.py"))  # as the console script does
 MODULE = (sys.executable, "-m", "minigrad")
 # A warning in the program is an error, as it is in the tests; options come from the tests alone.
 OURS = [name for name in os.environ if name.startswith("MINIGRAD_") or name == "COLUMNS"]

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import numpy as np
@@ -542,7 +543,7 @@ def test_a_file_in_another_folder_finds_its_neighbours(program, ops, tmp_path):
             "gradcheck: f did not return a Tensor; it returned ndarray; return a Tensor or a tuple "
             "of Tensors",
         ),
-        ("sub:f", 3, "sub: Is a directory; check the path, its rights, and the space there"),
+        ("sub:f", 3, "sub: cannot be read; it is a folder; check the path and its rights"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_line(cli, layers, args, code, line):
@@ -837,3 +838,48 @@ def test_inputs_do_not_depend_on_what_ran_before(cli, ops):
     first = cli("gradcheck", "ops.py:product", "--shape=2,3", "--shape=3").out
     np.random.seed(1)
     assert cli("gradcheck", "ops.py:product", "--shape=2,3", "--shape=3").out == first
+
+
+RAISING = {
+    "a property": """
+        class Odd:
+            def __call__(self, x): return x
+            @property
+            def cases(self): raise KeyError('gone')
+        f = Odd()
+    """,
+    "a look-up": """
+        class Odd:
+            def __call__(self, x): return x
+            def __getattr__(self, name): raise OSError(name)
+        f = Odd()
+    """,
+    "a text": """
+        class Bad(Exception):
+            def __str__(self): raise ValueError
+        def f(x): raise Bad
+        f.cases = [(1.0,)]
+    """,
+    "a shape": """
+        class Shape:
+            def __array__(self, *a, **k): raise ZeroDivisionError
+            shape = property(lambda self: 1 / 0)
+        def f(x): return x
+        f.cases = [(Shape(),)]
+    """,
+}
+LINES = {
+    "a property": "line 5 raised KeyError: 'gone'; looking up what it defines, at ",
+    "a look-up": "line 4 raised OSError: cases; looking up what it defines, at ",
+    "a text": "line 4 raised Bad: an exception whose text raises another one; case 0, inputs (), ",
+    "a shape": "line 4 raised ZeroDivisionError: division by zero; looking at case 0, at ",
+}
+
+
+@pytest.mark.parametrize("kind", RAISING)
+def test_a_file_in_which_everything_raises(cli, tmp_path, kind):
+    path = tmp_path / "odd.py"
+    path.write_text(textwrap.dedent(RAISING[kind]))
+    code, _, err = cli("gradcheck", f"{path}:f")
+    last = err.splitlines()[-1]
+    assert code == 3 and last.startswith(f"Error: {path}: {LINES[kind]}"), last

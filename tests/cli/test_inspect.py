@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 
 from minigrad import nn
-from minigrad.settings import SETTINGS
 from minigrad.training import Classifier, archive, load
-from minigrad.training.run_folder import READING
 from tests.cli.models import CLASSES, classifier, features, make_rows, write_csv
-from tests.training.folders import HEADER, write_run
+from tests.training.folders import HEADER, OPTIONS, write_run
 
 HISTORY = HEADER + "1,1.25,0.5,1.5,0.4,0.1,2.5\n2,0.75,0.625,,,0.1,1.5\n"
-OPTIONS = {name: SETTINGS[name].default for name in READING}
+ORIGINS = dict.fromkeys(OPTIONS, "default")
 
 
 @pytest.fixture
@@ -27,7 +25,7 @@ def model(tmp_path):
 @pytest.fixture
 def run(tmp_path):
     origins = {"seed": "command line"}
-    facts = {"options": {**OPTIONS, "seed": 3}, "origins": origins, "results": None}
+    facts = {"options": {**OPTIONS, "seed": 3}, "origins": {**ORIGINS, **origins}, "results": None}
     folder = write_run(tmp_path / "run", HISTORY, **facts)
     classifier().save(folder / "best.npz")
     return folder
@@ -115,38 +113,35 @@ def test_a_model_as_json(cli, model):
     assert found["header"]["schema"]["class_names"] == [*CLASSES]
 
 
-def test_a_file_of_another_content(cli, tmp_path):
-    path = tmp_path / "last.npz"
-    archive.write(path, {"content": "run", "state": {"step": 3, "none": None}}, {"w": np.zeros(2)})
+@pytest.mark.parametrize("content", [None, "state", ["run"], "\x1b[31mrun"], ids=repr)
+def test_a_file_of_another_content(cli, tmp_path, content):
+    path = tmp_path / "a.npz"
+    archive.write(path, {"content": content, "state": {"step": 3}}, {"w": np.zeros(2)})
     assert cli("inspect", path) == (
-        0,
-        f"{path}: run, format version 2, {os.path.getsize(path):,} bytes\n"
-        "\n"
-        "array  shape    dtype\n"
-        "w       (2,)  float64\n"
-        "\n"
-        "state\n"
-        "  step: 3\n"
-        "  none: none\n",
+        3,
         "",
+        f"Error: {path}: it does not hold a model or a run; content {content!r}; give a model "
+        "file, such as best.npz\n",
     )
 
 
-def test_the_header_of_a_hostile_file_cannot_colour_a_terminal(cli, tmp_path):
+def test_a_checkpoint(cli, tmp_path):
+    cli("train", "iris", "--epochs", 1, "--hidden", 2, "--out", "run")
+    path = tmp_path / "run" / "last.npz"
+    code, out, err = cli("inspect", path)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{path}: run, format version 2, {path.stat().st_size:,} bytes\n\narray")
+    assert "model/0.weight     (2, 4)  float32\n" in out
+    assert "\nstate\n  steps: 4\n" in out
+
+
+def test_the_header_of_a_hostile_file_cannot_colour_a_terminal(cli, tmp_path, model):
     path, red = tmp_path / "a.npz", "\x1b[31m"
-    header = {"content": f"{red}run", f"a\n{red}": {red + "b" * 99: red}}
-    archive.write(path, header, {red + "c" * 99: np.zeros(2)})
-    assert cli("inspect", path) == (
-        0,
-        f"{path}: ?[31mrun, format version 2, {os.path.getsize(path):,} bytes\n"
-        "\n"
-        f"array{' ' * 75}  shape    dtype\n"
-        f"?[31m{'c' * 75}   (2,)  float64\n"
-        "\n"
-        "a??[31m\n"
-        f"  ?[31m{'b' * 75}: ?[31m\n",
-        "",
-    )
+    header, arrays = archive.read(model)
+    archive.write(path, {**header, f"a\n{red}": {red + "b" * 99: red}}, arrays)
+    code, out, err = cli("inspect", path)
+    assert (code, err) == (0, "")
+    assert out.endswith(f"\na??[31m\n  ?[31m{'b' * 75}: ?[31m\n")
 
 
 def test_a_run(cli, run):
@@ -156,7 +151,7 @@ def test_a_run(cli, run):
     assert training  # run.json has it again
     rest = out.removeprefix(model)
     assert rest.startswith("run.json\n  format: minigrad run\n  version: 1\n  status: finished\n")
-    assert "  options\n    dtype: float32 (unknown)\n" in rest
+    assert "  options\n    hidden: 64 (default)\n" in rest
     assert "    seed: 3 (command line)\n" in rest and "origins" not in rest
     assert rest.endswith(
         "last line of history.csv\n"
@@ -222,7 +217,7 @@ def test_no_such_file(cli, tmp_path):
         3,
         "",
         f"Error: {tmp_path}/m.npz: cannot be read; No such file or directory; "
-        "give the path of a file that minigrad wrote\n",
+        "check the path and its rights\n",
     )
 
 

@@ -187,7 +187,7 @@ def test_the_model_of_a_run_folder(cli, rows, tmp_path):
     assert (code, err) == (
         3,
         f"Error: {tmp_path}/run/best.npz: cannot be read; No such file or directory; "
-        "give the path of a file that minigrad wrote\n",
+        "check the path and its rights\n",
     )
 
 
@@ -197,7 +197,7 @@ def test_a_damaged_model(cli, model, rows):
     model.write_bytes(content)
     code, out, err = cli("predict", model, rows)
     assert (code, out, err.count("\n")) == (3, "", 1)
-    assert err.startswith(f"Error: {model}: it is damaged; BadZipFile: Bad CRC-32 ")
+    assert err.startswith(f"Error: {model}: it is damaged; Bad CRC-32 ")
 
 
 # ---- --output
@@ -220,6 +220,33 @@ def test_output_is_not_overwritten_unless_asked_for(cli, model, rows, tmp_path):
     assert out.read_text() == "old"
     assert cli("predict", model, rows, "--output", out, "--overwrite").code == 0
     assert out.read_text("utf-8") == expected()
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(start, model, rows, folder):
+    process = start("predict", model, "-", "--output", "late.csv", command=MODULE, stdin=-1)
+    write_csv(rows, ROWS * 20)  # enough for the first block
+    process.stdin.write(rows.read_bytes())
+    process.stdin.flush()
+    while not [name for name in os.listdir(folder) if name.startswith(".late.csv.")]:
+        assert process.poll() is None
+    (folder / "late.csv").write_text("mine")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (3, b"") and err.decode() == (
+        "Error: late.csv: it exists; 4 bytes; choose another name, or pass --overwrite\n"
+    )
+    assert (folder / "late.csv").read_text() == "mine"
+    assert not [name for name in os.listdir(folder) if name.startswith(".late.csv.")]
+
+
+def test_output_is_no_link(cli, model, rows, folder):
+    (folder / "victim").write_text("mine")
+    (folder / "link.csv").symlink_to("victim")
+    assert cli("predict", model, rows, "--output", "link.csv", "--overwrite") == (
+        3,
+        "",
+        "Error: link.csv: cannot be written; it is a link; choose another name\n",
+    )
+    assert (folder / "victim").read_text() == "mine"
 
 
 def test_output_is_written_whole_or_not_at_all(cli, model, tmp_path):

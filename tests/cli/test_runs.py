@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from minigrad import training
-from minigrad.training import archive
+from minigrad.errors import DataError
+from minigrad.training import archive, run_folder
 from tests.cli.program import ENVIRONMENT, MODULE, ROOT
 
 IRIS = ("train", "iris", "--hidden", "6", "--epochs", "4")
@@ -125,7 +126,7 @@ def test_a_folder_with_files_is_refused_before_training(cli, folder):
     ended = cli(*IRIS, "--out", "run")
     assert (ended.code, ended.out) == (3, "")
     assert ended.err == (
-        "Error: run: the run folder is not empty; it holds best.npz; "
+        'Error: run: the run folder is not empty; it holds "best.npz"; '
         "choose another folder as --out DIR, or pass --overwrite\n"
     )
     assert (folder / "run" / "best.npz").read_text() == "mine"
@@ -425,6 +426,83 @@ def test_a_run_that_is_being_written_is_left_alone(start, program, folder):
             "process\n"
         )
     assert process.poll() is None
+
+
+def test_a_resume_that_another_one_overtakes_undoes_nothing(cli, folder):
+    cli(*IRIS, "--out", "run", "-q")
+    slow = training.Experiment.resume("run", epochs=5)
+    cli("resume", "run", "--epochs", "8", "-q")
+    before = contents(folder / "run")
+    with pytest.raises(DataError) as error:
+        slow.run()
+    assert str(error.value) == (
+        "run: another process has continued this run; last.npz has changed; resume it again"
+    )
+    assert contents(folder / "run") == before
+
+
+def test_resume_locks_before_it_reads(cli, folder, monkeypatch):
+    cli(*IRIS, "--out", "run", "-q")
+    (folder / "run" / "last.npz").write_bytes(b"half")
+    with run_folder.locked("run"):
+        ended = cli("resume", "run")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.startswith("Error: run: another process is writing to this run; ")
+
+
+def test_a_finished_run_that_appears_is_not_written_over(cli, folder, monkeypatch):
+    """Two `train --out run` at once: the second finds the folder empty, then the first's run."""
+    create = run_folder.create
+
+    def slow(*args):
+        path = create(*args)
+        monkeypatch.undo()
+        monkeypatch.chdir(folder)
+        cli(*IRIS, "--out", "run", "--seed", "1", "-q")
+        return path
+
+    monkeypatch.setattr(run_folder, "create", slow)
+    with pytest.raises(DataError, match="the run folder is not empty"):
+        training.Experiment("iris", epochs=1, out="run").run()
+    assert run_json(folder / "run")["options"]["seed"] == 1
+
+
+# ---- links
+
+
+@pytest.mark.parametrize("name", ["best.npz", "history.csv", "last.npz", "run.json"])
+def test_a_link_in_a_run_folder_is_refused(cli, folder, name):
+    cli(*IRIS, "--out", "run", "-q")
+    (folder / "victim").write_bytes((folder / "run" / name).read_bytes())
+    before = (folder / "victim").read_bytes()
+    (folder / "run" / name).unlink()
+    (folder / "run" / name).symlink_to("../victim")
+    for command in (("resume", "run", "--epochs", "6"), (*IRIS, "--out", "run", "--overwrite")):
+        ended = cli(*command)
+        assert (ended.code, ended.out) == (3, "")
+        assert ended.err == (
+            f"Error: run/{name}: cannot be written; it is a link; remove it, or use another "
+            "folder\n"
+        )
+    assert (folder / "victim").read_bytes() == before
+
+
+def test_a_run_folder_that_is_a_link_is_followed(cli, folder):
+    (folder / "real").mkdir()
+    (folder / "link").symlink_to("real")
+    cli(*IRIS, "--out", "link", "-q")
+    assert cli("resume", "link", "--epochs", "6", "-q").code == 0
+    assert sorted(os.listdir("real")) == ["best.npz", "history.csv", "last.npz", "run.json"]
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint(cli, folder):
+    cli(*IRIS, "--out", "run", "-q")
+    (folder / "run" / "last.npz").rename(folder / "run" / ".last.npz.0123.tmp")
+    assert cli("resume", "run").err == (
+        "Error: run: the run ended before its first checkpoint; there is no last.npz in it; train "
+        "again with --out run, --overwrite\n"
+    )
+    assert cli(*IRIS, "--out", "run", "--overwrite", "-q").code == 0
 
 
 # ---- weights of classes

@@ -199,9 +199,12 @@ WIDTHS = (
         ("--dropout 1", "Invalid value for '--dropout': 1.0 is not in the range 0<=x<1."),
         ("--dropout -0.1", "Invalid value for '--dropout': -0.1 is not in the range 0<=x<1."),
         ("--dropout nan", "Invalid value for '--dropout': nan is not a finite number."),
-        ("--epochs 0", "Invalid value for '--epochs': 0 is not in the range x>=1."),
+        ("--epochs 0", "Invalid value for '--epochs': 0 is not in the range 1<=x<=1000000000."),
         ("--epochs 1.5", "Invalid value for '--epochs': '1.5' is not a valid whole number."),
-        ("--batch-size 0", "Invalid value for '--batch-size': 0 is not in the range x>=1."),
+        (
+            "--batch-size 0",
+            "Invalid value for '--batch-size': 0 is not in the range 1<=x<=1000000000.",
+        ),
         ("--lr 0", "Invalid value for '--lr': 0.0 is not in the range x>0."),
         ("--lr -1", "Invalid value for '--lr': -1.0 is not in the range x>0."),
         ("--lr nan", "Invalid value for '--lr': nan is not a finite number."),
@@ -215,7 +218,7 @@ WIDTHS = (
             "--label-smoothing 1",
             "Invalid value for '--label-smoothing': 1.0 is not in the range 0<=x<1.",
         ),
-        ("--seed -1", "Invalid value for '--seed': -1 is not in the range x>=0."),
+        ("--seed -1", "Invalid value for '--seed': -1 is not in the range 0<=x<="),
         ("--dtype float16", "Invalid value for '--dtype': 'float16' is not one of 'float32', "),
         (
             "--test-fraction 0",

@@ -167,7 +167,7 @@ def test_a_pickle_in_an_npz_is_never_run(tmp_path):
     assert "is not an array of numbers or strings" in refusal(tmp_path / "my.npz", DataError)
     with zipfile.ZipFile(tmp_path / "my.npz", "w") as archive:
         archive.writestr("x.npy", pickle.dumps(Evil()))
-    assert "x: is not an NPY file; ValueError: the magic string is not correct" in refusal(
+    assert "x: is not an NPY file; the magic string is not correct" in refusal(
         tmp_path / "my.npz", DataError
     )
     assert not (tmp_path / "proof").exists()
@@ -223,12 +223,11 @@ AGAIN = "copy or write it again"
         ),
         (
             npz(x_npy=npy(shape=(-1, 2)), y_npy=npy(Y)),
-            'x: is not an array of numbers or strings; shape (-1, 2), dtype "float64"; '
-            "save numbers in x, and numbers or strings in y",
+            "x: has a shape that no array has; sizes -1, 2; write it with np.save",
         ),
         (
             npz(x_npy=npy().replace(b"NUMPY\x01", b"NUMPY\x03"), y_npy=npy(Y)),
-            "x: is not an NPY file; ValueError: format version (3, 0); write it with np.save",
+            "x: is not an NPY file; format version (3, 0); write it with np.save",
         ),
     ],
     ids=["names", "no y", "huge", "longer", "negative", "version"],
@@ -238,16 +237,74 @@ def test_a_strange_npz_is_one_line(tmp_path, content, text):
     assert refusal(path, DataError) == text
 
 
+def header(shape, descr="<f8"):
+    """Return the head of an NPY file that says so, in whatever words."""
+    text = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    text += b" " * (-len(text) - 11 & 63) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+NO_SHAPE = "has a shape that no array has; sizes"
+NO_ELEMENTS = "holds what is not a character or a boolean;"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (header("(0, 1180591620717411303424)"), f"{NO_SHAPE} 0, a number over 2**62"),
+        (header(f"(0x{'f' * 8000}, 1)"), f"{NO_SHAPE} a number over 2**62, 1"),
+        (header(f"({'1,' * 70})"), f"{NO_SHAPE} 1, 1, 1, 1 …"),
+        (header("(0, 4611686018427387903, 4611686018427387903)"), f"{NO_SHAPE} 0, 4611686018427"),
+        (header("(True, True)") + bytes(8), f"{NO_SHAPE} True, True"),
+        (header("(-1, 2)"), f"{NO_SHAPE} -1, 2"),
+        (header("(2,)", "<U1") + b"a\0\0\0\0\0\x11\0", f"{NO_ELEMENTS} code point 0x110000"),
+        (header("(2,)", ">U1") + b"\0\0\0a\0\0\xd8\0", f"{NO_ELEMENTS} code point 0xd800"),
+        (header("(2, 2)", "|b1") + b"\0\1\2\0", f"{NO_ELEMENTS} byte 0x2"),
+    ],
+    ids=["huge", "hex", "70 axes", "product", "true", "negative", "beyond", "surrogate", "boolean"],
+)  # fmt: skip
+def test_a_hostile_npy_header(tmp_path, content, text):
+    (tmp_path / "x.npy").write_bytes(content)
+    (tmp_path / "y.npy").write_bytes(npy(Y))
+    assert refusal(tmp_path, DataError).startswith(f"{tmp_path}/x.npy: {text}")
+
+
+def test_a_small_member_that_would_grow(tmp_path):
+    with zipfile.ZipFile(tmp_path / "my.npz", "w", zipfile.ZIP_BZIP2) as file:
+        file.writestr("x.npy", npy() + bytes(1 << 20))
+    assert refusal(tmp_path / "my.npz", DataError) == (
+        'is compressed in another way than by np.savez_compressed; "x.npy"; write it again with '
+        "np.savez(path, x=x, y=y)"
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_of_one_name(tmp_path):
+    with zipfile.ZipFile(tmp_path / "my.npz", "w") as file:
+        for _ in range(30_000):
+            file.writestr("x.npy", b"")
+    text = 'two of its arrays have one name; "x.npy"; write it again with np.savez(path, x=x, y=y)'
+    assert refusal(tmp_path / "my.npz", DataError) == text
+
+
+@pytest.mark.parametrize("name", ["x.npy", "y.npy"])
+def test_a_pipe_instead_of_an_array(tmp_path, name):
+    for other in ("x.npy", "y.npy"):
+        (tmp_path / other).write_bytes(npy(X if other == "x.npy" else Y))
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    text = "cannot be read; it is a pipe; check the path and its rights"
+    assert refusal(tmp_path, DataError).endswith(f"/{name}: {text}")
+
+
 def test_a_damaged_npz(tmp_path):
     whole = npz(x_npy=npy(), y_npy=npy(Y))
     keys = npz(x_npy=npy().replace(b"descr", b"descx"), y_npy=npy(Y))
     text = refusal(write(tmp_path / "my.npz", keys), DataError)
-    assert text.startswith(
-        "x: is not an NPY file; ValueError: Header does not contain the correct keys"
-    )
+    assert text.startswith("x: is not an NPY file; Header does not contain the correct keys")
     for content in (whole[:-10], whole[: len(whole) // 2], b"PK\x03\x04rubbish"):
         assert refusal(write(tmp_path / "my.npz", content), DataError) == (
-            "is a damaged NPZ file; BadZipFile: File is not a zip file; "
+            "is a damaged NPZ file; File is not a zip file; "
             "write it again with np.savez(path, x=x, y=y)"
         )
     flipped = bytearray(whole)
@@ -293,7 +350,7 @@ def test_the_faults_of_an_npy_name_the_file(tmp_path):
             npy()[:-1],
             f"{SIZE}; shape (6, 2), dtype float64: 96 bytes, but there are 95 bytes; {AGAIN}",
         ),
-        (b"", "is not an NPY file; ValueError: EOF: reading magic string, expected 8 bytes got 0"),
+        (b"", "is not an NPY file; EOF: reading magic string, expected 8 bytes got 0"),
     ):
         write(tmp_path / "x.npy", content)
         assert refusal(tmp_path, DataError).startswith(f"{tmp_path}/x.npy: {text}")
@@ -460,7 +517,7 @@ PIXELS = "shape (6, 2, 3): 36 bytes"
             "images-idx3",
             gzip.compress(idx(IMAGES))[:-12],
             "its gzip data is damaged or cut off; "
-            "EOFError: Compressed file ended before the end-of-stream marker was reached; "
+            "Compressed file ended before the end-of-stream marker was reached; "
             "copy or download it again",
         ),
     ],

@@ -355,7 +355,7 @@ BAD = {
     "truncated gzip": (
         gzip.compress(GOOD.encode())[:-9],
         "its gzip data is damaged or cut off; "
-        "EOFError: Compressed file ended before the end-of-stream marker was reached; "
+        "Compressed file ended before the end-of-stream marker was reached; "
         "copy or download it again",
     ),
 }
@@ -370,7 +370,7 @@ def test_a_bad_file_is_one_line(refused, case):
 def test_damaged_gzip_data(refused):
     whole = gzip.compress(GOOD.encode() * 100)
     for damaged in (whole[:-4] + b"oops", whole[:-8] + b"oops" + whole[-4:], whole + b"oops"):
-        assert refused(damaged).startswith("its gzip data is damaged or cut off; BadGzipFile: ")
+        assert refused(damaged).startswith("its gzip data is damaged or cut off; ")
     assert refused(whole[:40] + b"oops" + whole[44:]).startswith("its gzip data is damaged or cut")
 
 

@@ -5,10 +5,11 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from minigrad.data.files import atomic_write
+from minigrad.data.files import atomic_write, opened
 from minigrad.errors import DataError
 from tests.cli.program import ENVIRONMENT
 
@@ -34,10 +35,84 @@ def test_the_new_file_has_the_mode_of_any_new_file(tmp_path):
     assert len(modes) == 1
 
 
-def test_a_link_stays_a_link(tmp_path):
-    (tmp_path / "link").symlink_to("file")
-    atomic_write(tmp_path / "link", b"new")
-    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_bytes() == b"new"
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("leads_to", ["file", "nowhere"])
+def test_a_link_is_refused_and_what_it_leads_to_is_left_alone(tmp_path, overwrite, leads_to):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(leads_to)
+    with pytest.raises(DataError) as error:
+        atomic_write(tmp_path / "link", b"new", overwrite=overwrite)
+    assert str(error.value) == (
+        f"{tmp_path}/link: cannot be written; it is a link; choose another name"
+    )
+    assert sorted(os.listdir(tmp_path)) == ["file", "link"]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_link_that_appears_during_the_write_is_replaced_and_not_followed(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    atomic_write(tmp_path / "new", lambda file: (tmp_path / "new").symlink_to("file"))
+    assert (tmp_path / "file").read_text() == "mine"
+    assert not (tmp_path / "new").is_symlink() and (tmp_path / "new").read_bytes() == b""
+
+
+def test_a_folder_that_is_a_link_is_followed(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    atomic_write(tmp_path / "link" / "file", b"new")
+    assert (tmp_path / "folder" / "file").read_bytes() == b"new"
+
+
+def test_a_planted_temporary_name_is_not_followed(tmp_path, monkeypatch):
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / f".file.{'0' * 16}.tmp").symlink_to("victim")
+    monkeypatch.setattr("secrets.token_hex", lambda count: "0" * 2 * count)
+    with pytest.raises(DataError, match="cannot be written; File exists; "):
+        atomic_write(tmp_path / "file", b"new")
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_appears_during_the_write_stays(tmp_path, monkeypatch, links):
+    path = tmp_path / "file"
+    if not links:
+        monkeypatch.setattr("os.link", lambda *args: no_links())
+
+    def no_links():
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    with pytest.raises(DataError) as error:
+        atomic_write(path, lambda file: path.write_text("mine"), overwrite=False)
+    assert str(error.value) == (
+        f"{path}: it exists; 4 bytes; choose another name, or pass overwrite=True"
+    )
+    assert os.listdir(tmp_path) == ["file"] and path.read_text() == "mine"
+    path.unlink()
+    atomic_write(path, b"new", overwrite=False)
+    assert os.listdir(tmp_path) == ["file"] and path.read_bytes() == b"new"
+
+
+def test_threads_write_to_one_path_and_a_reader_finds_whole_files(tmp_path):
+    path, found = write_old(tmp_path / "file"), set()
+    contents = [bytes([i]) * 100_000 for i in range(4)]
+
+    def write(content):
+        for _ in range(25):
+            atomic_write(path, content, sync=False)
+
+    with ThreadPoolExecutor() as pool:
+        writers = [pool.submit(write, content) for content in contents]
+        while not all(writer.done() for writer in writers):
+            found.add(path.read_bytes())
+        for writer in writers:
+            writer.result()
+    assert found <= {b"old", *contents} and os.listdir(tmp_path) == ["file"]
+
+
+def test_a_name_as_long_as_a_name_can_be(tmp_path):
+    path = tmp_path / ("ä" * 120 + "x" * 15)  # 255 bytes
+    atomic_write(path, b"new")
+    assert os.listdir(tmp_path) == [path.name]
 
 
 def test_sync_flushes_file_and_folder_before_and_after_the_renaming(tmp_path, monkeypatch):
@@ -70,7 +145,7 @@ def test_sync_flushes_file_and_folder_before_and_after_the_renaming(tmp_path, mo
 def test_a_failure_keeps_the_old_file(tmp_path, monkeypatch, call, number, facts, remedy):
     path = write_old(tmp_path / "file")
 
-    def fail(*args):
+    def fail(*args, **options):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("builtins.open" if call == "open" else f"os.{call}", fail)
@@ -106,11 +181,14 @@ def test_a_vanished_folder(tmp_path):
 
 
 def test_what_is_not_a_file_is_not_replaced(tmp_path):
-    with pytest.raises(DataError) as error:
-        atomic_write(tmp_path, b"new")
-    assert str(error.value) == (
-        f"{tmp_path}: cannot be written; it exists and is not a file; choose another name"
-    )
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name, kind in (("pipe", "a pipe"), ("folder", "a folder")):
+        with pytest.raises(DataError) as error:
+            atomic_write(tmp_path / name, b"new")
+        assert str(error.value) == (
+            f"{tmp_path}/{name}: cannot be written; it is {kind}; choose another name"
+        )
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, DataError("a", "b", "c", "d")])
@@ -126,9 +204,32 @@ def test_an_interruption_leaves_nothing_behind(tmp_path, interruption):
     assert os.listdir(tmp_path) == ["file"] and path.read_bytes() == b"old"
 
 
-def test_an_empty_path_has_a_name_in_messages():
+@pytest.mark.parametrize("path", ["", "folder/"])
+def test_a_path_without_a_name(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as error:
-        atomic_write("", b"")
+        atomic_write(path, b"")
     assert str(error.value) == (
-        "'': cannot be written; it exists and is not a file; choose another name"
+        f"{path or repr('')}: cannot be written; the path names no file; choose another name"
     )
+    assert os.listdir(tmp_path) == []
+
+
+# ---- reading -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_not_a_file_is_not_opened(tmp_path, stream):
+    os.mkfifo(tmp_path / "pipe")
+    paths = {tmp_path: "it is a folder", os.devnull: "it is a device"}
+    if not stream:
+        paths[tmp_path / "pipe"] = "it is a pipe"
+    for path, facts in paths.items():
+        with pytest.raises(DataError) as error, opened(path, stream=stream):
+            pass
+        assert str(error.value) == f"{path}: cannot be read; {facts}; check the path and its rights"
+
+
+def test_a_nul_in_a_path():
+    with pytest.raises(DataError, match="cannot be read; embedded null byte; "), opened("a\0b"):
+        pass

@@ -78,7 +78,7 @@ def test_what_the_system_does_not_give(tmp_path, monkeypatch):
     schema = data.load("iris").schema
     assert refusal(tmp_path / "new.csv", DataError, data.read_rows, schema=schema) == text
 
-    def denied(*_):
+    def denied(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     text = "cannot be read; Permission denied; check the path and its rights"

@@ -1,5 +1,7 @@
 """Modules: finding parameters, names, modes, state, initialisation, text and PyTorch's weights."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -161,6 +163,20 @@ def test_train_and_eval_reach_every_module_and_return_the_module():
     assert model.train(False) is model and not any(m.training for m in modules)
     model[1].train()
     assert model[1].training and not model[0].training
+
+
+def test_evaluating_and_watching_hold_for_their_own_thread_only():
+    model, seen = nn.Sequential(nn.Dropout(0.5, rng=0)), []
+    with nn.evaluating(model), nn.watching(lambda module, y: seen.append(module)):
+        assert not model.training and not model[0].training
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(lambda: (model.training, model[0].training)).result() == (
+                True,
+                True,
+            )
+            assert (other.submit(model, Tensor(np.ones(99))).result().data == 0).any()
+        assert not seen and (model(Tensor(np.ones(99))).data == 1).all() and len(seen) == 2
+    assert model.training and model[0].training
 
 
 def test_evaluating_puts_back_each_modules_mode_even_after_an_error():

@@ -4,6 +4,13 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
+
+from minigrad.settings import SETTINGS
+from minigrad.training import headers
+from minigrad.training.metrics import packed
+
+OPTIONS = {name: SETTINGS[name].default for name in headers.OPTIONS}
 HEADER = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,lr,grad_norm\n"
 
 
@@ -33,28 +40,29 @@ def write_run(folder, text=None, *, classes=("no", "yes"), features=("a", "b", "
     (folder / "history.csv").write_text(history(30) if text is None else text)
     about = {
         "format": "minigrad run",
-        "version": 1,
+        "version": headers.VERSION,
         "status": "finished",
         "data": {
             "source": "somewhere.csv",
             "name": "somewhere",
             "sha256": "0" * 64,
+            "rows": 30,
             "features": list(features),
             "classes": list(classes),
+            "split": {"training": 20, "validation": 5, "test": 5},
         },
-        "options": {
-            "dtype": "float32",
-            "label": None,
-            "delimiter": None,
-            "header": "auto",
-            "one_hot": [],
-            "drop": [],
-            "missing": "error",
-        },
-        "origins": {},
+        "options": {**OPTIONS},
+        "origins": dict.fromkeys(OPTIONS, "default"),
         "path": None,
+        "versions": {"minigrad": "0.1.0", "numpy": "2.0.0", "python": "3.11.0"},
+        "written": "2026-01-01T00:00:00Z",
+        "seconds": 1.5,
         "best_epoch": 12,
-        "results": {"test_loss": 0.25, "test_accuracy": 0.9, "confusion": confusion},
+        "results": {
+            "test_loss": 0.25,
+            "test_accuracy": 0.9,
+            "confusion": packed(np.array(confusion)),
+        },
     }
     (folder / "run.json").write_text(json.dumps({**about, **facts}))
     return folder

@@ -1,15 +1,14 @@
 """Networks as lists of layers: each comes back from a file as it was, and damage is refused."""
 
 import inspect
-import sys
 
 import numpy as np
 import pytest
 
 from minigrad import Tensor, data, nn
-from minigrad.errors import DataError
+from minigrad.errors import ArgumentError
 from minigrad.training import Classifier, archive, load
-from minigrad.training.architecture import LAYERS, build, describe, difference
+from minigrad.training.architecture import DEEPEST, LAYERS, build, describe, difference
 from tests.training.test_classifier import refused as refused_file
 
 SHARED = nn.Tanh()
@@ -153,7 +152,9 @@ def test_the_arguments_are_pythons_own_numbers():
 def test_a_dtype_that_is_not_one_of_a_network():
     with pytest.raises(ValueError) as error:
         build({"dtype": "U1000000000", "layers": []}, {})
-    assert str(error.value) == "dtype 'U1000000000' is not one of float16, float32, float64"
+    assert str(error.value) == (
+        "architecture.dtype is 'U1000000000', not one of 'float16', 'float32', 'float64'"
+    )
 
 
 def test_a_network_without_parameters():
@@ -188,10 +189,10 @@ LINEAR = {"layer": "Linear", "in_features": 4, "out_features": 3, "bias": True}
 KNOWN = f"not one of {', '.join(LAYERS)}"
 ABSURD = 10**9
 DAMAGED = {
-    "no list": ({}, "the layers of the network are {}, not a list"),
-    "text": ("Linear", "the layers of the network are 'Linear', not a list"),
-    "a number for a layer": ([LINEAR, 3], f"layer 1 is 3, {KNOWN}"),
-    "a name for a layer": ([LINEAR, "ReLU"], f"layer 1 is 'ReLU', {KNOWN}"),
+    "no list": ({}, "architecture.layers is a table, not a list"),
+    "text": ("Linear", "architecture.layers is 'Linear', not a list"),
+    "a number for a layer": ([LINEAR, 3], "architecture.layers[1] is 3, not a table"),
+    "a name for a layer": ([LINEAR, "ReLU"], "architecture.layers[1] is 'ReLU', not a table"),
     "no name": ([LINEAR, {"p": 0.5}], f"layer 1 is {{'p': 0.5}}, {KNOWN}"),
     "an unknown name": (
         [LINEAR, {"layer": "Conv2d"}],
@@ -209,7 +210,7 @@ DAMAGED = {
     ),
     "a Sequential of nothing": (
         [LINEAR, {"layer": "Sequential", "layers": None}],
-        "the layers of 1. are None, not a list",
+        "layers of layer 1 is None, not a list",
     ),
     "a Sequential with more": (
         [LINEAR, {"layer": "Sequential", "layers": [], "p": 1}],
@@ -227,56 +228,54 @@ DAMAGED = {
     ),
     "a negative size": (
         [{**LINEAR, "in_features": -4}],
-        "array '0.weight' is (3, 4) float32, not (3, -4) float32",
+        "layer 0.in_features is -4, not a whole number from 0",
     ),
     "a size as text": (
         [{**LINEAR, "in_features": "4"}],
-        "array '0.weight' is (3, 4) float32, not (3, '4') float32",
+        "layer 0.in_features is '4', not a whole number from 0",
     ),
     "a size with a point": (
         [{**LINEAR, "in_features": 4.0}],
-        "layer 0, Linear: Linear: in_features is not a whole number: 4.0; type float; ",
+        "layer 0.in_features is 4.0, not a whole number from 0",
     ),
     "no size": (
         [{"layer": "Linear", "out_features": 3, "bias": True}],
-        "array '0.weight' is (3, 4) float32, not (3, None) float32",
+        "layer 0.in_features is missing",
     ),
     "no bias": ([{**LINEAR, "bias": False}], "array '0.bias' belongs to no layer"),
-    "a number for the bias": (
-        [{**LINEAR, "bias": 1}],
-        "layer 0, Linear: its arguments are {'in_features': 4, 'out_features': 3, 'bias': 1}, "
-        "not {'in_features': 4, 'out_features': 3, 'bias': True}",
-    ),
+    "a number for the bias": ([{**LINEAR, "bias": 1}], "layer 0.bias is 1, not true or false"),
     "a dtype of its own": (
         [{**LINEAR, "dtype": "float32"}],
-        "layer 0, Linear: minigrad.nn.layers.Linear() got multiple values for keyword argument "
-        "'dtype'",
+        "layer 0, Linear, has the arguments in_features, out_features, bias, dtype",
     ),
     "a generator": (
         [LINEAR, {"layer": "Dropout", "p": 0.5, "rng": 0}],
-        "layer 1, Dropout: its arguments are {'p': 0.5, 'rng': 0}, not {'p': 0.5}",
+        "layer 1, Dropout, has the arguments p, rng",
     ),
-    "an argument missing": (
-        [LINEAR, {"layer": "Dropout"}],
-        "layer 1, Dropout: its arguments are {}, not {'p': 0.5}",
+    "an argument missing": ([LINEAR, {"layer": "Dropout"}], "layer 1.p is missing"),
+    "an unknown argument": (
+        [LINEAR, {"layer": "ReLU", "x": 1}],
+        "layer 1, ReLU, has the arguments x",
     ),
-    "an unknown argument": ([LINEAR, {"layer": "ReLU", "x": 1}], "layer 1, ReLU: ReLU() takes no"),
     "an argument as text": (
         [LINEAR, {"layer": "Dropout", "p": "0.5"}],
-        "layer 1, Dropout: Dropout: p is not a number from 0 to 1: '0.5'; type str; ",
+        "layer 1.p is '0.5', not a number from 0 to 1",
     ),
     "a list as an argument": (
         [LINEAR, {"layer": "ELU", "alpha": [1]}],
-        "layer 1, ELU: ELU: alpha is not a finite number: [1]; type list; ",
+        "layer 1.alpha is a list of 1, not a finite number",
     ),
     "true as an argument": (
         [LINEAR, {"layer": "ELU", "alpha": True}],
-        "layer 1, ELU: its arguments are {'alpha': True}, not {'alpha': 1.0}",
+        "layer 1.alpha is True, not a finite number",
     ),
 }
 WRONG_VALUES = {
-    "p": ([LINEAR, {"layer": "Dropout", "p": 7.0}], "p is not a number from 0 to 1: 7.0"),
-    "approximate": ([LINEAR, {"layer": "GELU", "approximate": "x"}], "approximate='x' is unknown"),
+    "p": ([LINEAR, {"layer": "Dropout", "p": 7.0}], "layer 1.p is 7.0, not a number from 0 to 1"),
+    "approximate": (
+        [LINEAR, {"layer": "GELU", "approximate": "x"}],
+        "layer 1.approximate is 'x', not one of 'none', 'tanh'",
+    ),
     "axis": ([LINEAR, {"layer": "LogSoftmax", "axis": 0}], "depend on the other rows"),
     "sizes": ([LINEAR, {"layer": "Softmax", "axis": -1}], "the network ends in Softmax"),
 }
@@ -295,15 +294,12 @@ def refused(path, layers):
 @pytest.mark.parametrize(("layers", "why"), DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_list(tmp_path, layers, why):
     facts = refused(tmp_path / "a.npz", layers)
-    assert facts.startswith(f"ValueError: {why}") and "\n" not in facts
+    assert facts.startswith(why) and "\n" not in facts
 
 
 def test_a_number_too_large_for_a_float(tmp_path):
     facts = refused(tmp_path / "a.npz", [LINEAR, {"layer": "ELU", "alpha": 10**400}])
-    assert facts == (
-        f"ValueError: layer 1, ELU: ELU: alpha is not a finite number: 1{'0' * 39}; type int; "
-        "give a finite number"
-    )
+    assert facts == f"layer 1.alpha is 1{'0' * 39}, not a finite number"
 
 
 @pytest.mark.parametrize(("layers", "why"), WRONG_VALUES.values(), ids=WRONG_VALUES)
@@ -312,12 +308,25 @@ def test_an_argument_that_the_layer_refuses(tmp_path, layers, why):
     assert why in facts and "\n" not in facts
 
 
-def test_a_list_nested_too_deep(tmp_path, monkeypatch):
-    layers = [LINEAR]
-    for _ in range(sys.getrecursionlimit()):
-        layers = [{"layer": "Sequential", "layers": layers}]
-    header = {"content": "classifier", "architecture": {"dtype": "float32", "layers": layers}}
-    header["schema"] = classifier([nn.Linear(4, 3)]).schema.to_dict()
-    monkeypatch.setattr(archive, "read", lambda path: (header, {}))
-    with pytest.raises(DataError, match="do not make a classifier; RecursionError: "):
-        load("a.npz")
+def nested(count):
+    model = nn.Sequential(nn.Linear(4, 3, rng=0))
+    for _ in range(count):
+        model = nn.Sequential(model)
+    return model
+
+
+def test_sequentials_inside_each_other(tmp_path):
+    deepest = classifier([nested(DEEPEST - 1)])
+    deepest.save(tmp_path / "a.npz")
+    assert load(tmp_path / "a.npz").architecture == deepest.architecture
+    header, arrays = archive.read(tmp_path / "a.npz")
+    layers = header["architecture"]["layers"]
+    header["architecture"]["layers"] = [{"layer": "Sequential", "layers": layers}]
+    archive.write(tmp_path / "a.npz", header, arrays)
+    text = f"more than {DEEPEST} Sequentials are inside each other"
+    assert refused_file(tmp_path / "a.npz") == text
+    itself = nn.Sequential(nn.Linear(4, 3))
+    itself.layers = (*itself.layers, itself)
+    for model in (nested(400), itself):
+        with pytest.raises(ArgumentError, match=f"Classifier: {text}; layer 0.0.0.0.|; layer 1.1"):
+            describe(model)

@@ -146,10 +146,10 @@ def test_only_json_can_be_a_header(tmp_path, value, facts):
 
 
 def test_no_such_file(tmp_path):
-    remedy = "give the path of a file that minigrad wrote"
+    remedy = "check the path and its rights"
     text = f"cannot be read; No such file or directory; {remedy}"
     assert refusal(tmp_path / "a.npz") == text
-    assert refusal(tmp_path) == text.replace("No such file or directory", "Is a directory")
+    assert refusal(tmp_path) == text.replace("No such file or directory", "it is a folder")
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"PK", bytes(100)], ids=repr)
@@ -160,8 +160,8 @@ def test_not_an_npz_file(tmp_path, content):
 
 
 def test_a_device_is_not_read():
-    facts = "0 bytes, the first b''"
-    assert refusal(Path("/dev/zero")) == f"not an .npz file; {facts}; {OURS}"
+    facts = "it is a device; check the path and its rights"
+    assert refusal(Path("/dev/zero")) == f"cannot be read; {facts}"
 
 
 def test_an_npz_of_somebody_else(tmp_path):
@@ -241,7 +241,7 @@ def test_a_number_changed(path):
     content = bytearray(path.read_bytes())
     content[content.index(arrays()["order"].tobytes())] += 1
     path.write_bytes(content)
-    facts = "BadZipFile: Bad CRC-32 for file 'order.npy'"
+    facts = "Bad CRC-32 for file 'order.npy'"
     assert refusal(path) == f"it is damaged; {facts}; {COPY}"
 
 
@@ -326,13 +326,13 @@ def test_another_format(path):
 )
 def test_a_header_that_is_not_a_json_object(path, text):
     rebuild(path, {**members_of(path), "header.json": text.encode("latin-1")})
-    assert re.fullmatch(rf"it is damaged; \w+: .+; {COPY}", refusal(path))
+    assert re.fullmatch(rf"it is damaged; .+; {COPY}", refusal(path))
 
 
 @pytest.mark.parametrize("listed", [None, [], [1], "0.bias", {"0.bias": "1"}], ids=repr)
 def test_a_header_that_does_not_list_the_arrays(path, listed):
     with_header(path, arrays=listed)
-    assert refusal(path).startswith((f"{LISTED}; ", "it is damaged; AttributeError: "))
+    assert refusal(path).startswith((f"{LISTED}; ", "it is damaged; arrays is "))
 
 
 HOSTILE = {
@@ -356,7 +356,7 @@ HOSTILE = {
 def test_an_array_by_a_hostile_writer(path, content):
     """Its CRC-32 is right, in the zip and in the header."""
     with_array(path, "0.bias", content)
-    assert refusal(path).startswith(("'0.bias': ", "it is damaged; ValueError: "))
+    assert refusal(path).startswith(("'0.bias': ", "it is damaged; "))
     assert refusal(path).endswith(f"; {COPY}")
 
 

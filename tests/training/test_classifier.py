@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -361,7 +363,7 @@ def test_a_schema_that_no_file_can_hold():
     with pytest.raises(ArgumentError) as error:
         replace(model, schema=replace(model.schema, class_names=("a", "b", "a")))
     assert str(error.value) == (
-        "Classifier: these are not the fields of a schema; class_names ('a', 'b', 'a'); "
+        "Classifier: these are not the fields of a schema; two classes have the same name; "
         "use the schema of a data set"
     )
 
@@ -461,6 +463,20 @@ def test_parts_that_do_not_fit(sizes, gives):
         Classifier(parts.model, parts.schema, classifier((3, 2)).scaling)
 
 
+def test_many_threads_predict_the_same_with_a_model_in_train_mode():
+    model = classifier(dropout=0.5)
+    model.model.train()
+    x = rows(model)
+    expected = model.predict_proba(x)
+
+    def predict(_):
+        return [model.predict_proba(x).tobytes() for _ in range(20)]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert {p for found in pool.map(predict, range(4)) for p in found} == {expected.tobytes()}
+    assert model.model.training and all(m.training for _, m in model.model.named_modules())
+
+
 # ---- the file
 
 
@@ -505,7 +521,8 @@ def test_a_file_of_something_else(tmp_path):
     with pytest.raises(DataError) as error:
         load(tmp_path / "a.npz")
     assert str(error.value) == (
-        f"{tmp_path}/a.npz: not a classifier; content 'state'; give a model file, such as best.npz"
+        f"{tmp_path}/a.npz: it does not hold a classifier; content 'state'; "
+        "give a model file, such as best.npz"
     )
 
 
@@ -533,11 +550,9 @@ def refused(path):
     with pytest.raises(DataError) as error:
         load(path)
     where, wrong, facts, remedy = error.value.args
-    assert (where, wrong, remedy) == (
-        str(path),
-        "its header and its arrays do not make a classifier",
-        "use an undamaged copy of it, or train again",
-    )
+    assert (where, remedy) == (str(path), "use an undamaged copy of it, or train again")
+    assert wrong in ("its header is damaged", "its header and its arrays do not make a classifier")
+    assert not re.search("[a-z](Error|Exception)", facts)  # Python's words are not the user's
     assert "\n" not in facts and len(facts) < 400
     return facts
 
@@ -571,7 +586,7 @@ def test_arrays_that_do_not_fit_the_header(tmp_path, name, change):
         arrays[name] = arrays.get(name, np.zeros(3)).astype(np.float16)
     archive.write(tmp_path / "a.npz", header, arrays)
     wrong = "belongs to no layer" if name == "extra" else "is "
-    assert refused(tmp_path / "a.npz").startswith(f"ValueError: array '{name}' {wrong}")
+    assert refused(tmp_path / "a.npz").startswith(f"array '{name}' {wrong}")
 
 
 @pytest.mark.parametrize(
@@ -595,8 +610,7 @@ def test_a_scale_of_zero(tmp_path):
     header, arrays = archive.read(tmp_path / "m.npz")
     archive.write(tmp_path / "m.npz", header, {**arrays, "scaling.scale": np.zeros(4)})
     assert refused(tmp_path / "m.npz") == (
-        "ArgumentError: Scaling: scale holds 0 for feature 0; it can be any finite number above 0; "
-        "use Scaling.fit"
+        "scale holds 0 for feature 0, it can be any finite number above 0"
     )
 
 
@@ -609,6 +623,5 @@ def test_a_scaling_that_is_not_finite(tmp_path, name, value):
     archive.write(tmp_path / "m.npz", header, arrays)
     above = " above 0" if name == "scale" else ""
     assert refused(tmp_path / "m.npz") == (
-        f"ArgumentError: Scaling: {name} holds {value} for feature 2; it can be any finite "
-        f"number{above}; use Scaling.fit"
+        f"{name} holds {value} for feature 2, it can be any finite number{above}"
     )

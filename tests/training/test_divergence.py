@@ -7,7 +7,7 @@ import minigrad as mg
 from minigrad import data, nn, optim, training
 from minigrad import functions as F
 from minigrad.errors import DivergedError
-from minigrad.nn.module import _watchers
+from minigrad.nn.module import _here
 from tests.helpers import assert_same_arrays, exactly
 
 
@@ -185,7 +185,7 @@ def test_what_is_left_of_the_model():
     assert optimizer.steps == len(states) - 1 > 0
     assert_same_arrays(model.state_dict(), states[-1])  # the bad step is not taken
     assert all(module.training for _, module in model.named_modules())
-    assert not _watchers
+    assert not _here.watchers
 
 
 def test_a_model_trains_again_after_a_divergence():

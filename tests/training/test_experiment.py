@@ -1,6 +1,7 @@
 """`training.Experiment`: one call trains, records and resumes, without the command line."""
 
 import json
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -12,7 +13,7 @@ from minigrad import data, nn, settings, training
 from minigrad.data.prepare import KINDS
 from minigrad.data.problems import MISSING_RULES
 from minigrad.errors import ArgumentError, DataError, DivergedError, MinigradWarning, ResultWarning
-from minigrad.training import Experiment, archive
+from minigrad.training import Experiment, archive, experiment
 from tests.helpers import exactly
 
 IRIS = {"hidden": [6], "epochs": 4}
@@ -363,7 +364,7 @@ def test_nothing_is_overwritten_unless_asked(folder):
     experiment = Experiment("iris", **IRIS, out="run")
     refused(
         DataError,
-        "run: the run folder is not empty; it holds best.npz; choose another folder "
+        'run: the run folder is not empty; it holds "best.npz"; choose another folder '
         "as out=DIR, or pass overwrite=True",
         experiment.run,
     )
@@ -450,7 +451,10 @@ def test_options_changed_in_run_json(run):
 def test_fewer_epochs_than_were_trained(run):
     message = "run: epochs=2 is less than the run has already trained; 4 epochs; give "
     refused(ArgumentError, message + "more", Experiment.resume, "run", epochs=2)
-    message = "Experiment: epochs=0 is out of range; 1 <= epochs; leave it out for the default, 30"
+    message = (
+        "Experiment: epochs=0 is out of range; 1 <= epochs <= 1000000000; leave it out for the "
+    )
+    message += "default, as many as at first"
     refused(ArgumentError, message, Experiment.resume, "run", epochs=0)
 
 
@@ -469,12 +473,19 @@ def test_what_is_not_a_checkpoint(run):
     shutil.copy(run / "best.npz", run / "last.npz")
     refused(
         DataError,
-        f"{Path('run', 'last.npz')}: it is not a checkpoint; its content is 'classifier'; give a "
-        "run folder",
+        "run/last.npz: it does not hold a run; content 'classifier'; give a run folder",
         Experiment.resume,
         "run",
     )
     (run / "last.npz").unlink()
+    refused(
+        DataError,
+        "run: the run ended before its first checkpoint; there is no last.npz in it; train again "
+        "with out=run, overwrite=True",
+        Experiment.resume,
+        "run",
+    )
+    (run / "run.json").unlink()
     remedy = "give a folder that minigrad train wrote, such as runs/digits-1"
     for name, why in (("run", "there is no last.npz in it"), ("no", "there is no such folder")):
         message = f"{name}: it is not a run folder; {why}; {remedy}"
@@ -489,8 +500,30 @@ def test_an_empty_path(run, monkeypatch):
     monkeypatch.chdir(run)
     message = "'': it is not a run folder; the path is empty; give a folder that minigrad train "
     refused(DataError, f"{message}wrote, such as runs/digits-1", Experiment.resume, "")
-    message = "'': cannot be read; No such file or directory; give the path of a file that "
-    refused(DataError, f"{message}minigrad wrote", training.load, "")
+    message = "'': cannot be read; No such file or directory; check the path and its rights"
+    refused(DataError, message, training.load, "")
+
+
+@pytest.mark.parametrize(("path", "kind"), [(None, "None"), (5, "an int"), (b"run", "a bytes")])
+def test_a_path_that_is_not_a_path(path, kind):
+    classifier = Experiment("iris", epochs=1, no_save=True).run().classifier
+    for where, call in [
+        ("resume", Experiment.resume), ("training.load", training.load),
+        ("read_run", training.read_run), ("load", data.load), ("save", classifier.save),
+        ("read_rows", lambda path: data.read_rows(path, classifier.schema)),
+    ]:  # fmt: skip
+        message = f"{where}: the path is not a path; it is {kind}; give a string or a pathlib.Path"
+        refused(ArgumentError, message, call, path)
+
+
+def test_a_callback_that_is_not_one():
+    experiment = Experiment("iris", epochs=1, no_save=True)
+    for name in ("on_epoch", "on_start", "should_stop"):
+        refused(
+            ArgumentError,
+            f"Experiment.run: {name} is not a function; it is an int; give a function",
+            lambda name=name: experiment.run(**{name: 5}),
+        )
 
 
 @pytest.mark.parametrize(
@@ -637,3 +670,119 @@ def test_one_class_for_every_row(rare):
 def test_both_classes_are_not_remarkable(rare):
     result, texts = caught(rare, lr=1e-3, epochs=5, class_weight="balanced")
     assert (result.test.confusion.sum(axis=0) > 0).all() and texts == []
+
+
+def test_another_kernel_is_named(run, monkeypatch):
+    about = json.loads((run / "run.json").read_text())["kernel"]
+    assert set(about) == {"sha256", "name"} and about == archive.read(run / "last.npz")[0]["kernel"]
+    monkeypatch.setattr(experiment, "_kernel", lambda: {"sha256": "f" * 64, "name": "Other"})
+    then = about["name"] or f"SHA-256 {about['sha256'][:12]}…"
+    message = (
+        "run: float32 products round in another way here than where the run began; kernel "
+        f"{then} then, Other now; the bytes may differ from those of a run that stayed there"
+    )
+    with pytest.warns(MinigradWarning, match=exactly(message)):
+        Experiment.resume("run")
+
+
+# ---- damaged headers
+
+
+def edited(path, name, value):
+    """Set a field of the header of an .npz or of a JSON file, by its dotted name."""
+    if path.suffix == ".npz":
+        header, arrays = archive.read(path)
+    else:
+        header = json.loads(path.read_text())
+    *outer, last = [int(part) if part.isdecimal() else part for part in name.split(".")]
+    inner = header
+    for part in outer:
+        inner = inner[part]
+    if value is ...:
+        del inner[last]
+    else:
+        inner[last] = value
+    if path.suffix == ".npz":
+        archive.write(path, header, arrays, sync=False)
+    else:
+        path.write_text(json.dumps(header))
+
+
+COPY = "use an undamaged copy of it, or train again"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "facts"),
+    [
+        ("data", ..., "data is missing"),
+        ("data.classes", None, "data.classes is None, not a list"),
+        ("data.classes.1", "\udc80", "data.classes[1] is '\\udc80', not valid Unicode text"),
+        ("data.split.training", 0, "data.split.training is 0, not a whole number from 1"),
+        ("options.lr", "fast", "options.lr is 'fast', not a value that lr can have"),
+        ("options.lr", ..., "options.lr is missing"),
+        ("options.hidden", 3, "options.hidden is 3, not a value that hidden can have"),
+        (
+            "options.hidden",
+            [100_000, 3500],
+            "its arrays are not those of a network of the widths [4, 100000, 3500, 3]",
+        ),
+        ("options.dtype", "float64", "array 'model/0.weight' is float32, not float64"),
+        ("versions.numpy", 2, "versions.numpy is 2, not valid Unicode text"),
+        ("state.steps", True, "state.steps is True, not a whole number from 0"),
+        ("state.lrs", [], "state.lrs is a list of 0, not a list of 1"),
+        ("state.lrs.0", 1e301, "state.lrs[0] is 1e+301, not a number from 0"),
+        ("state.sums.rows", 3, "state.sums.rows is 3, which does not fit state.order_from"),
+        (
+            "state.generators.0.bit_generator",
+            "MT19937",
+            "state.generators[0].bit_generator is 'MT19937', not one of 'PCG64'",
+        ),
+        (
+            "state.generators.0.state.state",
+            2**128,
+            f"state.generators[0].state.state is {2**128}, not a whole number from 0 to "
+            f"{2**128 - 1}",
+        ),
+        ("state.history.0", [1, 2], "state.history[0] is a list of 2, not a list of 7"),
+        ("state.history.1.0", 7, "state.history does not count its epochs from 1"),
+        ("state.best.epoch", 99, "state.best.epoch is 99 of 4"),
+        ("state.best", None, "its best/ arrays are not those of the network at state.best"),
+    ],
+    ids=str,
+)
+def test_a_damaged_checkpoint(run, name, value, facts):
+    edited(run / "last.npz", name, value)
+    message = f"run/last.npz: its header is damaged; {facts}; {COPY}"
+    refused(DataError, message, Experiment.resume, "run")
+
+
+@pytest.mark.parametrize("name", ["last.npz", "run.json", "history.csv"])
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "a folder"])
+def test_what_is_no_file_of_a_run(run, name, kind):
+    (run / name).unlink()
+    if kind == "a pipe":
+        os.mkfifo(run / name)
+    elif kind == "a folder":
+        (run / name).mkdir()
+    else:
+        (run / name).symlink_to("/dev/zero")
+    message = f"run/{name}: cannot be written; it is {'a link' if kind == 'a device' else kind}; "
+    refused(DataError, f"{message}remove it, or use another folder", Experiment.resume, "run")
+    if name != "last.npz":
+        message = f"run/{name}: cannot be read; it is {kind}; check the path and its rights"
+        refused(DataError, message, training.read_run, "run")
+
+
+def test_a_confusion_matrix_of_many_classes_is_stored_without_its_zeros(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(2000), 10)
+    np.savez("many.npz", x=rng.normal(size=(len(y), 2)), y=y)
+    result = Experiment("many.npz", hidden=[], epochs=1, out="run").run()
+    for name in ("run/run.json", "run/best.npz", "run/last.npz"):
+        assert os.path.getsize(name) < 2_000_000
+    run = training.read_run("run")
+    np.testing.assert_array_equal(run.confusion, result.test.confusion)
+    assert (
+        run.facts["results"]["confusion"] == training.load("run").training["results"]["confusion"]
+    )

@@ -101,7 +101,7 @@ def test_an_empty_path_is_not_the_current_folder(tmp_path, monkeypatch):
 def test_a_run_json_that_cannot_be_read(tmp_path):
     (tmp_path / "run.json").mkdir()
     assert refused(tmp_path) == (
-        f"{tmp_path}/run.json: cannot be read; Is a directory; check its rights, and the disk"
+        f"{tmp_path}/run.json: cannot be read; it is a folder; check the path and its rights"
     )
 
 
@@ -130,7 +130,7 @@ def test_a_run_json_that_cannot_be_read(tmp_path):
         ),
         (
             b'{"format": "minigrad run", "version": 1}',
-            f"it does not describe a run; KeyError: 'data'; {AGAIN}",
+            f"it does not describe a run; data is missing; {AGAIN}",
         ),
     ],
 )

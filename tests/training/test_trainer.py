@@ -347,7 +347,7 @@ def test_without_validation_rows_the_last_weights_are_used():
 @pytest.mark.parametrize(
     ("options", "bounds", "default"),
     [
-        ({"patience": 0}, "1 <= patience", "none"),
+        ({"patience": 0}, "1 <= patience <= 1000000000", "none"),
         ({"clip_grad": 0.0}, "0 < clip_grad", "none"),
         ({"clip_grad": -1.0}, "0 < clip_grad", "none"),
         ({"warmup": -1}, "0 <= warmup", "0.0"),

@@ -1,0 +1,221 @@
+"""How the program ends: one line or none and an exit code of the list, never a traceback."""
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from minigrad.cli import shell
+from tests.cli.program import ENVIRONMENT, ROOT, SCRIPT
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
+FULL = "Error: the output: No space left on device; check the path, its rights, and the space there"
+IRIS = "train iris --epochs 2 --no-save"
+
+
+def in_shell(command, **environment):
+    """Run `minigrad …` with the redirections of a shell: (its exit code, what it printed)."""
+    program = f"set -o pipefail; {sys.executable} {ROOT}/minigrad_main.py {command}"
+    run = subprocess.run(
+        ["bash", "-c", program], env={**ENVIRONMENT, **environment}, capture_output=True, timeout=60
+    )
+    return run.returncode, run.stdout.decode("latin-1"), run.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "err"),
+    [
+        ("--help >/dev/full", 3, FULL),
+        ("--version >/dev/full", 3, FULL),
+        ("train --help >/dev/full", 3, FULL),
+        ("datasets >/dev/full", 3, FULL),
+        (f"{IRIS} >/dev/full", 3, FULL),
+        (f"{IRIS} --json >/dev/full", 3, FULL),
+        (f"{IRIS} -q >/dev/full 2>/dev/full", 3, ""),
+        (f"{IRIS} 2>/dev/full", 3, ""),
+        ("gradcheck relu 2>/dev/full", 3, ""),
+        ("train nothing 2>/dev/full", 3, ""),
+        ("train --nothing 2>/dev/full", 2, ""),
+        ("--help | true", 0, ""),
+        ("train --help | true", 0, ""),
+        ("--version | true", 0, ""),
+        (f"{IRIS} -q <&-", 0, ""),
+        (f"{IRIS} -q 2>&-", 0, ""),
+        (f"{IRIS} -q >&-", 0, ""),
+        (f"{IRIS} -q <&- >&- 2>&-", 0, ""),
+        ("train nothing 2>&-", 3, ""),
+        (
+            "train - <&-",
+            3,
+            "Error: standard input: cannot be read; it is closed; check the path and its rights",
+        ),
+    ],
+)
+def test_streams_that_are_full_closed_or_left(command, code, err):
+    found, _, errors = in_shell(command)
+    assert (found, errors) == (code, f"{err}\n" if err else "")
+
+
+def test_nothing_is_written_as_stderr_into_a_file_of_ours(tmp_path):
+    """With stderr closed, the next file that is opened would be number 2."""
+    assert in_shell(f"train iris --epochs 2 --out {tmp_path}/run <&- >&- 2>&-")[0] == 0
+    assert (tmp_path / "run" / "history.csv").read_text().count("\n") == 3
+    assert in_shell(f"inspect {tmp_path}/run")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "environment"),
+    [
+        ("train --help", {"PYTHONIOENCODING": "latin-1"}),
+        ("train --help", {"PYTHONIOENCODING": "ascii"}),
+        ("train --help", {"COLUMNS": "9" * 30}),
+        ("datasets", {"COLUMNS": "9" * 5000}),
+        ("gradcheck relu", {"COLUMNS": "-1", "LINES": "x"}),
+    ],
+)
+def test_an_odd_terminal(command, environment):
+    code, out, err = in_shell(command, **environment)
+    assert code == 0 and out and "Traceback" not in err
+
+
+def test_a_variable_of_tqdm():
+    code, _, err = in_shell("gradcheck relu", TQDM_MININTERVAL="x")
+    assert code == 2 and err.endswith(
+        "Error: TQDM_…: an environment variable of the progress bar is wrong; could not convert "
+        "string to float: 'x'; unset it\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "err"),
+    [
+        (
+            f"train iris --out {'a/' * 3000}",
+            3,
+            f"Error: {'a/' * 3000}: the run folder cannot be created; 3000 folders inside each "
+            "other; choose a folder that you can write to as --out DIR, or pass --no-save",
+        ),
+        (
+            f"train iris --out {'a/' * 1500}",
+            3,
+            f"Error: {'a/' * 1500}: the run folder cannot be created; 1500 folders inside each "
+            "other; choose a folder that you can write to as --out DIR, or pass --no-save",
+        ),
+    ],
+)
+def test_a_path_of_thousands_of_levels(command, code, err, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert in_shell(command) == (code, "", f"{err}\n") and not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "err"),
+    [
+        ("warmup = 1e308", "warmup"),
+        ("out = 'a\\u0000b'", "out"),
+        ('out = "a\\u0000b"', "out"),
+        ('init_from = "a\\u0000b"', "init_from"),
+        ("epochs = " + "9" * 400, "epochs"),
+        ("seed = " + "9" * 4000, "seed"),
+        ("patience = " + "9" * 4400, "c.toml"),
+    ],
+)
+def test_absurd_options(text, err, tmp_path):
+    (tmp_path / "c.toml").write_text(text)
+    code, out, errors = in_shell(f"train iris --no-save --config {tmp_path}/c.toml")
+    assert (code, out, errors.count("\n")) == (2, "", 1) and err in errors
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir])
+@pytest.mark.parametrize("command", ["gradcheck {}:f", "train iris --config {}", "inspect {}"])
+def test_a_pipe_a_device_or_a_folder_instead_of_a_file(command, make, tmp_path):
+    path = tmp_path / "file.py"
+    make(path)
+    code, out, err = in_shell(command.format(path))
+    assert (code in (2, 3), out, err.count("\n")) == (True, "", 1)
+
+
+# ---- Ctrl-C
+
+
+def test_the_console_script_takes_ctrl_c_in_its_first_lines():
+    """Before anything is imported that takes time, and only there: a library has no handlers."""
+    tree = ast.parse((ROOT / "minigrad_main.py").read_text())
+    _, imported, handler, *rest = tree.body
+    assert ast.unparse(imported) == "import _signal" and "SIG_DFL" in ast.unparse(handler)
+    assert not [node for node in rest if isinstance(node, (ast.Import, ast.ImportFrom))]
+    code = (
+        "import signal; before = [signal.getsignal(n) for n in range(1, 32)]\n"
+        "import minigrad, minigrad.data, minigrad.training, minigrad.cli, minigrad.plotting\n"
+        "assert before == [signal.getsignal(n) for n in range(1, 32)]"
+    )
+    subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=True)
+
+
+STARTED = (
+    "import minigrad_main, os; os.write(3, b'.'); os.close(3); minigrad_main.main()",
+    (f"{IRIS} -v --epochs 60", "gradcheck relu gelu softmax", "train --help", "datasets"),
+)
+
+
+def interrupted(args, seconds, number=signal.SIGINT):
+    """Send a signal so long after the console script's first line: (exit code, stderr)."""
+    reader, writer = os.pipe()
+    code = f"import os; os.dup2({writer}, 3, inheritable=False); {STARTED[0]}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *args.split()],
+        env=ENVIRONMENT, pass_fds=(writer,), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    os.close(writer)
+    assert os.read(reader, 1) == b"."
+    os.close(reader)
+    time.sleep(seconds)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=10)
+    return process.returncode, err.decode()
+
+
+def check_interrupt(args, seconds):
+    code, err = interrupted(args, seconds)
+    assert code in (0, 130, -signal.SIGINT), (args, seconds, code, err)
+    assert "Traceback" not in err and "ignored" not in err, (args, seconds, err)
+    last = err.splitlines()[-1:] or [""]
+    assert code != 130 or last[0].startswith("Interrupted"), (args, seconds, err)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.05, 0.1, 0.2, 0.4])
+def test_ctrl_c(seconds):
+    check_interrupt(STARTED[1][0], seconds)
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_many_moments(capsys):
+    rng = np.random.default_rng(0)
+    for i in range(120):
+        check_interrupt(STARTED[1][i % 4], rng.uniform(0, 0.8))
+    with capsys.disabled():
+        print(
+            "\n120 runs interrupted within 0.8 s of the console script's first line: no traceback"
+        )
+
+
+def test_an_ignored_signal_stays_ignored(tmp_path):
+    """As for `nohup` and for a job in the background of a script."""
+    run = f"trap '' INT; exec {' '.join(SCRIPT)} {IRIS} --epochs 200"
+    process = subprocess.Popen(["bash", "-c", run], env=ENVIRONMENT, stderr=subprocess.PIPE)
+    assert process.stderr.readline().startswith(b"epoch 1/200")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and b"epoch 200/200" in err
+
+
+# ---- a terminal shows text
+
+
+def test_what_a_terminal_shows_is_text():
+    assert shell._plain("a\nb \x1b[31mred\x07 \udc80 \u202e\n") == "a\nb ?[31mred? ? ?\n"

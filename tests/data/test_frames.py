@@ -1,0 +1,126 @@
+"""pandas and masked arrays: by position, or by name, or not at all."""
+
+import numpy as np
+import pytest
+
+from minigrad import data, nn, optim, training
+from minigrad.errors import DataError, ShapeError
+from tests.cli.models import classifier, features, make_rows
+
+pd = pytest.importorskip("pandas")
+ROWS = make_rows(50)
+COLOURS = [colour for _, colour, _ in ROWS]
+FRAME = pd.DataFrame(ROWS, columns=["width", "colour", "height"])
+
+
+def shuffled():
+    """Return a DataFrame whose index is out of order, and its labels likewise."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.standard_normal(300), "b": rng.standard_normal(300)})
+    frame["y"] = (frame.a > 0).astype("int64")
+    return frame.sample(frac=1, random_state=1)
+
+
+def right(x, y):
+    return bool(((np.asarray(x)[:, 0] > 0) == (np.asarray(y) == 1)).all())
+
+
+@pytest.mark.parametrize("x", ["frame", "array"])
+def test_a_series_goes_by_position(x):
+    frame = shuffled()
+    x = frame[["a", "b"]] if x == "frame" else frame[["a", "b"]].to_numpy(np.float32)
+    dataset = data.Dataset(x, frame["y"], ("a", "b"), ("neg", "pos"))
+    assert type(dataset.x) is type(dataset.y) is np.ndarray
+    for part in (dataset, *data.split(dataset, rng=0)):
+        assert right(part.x, part.y)
+    for xs, ys in data.batches(x, frame["y"], 32, rng=0):
+        assert right(xs, ys)
+    train, val, _ = data.split(dataset, rng=0)
+    model = nn.mlp(2, [8], 2, rng=0)
+    sgd = optim.SGD(model.parameters(), lr=0.5)
+    options = {"loss": nn.CrossEntropy(), "optimizer": sgd, "epochs": 20, "batch_size": 32}
+    assert training.fit(model, train, val, **options, rng=0)[-1].val_accuracy > 0.9
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [["width", "colour", "height"], ["height", "extra", "colour", "width"]],
+    ids=["in order", "in another order"],
+)
+def test_the_columns_of_a_frame_are_found_by_name(columns):
+    model = classifier()
+    frame = FRAME.assign(extra="x")[columns].sample(frac=1, random_state=2)
+    expected = model.predict_proba(features(ROWS))[frame.index]
+    np.testing.assert_allclose(model.predict_proba(frame), expected, rtol=1e-6)
+    hot = pd.DataFrame(features(ROWS), columns=model.schema.feature_names).iloc[:, ::-1]
+    np.testing.assert_array_equal(model.predict_proba(hot), model.predict_proba(features(ROWS)))
+
+
+def test_columns_without_names_go_by_position():
+    model = classifier(by_name=False)
+    frame = pd.DataFrame(features(ROWS))
+    np.testing.assert_array_equal(model.predict(frame), model.predict(features(ROWS)))
+    frame.columns = ["d", "c", "b", "a"]  # the model has no names to find
+    np.testing.assert_array_equal(model.predict(frame), model.predict(features(ROWS)))
+    np.testing.assert_array_equal(
+        classifier().predict(pd.DataFrame(features(ROWS))), model.predict(features(ROWS))
+    )
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (
+            FRAME[["width", "colour"]],
+            'the table does not have each of 3 columns once; "height"; it has "width", "colour"; '
+            "give the columns of the training data",
+        ),
+        (
+            FRAME[["width", "width", "colour", "height"]],
+            'the table does not have each of 3 columns once; "width"; it has "width", "width", '
+            '"colour", "height"; give the columns of the training data',
+        ),
+        (
+            FRAME.replace("red", "green"),
+            f'row {COLOURS.index("red")}, column "colour": "green" does not occur in the training '
+            f"data; {COLOURS.count('red')} such values; leave its rows out, or train again",
+        ),
+    ],
+    ids=["missing", "twice", "unknown"],
+)
+def test_a_frame_that_does_not_fit(frame, message):
+    with pytest.raises(DataError) as error:
+        classifier().predict(frame)
+    assert str(error.value) == f"Classifier.predict: {message}"
+
+
+def test_a_frame_of_another_width_without_names():
+    with pytest.raises(ShapeError, match="the rows do not fit a model of 4 features; rows "):
+        classifier().predict(pd.DataFrame(np.zeros((2, 3))))
+
+
+def test_what_a_mask_hides_is_a_missing_value():
+    x = np.array(features(ROWS), np.float64)
+    masked = np.ma.masked_array(x, mask=np.zeros(x.shape, bool))
+    masked[3, 0] = np.ma.masked
+    x[3, 0] = np.nan
+    model = classifier("mean")
+    np.testing.assert_array_equal(model.predict_proba(masked), model.predict_proba(x))
+    with pytest.raises(DataError, match='row 3, column "width": nan is a missing value'):
+        classifier().predict(masked)
+    whole = np.ma.masked_array([[1, 2], [3, 4]], [[False, True], [False, False]])
+    dataset = data.Dataset(whole.astype(np.float32), np.array([0, 1]), ("a", "b"), ("x", "y"))
+    np.testing.assert_array_equal(dataset.x, [[1, np.nan], [3, 4]])
+    np.testing.assert_array_equal(data.Scaling.fit(dataset).fill, [2, 4])
+
+
+@pytest.mark.parametrize("dtype", ["Float32", "Int64"])
+def test_missing_values_of_pandas_own_types(dtype):
+    frame = FRAME.assign(width=pd.array([None, *range(49)], dtype=dtype))
+    x = features([(np.nan if i == 0 else i - 1, c, h) for i, (_, c, h) in enumerate(ROWS)])
+    model = classifier("mean")
+    np.testing.assert_allclose(model.predict_proba(frame), model.predict_proba(x), rtol=1e-6)
+    colours = FRAME.assign(colour=[None, *FRAME["colour"][1:]])
+    x = features(ROWS)
+    x[0, 1:3] = np.nan
+    np.testing.assert_allclose(model.predict_proba(colours), model.predict_proba(x), rtol=1e-6)
