@@ -350,7 +350,7 @@ def test_without_validation_rows_the_last_weights_are_used():
         ({"patience": 0}, "1 <= patience <= 1000000000", "none"),
         ({"clip_grad": 0.0}, "0 < clip_grad", "none"),
         ({"clip_grad": -1.0}, "0 < clip_grad", "none"),
-        ({"warmup": -1}, "0 <= warmup", "0.0"),
+        ({"warmup": -1}, "0 <= warmup <= 1000000000", "0.0"),
     ],
 )
 def test_options_that_are_refused(options, bounds, default):
