@@ -225,15 +225,26 @@ def _refuse_nonsense(ctx, names: tuple[str, ...], files: list[str]) -> None:
     "--output", type=click.Path(), metavar="FILE", help="Write to FILE instead of stdout."
 )
 @click.option("--overwrite", is_flag=True, help="Let --output replace a file.")
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="COL,…",
+    help="Carry these columns of DATA through; the output is CSV with a header.",
+)
+@shared.unseen
 @settings("delimiter", "header")
 @shared.as_json
 @shared.quiet
-def predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet):
+def predict(model, data, proba, output, overwrite, as_json, quiet, **reading):
     """Print the class of each row of DATA, one per line.
 
     MODEL is a model file, or a run folder whose best.npz is read. DATA is what `train` takes; - is
     stdin. Columns are found by their names; the names of columns that the model does not use are
-    printed on stderr. Missing values are treated as in training.
+    printed on stderr.
+
+    The output has a line for each row. A row that cannot be used has an empty class, written as "":
+    a value is missing that training did not fill in, or training did not have it (--unseen). The
+    first of them are named on stderr. A number that is not one is an error.
 
     With --proba the output is CSV with the header class,<name>,<name>… and the classes in the
     order of the model. With --json it is one object per row, and a last one that counts them.
@@ -241,19 +252,22 @@ def predict(model, data, proba, output, overwrite, delimiter, header, as_json, q
     shared.check_overwrite(overwrite, output)
     from . import using
 
-    using.predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet)
+    using.predict(model, data, proba, output, overwrite, as_json, quiet, **reading)
 
 
 @click.command(cls=Command, context_settings=HELP)
 @click.argument("model", type=click.Path())
 @click.argument("data")
+@shared.unseen
 @settings("delimiter", "header")
 @shared.as_json
 @shared.quiet
-def evaluate(model, data, delimiter, header, as_json, quiet):
+def evaluate(model, data, as_json, quiet, **reading):
     """Test MODEL on the labelled rows of DATA.
 
-    MODEL and DATA are as for `predict`; DATA also needs the column of the label.
+    MODEL and DATA are as for `predict`; DATA also needs the column of the label. Rows that cannot
+    be used are left out and counted, those without a label or with one that the model does not
+    know among them.
 
     The log loss is the mean of -log(probability of the true class). Precision, recall and f1 of no
     rows are 0. The macro average is the mean over the classes; the micro average counts all rows
@@ -261,7 +275,7 @@ def evaluate(model, data, delimiter, header, as_json, quiet):
     """
     from . import using
 
-    using.evaluate(model, data, delimiter, header, as_json, quiet)
+    using.evaluate(model, data, as_json, quiet, **reading)
 
 
 @click.command(cls=Command, context_settings=HELP)

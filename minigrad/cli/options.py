@@ -140,6 +140,16 @@ verbose = click.option(
 )
 
 
+unseen = click.option(
+    "--unseen",
+    type=click.Choice(["skip", "zero", "error"]),
+    default="skip",
+    show_default=True,
+    help="What becomes of a row with a text that its one-hot column did not have in training: skip "
+    "leaves it without a class; zero sets the column's features to 0; error refuses DATA.",
+)
+
+
 # ---- what does not go together -----------------------------------------------------------------
 
 

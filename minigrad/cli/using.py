@@ -6,7 +6,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -14,8 +14,8 @@ import numpy as np
 
 from .. import data as sets
 from .. import nn, plotting, training
-from ..data.files import atomic_write, check_target
-from ..errors import ArgumentError
+from ..data.files import atomic_write, check_target, name_of
+from ..errors import ArgumentError, DataError, message
 from ..text import counted, printable, shown, table
 from ..training import Classifier, headers, run_folder
 from .results import result_fields, result_tables
@@ -25,19 +25,24 @@ from .shell import as_typed, event, json_line, remark
 class Rows:
     """The blocks of a file, to iterate over once; remarks about them go to stderr.
 
+    fate: what the rows that cannot be used are, such as "left out".
     options: those of `data.read_rows`.
 
     Attributes:
-        used: how many rows were yielded.
-        skipped: how many rows were left out because a value is missing.
+        used: how many rows can be used.
+        skipped: how many cannot.
         ignored: the columns that the model does not use.
+        kept: the columns whose texts are carried through.
     """
 
-    def __init__(self, source: str, classifier: Classifier, quiet: bool, **options: Any):
+    def __init__(self, source: str, classifier: Classifier, quiet: bool, fate: str, **options: Any):
         dtype = classifier.architecture["dtype"]
         self._blocks = sets.read_rows(source, classifier.schema, dtype=dtype, **options)
-        self.used = self.skipped = 0
-        self.ignored, self.quiet = self._blocks.extra, quiet
+        self._source, self._fate, self.used, self.skipped = source, fate, 0, 0
+        self._remedy = "fill them in"
+        if options["unseen"] == "skip":
+            self._remedy += ", or pass --unseen zero for new ones"
+        self.ignored, self.kept, self.quiet = self._blocks.extra, self._blocks.kept, quiet
 
     def __iter__(self) -> Iterator[sets.Block]:
         if self.ignored and not self.quiet:
@@ -46,47 +51,69 @@ class Rows:
             self.used += len(block.x)
             self.skipped += block.skipped
             yield block
-        if self.skipped and not self.quiet:
-            remark(f"skipped rows: {self.skipped}, with a missing value, as in training")
+        if self.skipped:  # with -q too, for it changes the result
+            wrong = f"{self.skipped} of {counted(self.used + self.skipped, 'row')} {self._fate}"
+            facts = f"values that are missing, or new: {self._blocks.unusable.places()}"
+            where = name_of(self._source)
+            remark(f"Warning: {message(where, wrong, facts, self._remedy)}")
 
 
 # ---- predict -----------------------------------------------------------------------------------
 
 
-def predict(model, data, proba, output, overwrite, delimiter, header, as_json, quiet) -> None:
+def predict(model, data, proba, output, overwrite, as_json, quiet, **reading: Any) -> None:
     """Print the class of each row of `data`, or write it to the file `output`."""
     if output is not None:
         check_target(output, overwrite)
     classifier = training.load(model)
-    rows = Rows(data, classifier, quiet, delimiter=delimiter, header=header)
+    rows = Rows(data, classifier, quiet, "without a class", **reading)
     write((json_lines if as_json else csv_lines)(classifier, rows, proba), output, overwrite)
 
 
 def csv_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
-    """Yield the lines of each block as one string: class names, quoted if CSV requires it."""
+    """Yield the lines of each block as one string; the fields are quoted if CSV requires it.
+
+    A row that cannot be used has an empty class.
+    """
     names = [_csv([name]) for name in classifier.schema.class_names]
-    if proba:
-        yield _csv(["class", *classifier.schema.class_names]) + "\n"
+    none = '""' + proba * len(names) * ","
+    if proba or rows.kept:
+        title = "predicted" if "class" in rows.kept else "class"
+        header = [*rows.kept, title, *(classifier.schema.class_names if proba else ())]
+        yield _csv(header) + "\n"
     for block in rows:
         log_p = classifier.predict_log_proba(block.x, block.numbers)
         lines = [names[i] for i in log_p.argmax(axis=1)]
         if proba:
             numbers = (",".join([f"{p:.6g}" for p in row]) for row in np.exp(log_p).tolist())
             lines = [f"{name},{row}" for name, row in zip(lines, numbers, strict=True)]
+        lines = _for_each(block.usable, lines, none)
+        if block.kept:
+            lines = [f"{_csv(kept)},{row}" for kept, row in zip(block.kept, lines, strict=True)]
         yield "".join([f"{line}\n" for line in lines])
 
 
 def json_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
     """Yield the objects of each block as one string, and a last object that counts the rows."""
     names = classifier.schema.class_names
+    none = {"class": None, **({"probabilities": None} if proba else {})}
     for block in rows:
         log_p = classifier.predict_log_proba(block.x, block.numbers)
-        found = [{"class": names[i]} for i in log_p.argmax(axis=1)]
+        found: list[dict] = [{"class": names[i]} for i in log_p.argmax(axis=1)]
         if proba:
             for row, p in zip(found, np.exp(log_p).tolist(), strict=True):
                 row["probabilities"] = dict(zip(names, p, strict=True))
+        found = _for_each(block.usable, found, none)
+        for i, texts in enumerate(block.kept):
+            found[i] = {"kept": dict(zip(rows.kept, texts, strict=True)), **found[i]}
         yield "".join([json_line("prediction", **row) for row in found])
     yield json_line("result", rows=rows.used, skipped=rows.skipped, ignored=rows.ignored)
+
+
+def _for_each(usable: np.ndarray, found: list, none) -> list:
+    """Return what was found for each usable row, and `none` for each of the others."""
+    left = iter(found)
+    return [next(left) if can else none for can in usable.tolist()]
 
 
 def write(strings: Iterator[str], path: str | None, overwrite: bool) -> None:
@@ -99,7 +126,7 @@ def write(strings: Iterator[str], path: str | None, overwrite: bool) -> None:
         click.echo(chunk, nl=False)
 
 
-def _csv(fields: list[str]) -> str:
+def _csv(fields: Sequence[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(fields)
     return line.getvalue()
@@ -108,10 +135,10 @@ def _csv(fields: list[str]) -> str:
 # ---- evaluate ----------------------------------------------------------------------------------
 
 
-def evaluate(model, data, delimiter, header, as_json, quiet) -> None:
+def evaluate(model, data, as_json, quiet, **reading: Any) -> None:
     """Print how good a model is on the labelled rows of `data`."""
     classifier = training.load(model)
-    rows = Rows(data, classifier, quiet, labels=True, delimiter=delimiter, header=header)
+    rows = Rows(data, classifier, quiet, "left out", labels=True, **reading)
     found, names = classifier.evaluate(rows), classifier.schema.class_names
     if as_json:
         counts = {"rows": rows.used, "skipped": rows.skipped, "ignored": rows.ignored}
@@ -121,7 +148,7 @@ def evaluate(model, data, delimiter, header, as_json, quiet) -> None:
     hits = np.trace(found.confusion)
     click.echo(
         f"accuracy {found.accuracy:.2%} ({hits} of {counted(rows.used, 'row')}), "
-        f"log loss {found.loss:.4f}"
+        f"log loss {found.loss:.4f}" + (f"; {rows.skipped} left out" if rows.skipped else "")
     )
     if not quiet:
         click.echo("\n" + result_tables(names, found.confusion))

@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -301,18 +301,19 @@ def to_dataset(
 
 
 def sort_out(
-    arrays: Arrays, known: Codes | None, missing: str, dtype: np.dtype, trained: bool = False
+    arrays: Arrays, known: Codes | None, missing: str, dtype: np.dtype, **rules: Any
 ) -> tuple[np.ndarray, np.ndarray | None, Problems]:
     """Return which rows are kept, (N,) bool, the codes of the labels, (N,) int64, and the triage.
 
-    known: the Codes of the labels, None to leave these unread; see Problems for the rest.
+    known: the Codes of the labels, None to leave these unread.
+    rules: trained and unseen, see Problems.
 
     Raises DataError for values and labels that cannot be used.
     """
     x, y = arrays.x, arrays.y
     label = x.shape[1]  # the position behind the features
     names = (*arrays.feature_names, "y")
-    problems = Problems(arrays.where, names, range(label), label, missing, dtype, trained)
+    problems = Problems(arrays.where, names, range(label), label, missing, dtype, **rules)
     codes = None if known is None else _codes(y, known)
     kept = []
     for start in range(0, len(x), ROWS_AT_ONCE):

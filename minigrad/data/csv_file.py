@@ -7,7 +7,7 @@ they leave that open there is an error, not a guess.
 import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, compress, islice
+from itertools import chain, islice
 
 import numpy as np
 
@@ -178,8 +178,11 @@ class Table:
 
     def values(
         self, words: Mapping[int, dict[str, int]], problems: Problems
-    ) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray], list[int], int]]:
-        """Yield blocks of rows: numbers (n, …), codes (n,) by position, row numbers, rows dropped.
+    ) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray], np.ndarray, tuple, tuple]]:
+        """Yield blocks of rows: numbers (n, …), codes (n,) by position, and which rows they are.
+
+        That is kept (m,) bool, True in n rows of the block; then the fields of all m, and their
+        numbers.
 
         words: the labels.Codes of each column of words, by position.
         problems: names the columns of numbers, and does the triage.
@@ -196,7 +199,7 @@ class Table:
             kept = problems.triage(x, codes, row_numbers, lambda r, i, rows=rows: rows[r][i])
             x = problems.features(x, kept)
             codes = {i: code[kept] for i, code in codes.items()}
-            yield x, codes, list(compress(row_numbers, kept)), int(np.sum(~kept))
+            yield x, codes, kept, rows, row_numbers
 
     def _blocks(self):
         """Yield rows below the header, each with one field per column, and their numbers."""

@@ -1,6 +1,6 @@
 """Delimited text as a Dataset: which column is the label, and what becomes of the others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def load_delimited(
     problems = Problems(where, table.names, numbers, y_column, missing, dtype)
     # Growing buffers: a list of blocks would need the memory twice when it is joined.
     buffer, buffers = bytearray(), {i: bytearray() for i in words}
-    for x, codes, _, _ in table.values(words, problems):
+    for x, codes, *_ in table.values(words, problems):
         buffer += x.data
         for i, code in codes.items():
             buffers[i] += code.data
@@ -66,8 +66,8 @@ def load_delimited(
 def _choose(table, label, one_hot, drop):
     """Return the positions of the columns of numbers, of the one-hot ones and of the label."""
     where, names = table.where, table.names
-    dropped = {_position(names, column, "drop") for column in drop}
-    hot = {_position(names, column, "one-hot") for column in one_hot}
+    dropped = {*positions_of(names, drop, "drop")}
+    hot = {*positions_of(names, one_hot, "one-hot")}
     left = [i for i in range(len(names)) if i not in dropped]
     if len(left) < 2:
         wrong = "has too few columns for a label and a feature"
@@ -91,6 +91,19 @@ def _choose(table, label, one_hot, drop):
             raise DataError(where, f"column {i} has no name", facts, remedy)
     numbers = [i for i in left if i != y_column and i not in hot]
     return numbers, sorted(hot), y_column
+
+
+def positions_of(names: Sequence[str], columns: Iterable[str | int], option: str) -> list[int]:
+    """Return the positions of columns that are given one by one or as comma lists.
+
+    Raises ArgumentError if there is no such column; `option` is what named it.
+    """
+    found = []
+    for column in columns:
+        single = column in names or not isinstance(column, str)
+        for part in [column] if single else column.split(","):
+            found.append(_position(names, part, option))
+    return found
 
 
 def _position(names, column, option):

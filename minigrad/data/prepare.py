@@ -188,8 +188,8 @@ class Scaling:
             raise ShapeError("Scaling.apply", wrong, facts, f"give x as (N, {len(self.shift)})")
         dtype = data.dtype if data.dtype.kind == "f" else np.float32
         scaled = np.subtract(data, self.shift, dtype=dtype)
-        if self.fill is not None:
-            np.copyto(scaled, self.fill - self.shift, where=np.isnan(data), casting="same_kind")
+        if self.fill is not None and (gaps := np.isnan(data)).any():
+            np.copyto(scaled, self.fill - self.shift, where=gaps, casting="same_kind")
         scaled /= self.scale
         return scaled
 

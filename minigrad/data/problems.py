@@ -14,6 +14,7 @@ from ..errors import DataError
 from ..text import counted, shown
 
 MISSING_RULES = ("error", "drop", "mean")
+UNSEEN_RULES = ("skip", "zero", "error")  # for a word that the training data did not have
 MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "null"}
 # A word like "none" may be a class. An infinity is missing too: no measurement gives one.
 MISSING_NUMBER = MISSING | {"none", "+nan", "-nan"}
@@ -124,7 +125,10 @@ class Problems:
     label: the position of the label's column, None without labels.
     missing_rule: one of MISSING_RULES.
     dtype: the dtype of the features.
-    trained: whether a model reads the rows, so that it is too late to choose other options.
+    trained: whether a model reads the rows, so that it is too late to choose other options. A row
+        with a missing value that is not filled, or with a missing label, is then left out.
+    unseen: what happens to a word that `words` does not have: "error"; "skip" leaves its row out;
+        "zero" keeps it, except for a label.
     """
 
     def __init__(
@@ -136,12 +140,15 @@ class Problems:
         missing_rule: str,
         dtype: np.dtype,
         trained: bool = False,
+        unseen: str = "error",
     ):
         self.where, self.names, self.numbers, self.label = where, names, numbers, label
         self.missing_rule, self.dtype, self.trained = missing_rule, np.dtype(dtype), trained
+        self.unseen = unseen
         self.not_numbers, self.too_large = Findings(), Findings()
         self.missing, self.unlabelled = Findings(), Findings()
         self.unknown = Findings(distinct=True)
+        self.unusable = Findings()  # the cells for which rows are left out
         self.rows = self.dropped = 0
 
     def triage(
@@ -159,24 +166,37 @@ class Problems:
         cell: returns the text in row r of the block and column i of the file.
         """
         complete = np.ones(len(x), dtype=bool)
+
+        def leave_out(r: int, i: int) -> None:
+            complete[r] = False
+            self.unusable.add(rows[r], self.names[i], cell(r, i))
+
+        fills = self.missing_rule == "mean"
         with np.errstate(over="ignore"):
             finite = np.isfinite(x.astype(self.dtype, copy=False))
         for r, f in np.argwhere(~finite).tolist():
             i = self.numbers[f]
             text = cell(r, i)
             if is_missing(text):
-                kind, complete[r] = self.missing, False
+                kind = self.missing
+                if not fills:
+                    leave_out(r, i)
             else:
                 kind = self.not_numbers if np.isnan(x[r, f]) else self.too_large
             kind.add(rows[r], self.names[i], text)
         for i, code in codes.items():
             for r in np.flatnonzero(code == UNKNOWN).tolist():
-                self.unknown.add(rows[r], self.names[i], cell(r, i).strip())
+                if self.unseen == "error":
+                    self.unknown.add(rows[r], self.names[i], cell(r, i).strip())
+                elif self.unseen == "skip" or i == self.label:
+                    leave_out(r, i)
             for r in np.flatnonzero(code == ABSENT).tolist():
                 kind = self.unlabelled if i == self.label else self.missing
                 kind.add(rows[r], self.names[i], cell(r, i))
-                complete[r] = False
-        kept = complete if self.missing_rule == "drop" else np.ones_like(complete)
+                if i == self.label or not fills:
+                    leave_out(r, i)
+        keeps = not self.trained and self.missing_rule != "drop"
+        kept = np.ones_like(complete) if keeps else complete
         self.rows += len(kept)
         self.dropped += int(np.sum(~kept))
         return kept
@@ -217,16 +237,14 @@ class Problems:
         if self.unknown:
             what = "does not occur in the training data"
             return self.unknown.error(self.where, what, "leave its rows out, or train again")
+        if self.trained:
+            return None
         if self.missing and self.missing_rule == "error":
             remedy = "pass missing='drop' or missing='mean'"
-            if self.trained:
-                remedy = "fill it in, or train with missing='drop' or missing='mean'"
             return self.missing.error(self.where, "is a missing value", remedy)
         if self.unlabelled and self.missing_rule != "drop":
-            remedy = "leave the row out" if self.trained else "pass missing='drop'"
-            return self.unlabelled.error(
-                self.where, "is a missing label", f"write the label, or {remedy}"
-            )
+            remedy = "write the label, or pass missing='drop'"
+            return self.unlabelled.error(self.where, "is a missing label", remedy)
         return None
 
     def _not_numbers(self):

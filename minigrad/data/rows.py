@@ -2,46 +2,64 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 from ..text import counted, listed, shown
 from .arrays import ROWS_AT_ONCE, sort_out
 from .builtin import BUILTIN, load_builtin
 from .csv_file import Table
+from .csv_load import positions_of
 from .dataset import Schema
 from .files import check_path, name_of, open_text
 from .labels import Codes, with_one_hot
-from .problems import Problems, is_missing, is_number
+from .problems import UNSEEN_RULES, Findings, Problems, is_missing, is_number
 from .source import check_options, read_arrays
 
 
 class Block(NamedTuple):
-    """Some rows of a file.
+    """Some rows of a file, m of them, of which n can be used.
 
     x (n, F): the features; NaN is a missing value, if schema.missing is "mean".
     y (n,) int64: indices into schema.class_names; None if labels were not asked for.
-    numbers: the number of each row in the file; n of them.
-    skipped: how many rows were left out for a missing value, if schema.missing is "drop".
+    numbers: the number of each of the n rows in the file.
+    usable (m,) bool: which rows of the block these are. The others have a missing value that is not
+        filled, a missing label, or a word that the training data did not have.
+    kept: the texts of the columns that were asked for, for each of the m rows.
     """
 
     x: np.ndarray
     y: np.ndarray | None
     numbers: Sequence[int]
-    skipped: int
+    usable: np.ndarray
+    kept: Sequence[tuple[str, ...]] = ()
+
+    @property
+    def skipped(self) -> int:
+        """How many rows cannot be used."""
+        return int(np.sum(~self.usable))
 
 
 class Rows:
     """An iterator over the Blocks of a file, once through.
 
     extra: the names of the columns that are not used.
+    kept: the names of the columns whose texts each Block has.
+    unusable: the first cells for which the rows so far cannot be used, and their number.
     """
 
-    def __init__(self, blocks: Iterator[Block], extra: tuple[str, ...] = ()):
-        self._blocks, self.extra = blocks, extra
+    def __init__(
+        self,
+        blocks: Iterator[Block],
+        unusable: Findings,
+        extra: tuple[str, ...] = (),
+        kept: tuple[str, ...] = (),
+    ):
+        self._blocks, self.unusable, self.extra, self.kept = blocks, unusable, extra, kept
 
     def __iter__(self):
         return self._blocks
@@ -55,6 +73,8 @@ def read_rows(
     dtype: DTypeLike = np.float32,
     delimiter: str | None = None,
     header: str = "auto",
+    unseen: str = "skip",
+    keep: Sequence[str | int] = (),
 ) -> Rows:
     """Return the Rows of whatever `load` reads, as features in the schema's order.
 
@@ -64,18 +84,34 @@ def read_rows(
 
     labels: whether to read the labels too.
     delimiter, header: as in `load`.
+    unseen: what becomes of a row with a word that its one-hot column did not have in training:
+        "skip": it cannot be used, like one with a missing value that is not filled; "zero": all of
+        the column's features are 0; "error". A row with another label can never be used.
+    keep: columns of a text file whose texts are wanted for each row: names, indices, or comma
+        lists of these.
 
-    Raises DataError if columns are missing, and while iterating for a value that cannot be used:
-    the rest of the file is read first, so that the error counts all such values.
+    Raises DataError if columns are missing, and while iterating for a value that is neither used
+    nor missing, such as a word in a column of numbers: the rest of the file is read first, so that
+    the error counts all such values. Raises ArgumentError for an unknown option or column to keep.
     """
     check_path("read_rows", source)
+    if unseen not in UNSEEN_RULES:
+        wrong, facts = f"unseen {unseen!r} is unknown", f"it can be {', '.join(UNSEEN_RULES)}"
+        raise ArgumentError("read_rows", wrong, facts, "leave it out for 'skip'")
     dtype, delimiter = check_options("read_rows", dtype, delimiter, header)
     where = name_of(source)
-    if isinstance(source, str) and source in BUILTIN:
+    builtin = isinstance(source, str) and source in BUILTIN
+    arrays = None if builtin else read_arrays(source, where, labels)
+    if keep and (builtin or arrays):
+        wrong = "only a file of text has columns to keep"
+        facts = f"keep {listed([*map(str, keep)])}"
+        raise ArgumentError(where, wrong, facts, "give a CSV or TSV file")
+    if builtin:
         return _builtin_rows(source, schema, labels, dtype)
-    if (arrays := read_arrays(source, where, labels)) is not None:
-        return _array_rows(arrays[-1], schema, labels, dtype)
-    return _text_rows(open_text(source), where, schema, labels, dtype, delimiter, header)
+    if arrays:
+        return _array_rows(arrays[-1], schema, labels, dtype, unseen)
+    lines, reading = open_text(source), (delimiter, header, unseen, keep)
+    return _text_rows(lines, where, schema, labels, dtype, *reading)
 
 
 def _builtin_rows(name, schema, labels, dtype):
@@ -87,10 +123,11 @@ def _builtin_rows(name, schema, labels, dtype):
         remedy = "give a file with the columns and classes of the training data"
         raise DataError(name, wrong, f"{sizes[0]}, the schema has {sizes[1]}", remedy)
     numbers = range(1, len(dataset) + 1)
-    return Rows(iter([Block(dataset.x, dataset.y if labels else None, numbers, 0)]))
+    block = Block(dataset.x, dataset.y if labels else None, numbers, np.ones(len(dataset), bool))
+    return Rows(iter([block]), Findings())
 
 
-def _array_rows(arrays, schema, labels, dtype):
+def _array_rows(arrays, schema, labels, dtype, unseen):
     where, x = arrays.where, arrays.x
     words = [column.name for column in schema.columns if column.values is not None]
     if words:
@@ -101,20 +138,20 @@ def _array_rows(arrays, schema, labels, dtype):
         remedy = "give the features of the training data, in their order"
         raise DataError(where, wrong, f"x {x.shape}", remedy)
     known = Codes(schema.class_names) if labels else None
-    kept, codes, problems = sort_out(arrays, known, schema.missing, dtype, trained=True)
+    rules = {"trained": True, "unseen": unseen}
+    kept, codes, problems = sort_out(arrays, known, schema.missing, dtype, **rules)
 
     def blocks():
         for start in range(0, len(x), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
             y = codes[part][kept[part]] if labels else None
             numbers = start + np.flatnonzero(kept[part])
-            skipped = int(np.sum(~kept[part]))
-            yield Block(problems.features(x[part], kept[part]), y, numbers, skipped)
+            yield Block(problems.features(x[part], kept[part]), y, numbers, kept[part])
 
-    return Rows(blocks())
+    return Rows(blocks(), problems.unusable)
 
 
-def _text_rows(lines, where, schema, labels, dtype, delimiter, header):
+def _text_rows(lines, where, schema, labels, dtype, delimiter, header, unseen, keep):
     def find_header(rows):
         return _is_header(rows[0], schema)
 
@@ -126,18 +163,23 @@ def _text_rows(lines, where, schema, labels, dtype, delimiter, header):
     hot = bool(words)
     if y_place is not None:
         words[y_place] = Codes(schema.class_names)
-    problems = Problems(where, table.names, numbers, y_place, schema.missing, dtype, trained=True)
+    rules = {"trained": True, "unseen": unseen}
+    problems = Problems(where, table.names, numbers, y_place, schema.missing, dtype, **rules)
+    carried = positions_of(table.names, keep, "keep")
 
     def blocks():
-        for x, codes, row_numbers, skipped in table.values(words, problems):
+        for x, codes, usable, rows, row_numbers in table.values(words, problems):
             if not problems.error():
                 x = with_one_hot(x, columns, codes) if hot else x
-                yield Block(x, codes.get(y_place), row_numbers, skipped)
+                kept = [tuple(row[i] for i in carried) for row in rows] if carried else ()
+                row_numbers = list(compress(row_numbers, usable))
+                yield Block(x, codes.get(y_place), row_numbers, usable, kept)
         problems.check()
 
-    used = {*places, y_place}
-    extra = [name or f"column_{i}" for i, name in enumerate(table.names) if i not in used]
-    return Rows(blocks(), tuple(extra))
+    names = [name or f"column_{i}" for i, name in enumerate(table.names)]
+    used = {*places, y_place, *carried}
+    extra = tuple(name for i, name in enumerate(names) if i not in used)
+    return Rows(blocks(), problems.unusable, extra, tuple(names[i] for i in carried))
 
 
 def _is_header(first, schema):

@@ -131,7 +131,8 @@ class Classifier:
     ) -> np.ndarray:
         """Return the logarithm of the probability of each class, (N, C), float64.
 
-        The result of a row does not depend on the other rows, to the bit.
+        The rows go through the network in blocks. BLAS may add up a row in another order beside
+        other rows, so that its float32 result may differ in the seventh digit.
 
         Args:
             rows: a Dataset, its x (N, F), or one row (F,): unscaled features. A missing value is
@@ -150,12 +151,13 @@ class Classifier:
         # Values too large raise the error below, without NumPy's warnings.
         with nn.evaluating(self.model), np.errstate(all="ignore"):
             for start in range(0, len(x), BLOCK):
-                z = _row_by_row(self.model, self.scaling.apply(x[start : start + BLOCK]))
-                log_p[start : start + BLOCK] = F.log_softmax(z.astype(np.float64)).data
-        strange = ~np.isfinite(log_p).all(axis=1)
-        if strange.any():
+                z = self.model(Tensor(self.scaling.apply(x[start : start + BLOCK]))).data
+                # As (C, n), which NumPy reduces in a third of the time: 22 µs, not 78, at C = 5.
+                log_q = F.log_softmax(z.T.astype(np.float64, order="C"), axis=0).data
+                log_p[start : start + BLOCK] = log_q.T
+        if not np.isfinite(log_p).all():
             self._check_parameters()
-            row = int(strange.argmax())
+            row = int(np.argwhere(~np.isfinite(log_p))[0, 0])
             column = int(np.abs(np.nan_to_num(x[row]) / self.scaling.scale).argmax())
             wrong = f"the logits of row {row if numbers is None else numbers[row]} are not finite"
             facts = f"column {shown(self.schema.feature_names[column])} holds {x[row, column]:g}"
@@ -216,10 +218,9 @@ class Classifier:
         else:
             rows = features_of("Classifier.predict", rows, self.schema)
         dtype = self.architecture["dtype"]
-        # In C order: BLAS adds up strided rows in another order.
         try:
             with np.errstate(over="ignore"):
-                x = np.atleast_2d(np.asarray(rows, dtype, order="C"))
+                x = np.atleast_2d(np.asarray(rows, dtype))
         except (TypeError, ValueError, OverflowError) as error:
             wrong = "the rows are not numbers"
             remedy = f"give an array (N, {len(names)}); data.read_rows reads files by model.schema"
@@ -244,22 +245,6 @@ class Classifier:
             facts = f"values {are}: {found.sum()} of {x.size}"
             raise DataError("Classifier.predict", wrong, facts, remedy)
         return np.where(gaps, np.nan, x)
-
-
-def _row_by_row(layer: nn.Module, x: np.ndarray) -> np.ndarray:
-    """Return what a layer gives for x (n, F), with a matrix product for each row.
-
-    One product for all rows is 2.5 times as fast, but the order in which BLAS adds up a row depends
-    on how many there are and on its place among them: OpenBLAS's sgemm has three orders.
-    """
-    if isinstance(layer, nn.Sequential):
-        for inner in layer.layers:
-            x = _row_by_row(inner, x)
-        return x
-    if isinstance(layer, nn.Linear):
-        y = np.matmul(x[:, np.newaxis], layer.weight.data.T)[:, 0]
-        return y if layer.bias is None else y + layer.bias.data
-    return layer(Tensor(x)).data
 
 
 def load(path: Path) -> Classifier:

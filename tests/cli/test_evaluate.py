@@ -97,11 +97,19 @@ def test_a_missing_label_column(cli, model, tmp_path):
     assert ' lacks 1 of 4 columns; "kind"; ' in err
 
 
-def test_an_unknown_class(cli, model, tmp_path):
-    path = write_csv(tmp_path / "rows.csv", [*labelled(ROWS), (1, "red", 2, "tiny")], HEADER)
+def test_an_unknown_class(cli, model, rows, tmp_path):
+    path = write_csv(tmp_path / "more.csv", [*labelled(ROWS), (1, "red", 2, "tiny")], HEADER)
+    first, *tables = cli("evaluate", model, rows).out.splitlines()
     code, out, err = cli("evaluate", model, path)
+    assert (code, out.splitlines()) == (0, [f"{first}; 1 left out", *tables])
+    assert err == (
+        f"Warning: {path}: 1 of 301 rows left out; values that are missing, or new: "
+        'row 302 "kind" "tiny"; fill them in, or pass --unseen zero for new ones\n'
+    )
+    assert cli("evaluate", model, path, "--unseen", "zero", "--json").events[0]["skipped"] == 1
+    code, out, err = cli("evaluate", model, path, "--unseen", "error")
     assert (code, out, err.count("\n")) == (3, "", 1)
-    assert '"tiny"' in err
+    assert 'row 302, column "kind": "tiny" does not occur in the training data; ' in err
 
 
 def test_a_class_without_rows(cli, model, tmp_path):
@@ -114,14 +122,24 @@ def test_a_class_without_rows(cli, model, tmp_path):
 def test_rows_with_missing_values(cli, tmp_path):
     path = write_csv(tmp_path / "rows.csv", [*labelled(ROWS), ("", "red", 2, "größer")], HEADER)
     model = tmp_path / "m.npz"
-    classifier("error").save(model)
-    assert cli("evaluate", model, path).code == 3
     classifier("mean").save(model)
     assert cli("evaluate", model, path, "--json").events[0]["rows"] == 301
-    classifier("drop").save(model)
-    dropped = cli("evaluate", model, path, "--json")
-    assert (dropped.events[0]["rows"], dropped.events[0]["skipped"]) == (300, 1)
-    assert dropped.err == "skipped rows: 1, with a missing value, as in training\n"
+    for missing in ("drop", "error"):
+        classifier(missing).save(model)
+        dropped = cli("evaluate", model, path, "--json", "-q")
+        assert (dropped.events[0]["rows"], dropped.events[0]["skipped"]) == (300, 1)
+        assert dropped.err == (
+            f"Warning: {path}: 1 of 301 rows left out; values that are missing, or new: "
+            'row 302 "width" ""; fill them in, or pass --unseen zero for new ones\n'
+        )
+
+
+def test_rows_without_a_label(cli, tmp_path):
+    path = write_csv(tmp_path / "rows.csv", [*labelled(ROWS), (1, "red", 2, "")], HEADER)
+    for missing in ("error", "drop", "mean"):
+        classifier(missing).save(tmp_path / "m.npz")
+        (found,) = cli("evaluate", tmp_path / "m.npz", path, "--json").events
+        assert (found["rows"], found["skipped"]) == (300, 1)
 
 
 def test_no_rows_are_left(cli, tmp_path):

@@ -74,7 +74,10 @@ def test_a_row_alone_is_the_row_among_a_thousand(cli, model, tmp_path):
     together = cli("predict", model, path, "--proba", "--json").out.splitlines()
     for row in (0, 1, 500, 999):
         path = write_csv(tmp_path / "one.csv", [many[row]])
-        assert cli("predict", model, path, "--proba", "--json").out.splitlines()[0] == together[row]
+        alone = cli("predict", model, path, "--proba", "--json").events[0]
+        among = json.loads(together[row])
+        assert alone["class"] == among["class"]
+        assert alone["probabilities"] == pytest.approx(among["probabilities"], rel=0, abs=1e-6)
 
 
 def test_another_process_prints_the_same_bytes(program, cli, model, rows):
@@ -115,11 +118,54 @@ def test_missing_columns_are_listed(cli, model, tmp_path):
     assert '"colour", "height"' in err and err.count("\n") == 1
 
 
-def test_unseen_values_are_listed(cli, model, tmp_path):
-    strange = [(1, "green", 2), (1, "blue", 2), (1, "pink", 2), (1, "green", 2)]
-    code, _, err = cli("predict", model, write_csv(tmp_path / "strange.csv", strange))
-    assert code == 3 and err.count("\n") == 1
-    assert '"green"' in err and '"pink"' in err and '"blue"' not in err.split(";")[0]
+STRANGE = [(1, "green", 2), (1, "blue", 2), (1, "pink", 2), (1, "green", 2)]
+
+
+def test_a_row_with_an_unseen_value_has_no_class(cli, model, tmp_path):
+    path = write_csv(tmp_path / "strange.csv", STRANGE)
+    (known,) = expected(STRANGE[1:2]).splitlines()
+    assert cli("predict", model, path) == (
+        0,
+        f'""\n{known}\n""\n""\n',
+        f"Warning: {path}: 3 of 4 rows without a class; values that are missing, or new: "
+        'row 2 "colour" "green", row 4 "colour" "pink", row 5 "colour" "green"; '
+        "fill them in, or pass --unseen zero for new ones\n",
+    )
+
+
+def test_unseen_values_can_be_zero_or_an_error(cli, model, tmp_path):
+    path = write_csv(tmp_path / "strange.csv", STRANGE)
+    assert cli("predict", model, path, "--unseen", "zero") == (0, expected(STRANGE), "")
+    code, out, err = cli("predict", model, path, "--unseen", "error")
+    assert (code, out, err) == (
+        3,
+        "",
+        f'Error: {path}: row 2, column "colour": "green" does not occur in the training data; '
+        '2 such values: row 2 "colour" "green", row 4 "colour" "pink"; '
+        "leave its rows out, or train again\n",
+    )
+
+
+def test_an_unseen_value_of_a_table_like_titanic(cli, folder):
+    """The case predict_unseen: the row with the new value alone has no class."""
+    header = ("sex", "pclass", "age", "sibsp", "parch", "fare", "embarked", "survived")
+    rng = np.random.default_rng(0)
+    rows = [
+        (*(("male", "female")[i % 2], i % 3 + 1), *rng.integers(1, 60, 3), 7.25, "SC"[i % 2], i % 2)
+        for i in range(60)
+    ]
+    write_csv(folder / "train.csv", rows, header)
+    one_hot = ("--one-hot", "sex", "--one-hot", "embarked")
+    assert cli("train", "train.csv", *one_hot, "--out", "run", "-q").code == 0
+    new = [("male", 3, 22, 1, 0, 7.25, "X"), ("female", 1, 38, 1, 0, 7.1, "C")]
+    write_csv(folder / "new.csv", new, header[:-1])
+    assert cli("predict", "run", "new.csv", "-q") == (
+        0,
+        '""\n1\n',
+        "Warning: new.csv: 1 of 2 rows without a class; values that are missing, or new: "
+        'row 2 "embarked" "X"; fill them in, or pass --unseen zero for new ones\n',
+    )
+    assert cli("predict", "run", "new.csv", "--unseen", "zero", "-q").out.split()[1] == "1"
 
 
 def test_columns_by_place_if_the_training_file_has_no_header(cli, tmp_path):
@@ -131,11 +177,15 @@ def test_columns_by_place_if_the_training_file_has_no_header(cli, tmp_path):
 # ---- missing values
 
 
-def test_a_missing_value_is_an_error_if_it_was_one_in_training(cli, model, tmp_path):
-    path = write_csv(tmp_path / "holes.csv", [(1, "red", "NA"), *ROWS])
-    code, _, err = cli("predict", model, path)
-    assert code == 3 and err.count("\n") == 1
-    assert err.startswith(f'Error: {path}: row 2, column "height": "NA" ')
+def test_a_word_for_a_number_refuses_the_file(cli, model, tmp_path):
+    path = write_csv(tmp_path / "holes.csv", [(1, "red", "NA"), (1, "red", "tall"), *ROWS])
+    assert cli("predict", model, path) == (
+        3,
+        "",
+        f'Error: {path}: row 3, column "height": "tall" is not a number; '
+        '1 such cell: row 3 "height" "tall"; '
+        "correct it, or leave the field empty if the value is missing\n",
+    )
 
 
 def test_a_missing_value_is_filled_with_the_mean_of_training(cli, tmp_path):
@@ -145,15 +195,70 @@ def test_a_missing_value_is_filled_with_the_mean_of_training(cli, tmp_path):
     assert cli("predict", tmp_path / "m.npz", path) == (0, expected(full), "")
 
 
-def test_a_row_with_a_missing_value_is_skipped_and_counted(cli, tmp_path):
-    classifier("drop").save(tmp_path / "m.npz")
+@pytest.mark.parametrize("missing", ["error", "drop"])
+def test_a_row_with_a_missing_value_has_a_line_without_a_class(cli, tmp_path, missing):
+    model = tmp_path / "m.npz"
+    classifier(missing).save(model)
     holes = [("", "red", 2), *ROWS[:100], (1, "red", "?"), *ROWS[100:]]
     path = write_csv(tmp_path / "holes.csv", holes)
-    remark = "skipped rows: 2, with a missing value, as in training\n"
-    assert cli("predict", tmp_path / "m.npz", path) == (0, expected(), remark)
-    assert cli("predict", tmp_path / "m.npz", path, "-q") == (0, expected(), "")
-    result = cli("predict", tmp_path / "m.npz", path, "--json").events[-1]
-    assert (result["rows"], result["skipped"]) == (300, 2)
+    lines = expected().splitlines(keepends=True)
+    out = "".join(['""\n', *lines[:100], '""\n', *lines[100:]])
+    warning = (
+        f"Warning: {path}: 2 of 302 rows without a class; values that are missing, or new: "
+        'row 2 "width" "", row 103 "height" "?"; fill them in'
+    )
+    assert cli("predict", model, path, "-q") == (
+        0, out, warning + ", or pass --unseen zero for new ones\n",
+    )  # fmt: skip
+    assert cli("predict", model, path, "--unseen", "zero") == (0, out, warning + "\n")
+    with_p = cli("predict", model, path, "--proba").out.splitlines()
+    assert len(with_p) == 303 and with_p[1] == with_p[102] == '"",,,'
+    *found, result = cli("predict", model, path, "--json", "--proba").events
+    assert (len(found), result["rows"], result["skipped"]) == (302, 300, 2)
+    assert found[0] == {"event": "prediction", "class": None, "probabilities": None}
+
+
+def test_a_line_for_every_row_where_training_left_rows_out(cli, folder):
+    """The case missing_drop."""
+    text = "survived,pclass,age\n" + "1,1,20\n0,3,40\n1,1,\n0,3,41\n1,1,22\n" * 8
+    (folder / "train.csv").write_text(text)
+    trained = cli("train", "train.csv", *("--label", "survived", "--missing", "drop", "-q"))
+    assert trained.code == 0
+    (folder / "new.csv").write_text("pclass,age\n1,20\n2,\n3,40\n")
+    assert cli("predict", "runs/train-1", "new.csv", "-q") == (
+        0,
+        '1\n""\n0\n',
+        "Warning: new.csv: 1 of 3 rows without a class; values that are missing, or new: "
+        'row 3 "age" ""; fill them in, or pass --unseen zero for new ones\n',
+    )
+
+
+# ---- columns that are carried through
+
+
+def test_columns_to_keep_come_before_the_class(cli, model, tmp_path):
+    path = tmp_path / "named.csv"
+    path.write_text('id,width,class,colour,height\n"a, b",1,x,red,2\nc,,y,red,2\n')
+    (known,) = expected([(1, "red", 2)]).splitlines()
+    code, out, err = cli("predict", model, path, "--keep", "id,width")
+    assert (code, out) == (0, f'id,width,class\n"a, b",1,{known}\nc,,""\n')
+    assert err.startswith('ignored columns: "class"\nWarning: ')
+    kept = cli("predict", model, path, "--keep", "class", "--proba", "-q").out.splitlines()
+    assert kept[0] == 'class,predicted,"small, round","a ""long"" one",größer'
+    assert kept[1].startswith(f"x,{known},0.") and kept[2] == 'y,"",,,'
+    first, second, _ = cli("predict", model, path, "--keep", 0, "--json", "-q").events
+    assert first["kept"] == {"id": "a, b"} and second == {
+        "event": "prediction", "kept": {"id": "c"}, "class": None,
+    }  # fmt: skip
+
+
+def test_a_column_to_keep_that_is_not_there(cli, model, rows, tmp_path):
+    assert cli("predict", model, rows, "--keep", "widht") == (
+        2,
+        "",
+        "Error: load: keep 'widht' is not a column; "
+        'columns "width", "colour", "height", or 0 to 2; did you mean \'width\'?\n',
+    )
 
 
 # ---- where rows come from

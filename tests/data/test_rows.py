@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minigrad import data
-from minigrad.errors import DataError
+from minigrad.errors import ArgumentError, DataError
 from tests.data.files import ENVIRONMENT, refusal, write
 
 FLOWERS = "size,colour,kind\n1,red,a\n2,blue,b\n3,green,a\n4,red,b\n"
@@ -60,7 +60,7 @@ def test_the_training_file_gives_the_training_rows(flowers, tmp_path):
     np.testing.assert_array_equal(block.x, dataset.x)
     np.testing.assert_array_equal(block.y, dataset.y)
     assert (block.x.dtype, block.y.dtype) == (np.float32, np.int64)
-    assert (block.numbers, block.skipped) == ([2, 3, 4, 5], 0)
+    assert (block.numbers, block.skipped, block.kept) == ([2, 3, 4, 5], 0, ())
     (wide,) = data.read_rows(path, flowers, dtype="float64")
     assert wide.x.dtype == np.float64 and wide.y is None
 
@@ -84,8 +84,7 @@ def test_a_class_called_none_does_not_take_other_labels(tmp_path, read):
     schema = data.load(write(tmp_path / "a.csv", "a,kind\n" + "1,None\n1,mild\n" * 2)).schema
     assert schema.class_names == ("None", "mild")
     assert joined(read("a,kind\n1,None\n", schema, labels=True))[1] == [0]
-    with pytest.raises(DataError, match="does not occur in the training data"):
-        list(read("a,kind\n1,grave\n", schema, labels=True))
+    assert joined(read("a,kind\n1,grave\n", schema, labels=True)) == ([], [], 1)
 
 
 NAMELESS = "1,5,x\n2,6,y\n1,7,x\n2,8,y\n"
@@ -115,7 +114,7 @@ def test_unnamed_columns_are_found_by_position(tmp_path, read, options, text, la
     assert not schema.by_name
     if expected is None:  # the second column of two is not the third of three
         with pytest.raises(DataError):
-            list(read(text, schema, labels=labels))
+            list(read(text, schema, labels=labels, unseen="error"))
         return
     assert joined(read(text, schema, labels=labels))[:2] == expected
 
@@ -202,7 +201,7 @@ def test_of_two_delimiters_the_one_of_the_training_file(tmp_path, read):
 
 def test_unknown_values_and_labels_are_listed_once_each(flowers, refused):
     text = "size,colour,kind\n1,pink,a\n2,red,c\n" + "3,pink,c\n" * 9000 + "4,grey,b\n"
-    assert refused(text, flowers, labels=True) == (
+    assert refused(text, flowers, labels=True, unseen="error") == (
         'row 2, column "colour": "pink" does not occur in the training data; '
         '3 such values: row 2 "colour" "pink", row 3 "kind" "c", row 9004 "colour" "grey"; '
         "leave its rows out, or train again"
@@ -211,7 +210,49 @@ def test_unknown_values_and_labels_are_listed_once_each(flowers, refused):
 
 def test_very_many_unknown_values(flowers, refused):
     text = "size,colour\n" + "".join(f"1,c{i}\n" for i in range(5000))
-    assert "; 1000 such values: row 2 " in refused(text, flowers)
+    assert "; 1000 such values: row 2 " in refused(text, flowers, unseen="error")
+
+
+def test_what_becomes_of_unknown_values(flowers, read):
+    text = "size,colour,kind\n1,pink,a\n2,red,c\n3,red,b\n"
+    rows = read(text, flowers, labels=True)
+    (block,) = rows
+    assert block.usable.tolist() == [False, False, True] and block.numbers == [4]
+    assert rows.unusable.places() == 'row 2 "colour" "pink", row 3 "kind" "c"'
+    assert joined(read(text, flowers, labels=True)) == ([[3, 0, 0, 1]], [1], 2)
+    assert joined(read(text, flowers)) == ([[2, 0, 0, 1], [3, 0, 0, 1]], None, 1)
+    kept = [[1, 0, 0, 0], [2, 0, 0, 1], [3, 0, 0, 1]]
+    assert joined(read(text, flowers, unseen="zero")) == (kept, None, 0)
+    x, y, skipped = joined(read(text, flowers, unseen="zero", labels=True))
+    assert (x, y, skipped) == ([kept[0], kept[2]], [0, 1], 1)
+    with pytest.raises(ArgumentError) as error:
+        read(text, flowers, unseen="ignore")
+    assert str(error.value) == (
+        "read_rows: unseen 'ignore' is unknown; it can be skip, zero, error; "
+        "leave it out for 'skip'"
+    )
+
+
+def test_texts_of_columns_to_keep(flowers, read, tmp_path):
+    text = 'id,size,colour,"a, b"\nx1,1,red,p\nx2,?,red,"q, r"\n'
+    rows = read(text, flowers, keep=["a, b", "id,size", 0])
+    (block,) = rows
+    assert (rows.kept, rows.extra) == (("a, b", "id", "size", "id"), ())
+    assert block.kept == [("p", "x1", "1", "x1"), ("q, r", "x2", "?", "x2")]
+    assert block.usable.tolist() == [True, False]
+    with pytest.raises(ArgumentError) as error:
+        read(text, flowers, keep=["ids"])
+    assert str(error.value) == (
+        "load: keep 'ids' is not a column; "
+        'columns "id", "size", "colour", "a, b", or 0 to 3; did you mean \'id\'?'
+    )
+    np.savez(tmp_path / "a.npz", x=np.zeros((2, 2)))
+    for source in ("moons", str(tmp_path / "a.npz")):
+        with pytest.raises(ArgumentError) as error:
+            data.read_rows(source, data.load("moons").schema, keep=["x0"])
+        assert str(error.value) == (
+            f'{source}: only a file of text has columns to keep; keep "x0"; give a CSV or TSV file'
+        )
 
 
 def test_a_row_with_a_fault_comes_after_the_blocks_above_it(flowers, read):
@@ -228,26 +269,22 @@ def test_a_row_with_a_fault_comes_after_the_blocks_above_it(flowers, read):
 GAPS = "size,colour,kind\n1,red,a\n,blue,b\n3,?,a\n4,red,?\n5,blue,a\n"
 
 
-def test_missing_values_are_treated_as_in_training(tmp_path, read, refused):
+def test_missing_values_are_treated_as_in_training(tmp_path, read):
     training = write(tmp_path / "flowers.csv", FLOWERS)
 
     def schema(missing):
         return data.load(training, one_hot=["colour"], missing=missing).schema
 
-    assert refused(GAPS, schema("error")) == (
-        'row 3, column "size": "" is a missing value; '
-        '2 such cells: row 3 "size" "", row 4 "colour" "?"; '
-        "fill it in, or train with missing='drop' or missing='mean'"
-    )
-    kept = [[1, 0, 0, 1], [4, 0, 0, 1], [5, 1, 0, 0]]
-    assert joined(read(GAPS, schema("drop"))) == (kept, None, 2)
-    kept.pop(1)
-    assert joined(read(GAPS, schema("drop"), labels=True)) == (kept, [0, 0], 3)
+    full = [[1, 0, 0, 1], [4, 0, 0, 1], [5, 1, 0, 0]]
+    for missing in ("error", "drop"):
+        rows = read(GAPS, schema(missing))
+        assert joined(rows) == (full, None, 2)
+        assert rows.unusable.places() == 'row 3 "size" "", row 4 "colour" "?"'
+        labelled = joined(read(GAPS, schema(missing), labels=True))
+        assert labelled == ([full[0], full[2]], [0, 0], 3)
     x = np.array(joined(read(GAPS, schema("mean")))[0])
     assert np.argwhere(np.isnan(x)).tolist() == [[1, 0], [2, 1], [2, 2], [2, 3]]
-    assert refused(GAPS, schema("mean"), labels=True).startswith(
-        'row 5, column "kind": "?" is a missing label; '
-    )
+    assert joined(read(GAPS, schema("mean"), labels=True))[1:] == ([0, 1, 0, 0], 1)
 
 
 def test_blocks_know_their_rows_and_what_they_skip(flowers, tmp_path, read):
@@ -303,10 +340,12 @@ def test_arrays_for_another_schema(tmp_path, flowers):
     )
     np.savez(tmp_path / "a.npz", x=np.zeros((2, 2)), y=np.array(["upper", "q"]))
     path = tmp_path / "a.npz"
-    assert refusal(path, DataError, data.read_rows, schema=moons, labels=True) == (
+    options = {"schema": moons, "labels": True}
+    assert refusal(path, DataError, data.read_rows, **options, unseen="error") == (
         'row 1, column "y": "q" does not occur in the training data; '
         '1 such value: row 1 "y" "q"; leave its rows out, or train again'
     )
+    assert joined(data.read_rows(path, **options))[1:] == ([0], 1)
     (block,) = data.read_rows(path, moons)
     assert block.y is None
 
