@@ -118,11 +118,20 @@ SETTINGS = {
     "dtype": Setting(
         "float32", "text", "Type of all numbers in the network.", choices=("float32", "float64")
     ),
+    "test": Setting(
+        None, "path", "File of the rows for the final test.", none="a share of the rows of DATA"
+    ),
     "test_fraction": Setting(
-        0.2, "number", "Share of the rows to keep for the final test.", above=0, below=1
+        0.2, "number", "Share of the rows to keep for the final test; 0 for none.", least=0, below=1
     ),
     "val_fraction": Setting(
         0.1, "number", "Share of the rows to validate each epoch on.", least=0, below=1
+    ),
+    "folds": Setting(
+        None,
+        "whole",
+        "Cross-validate in this many folds first, over all rows but those of --test.",
+        least=2,
     ),
     "label": Setting(None, "column", "Column of the class.", none="the last"),
     "delimiter": Setting(

@@ -116,6 +116,7 @@ def test_training(tmp_path: Path) -> None:
     assert_type(classifier.predict(test.x), np.ndarray)
     result = training.Experiment("iris", hidden=[8], epochs=2, out=tmp_path / "run").run()
     assert_type(result, training.Result)
+    assert result.test is not None  # it is None with test_fraction=0
     assert_type(result.test.accuracy, float)
     assert_type(training.Experiment.resume(tmp_path / "run"), training.Experiment)
     assert_type(training.read_run(tmp_path / "run").history, training.History)

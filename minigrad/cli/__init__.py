@@ -3,7 +3,17 @@
 import click
 
 from .. import __version__
-from .commands import datasets, evaluate, gradcheck, inspect, plot, predict, resume, train
+from .commands import (
+    datasets,
+    evaluate,
+    gradcheck,
+    importance,
+    inspect,
+    plot,
+    predict,
+    resume,
+    train,
+)
 from .shell import HELP, Group
 
 
@@ -13,5 +23,6 @@ def main():
     """Train small classifiers with a framework that you can read in an afternoon."""
 
 
-for command in (train, resume, datasets, gradcheck, predict, evaluate, inspect, plot):
+COMMANDS = (train, resume, datasets, gradcheck, predict, evaluate, importance, inspect, plot)
+for command in COMMANDS:
     main.add_command(command)

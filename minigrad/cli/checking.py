@@ -99,7 +99,7 @@ def _torch():
 def _bar(total: int):
     """Return a progress bar; nothing shows for a single item, or outside a terminal."""
     invisible = total == 1 or not on_terminal()
-    return progress_bar(total=total, leave=False, disable=invisible)
+    return progress_bar(total, leave=False, disable=invisible)
 
 
 def _below(header: Sequence[str], row: Sequence[str], align: str = "<>") -> str:

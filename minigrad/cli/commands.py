@@ -257,13 +257,17 @@ def predict(model, data, proba, output, overwrite, as_json, quiet, **reading):
 
 @click.command(cls=Command, context_settings=HELP)
 @click.argument("model", type=click.Path())
-@click.argument("data")
+@click.argument("data", required=False)
 @shared.unseen
 @settings("delimiter", "header")
 @shared.as_json
 @shared.quiet
-def evaluate(model, data, as_json, quiet, **reading):
-    """Test MODEL on the labelled rows of DATA.
+@click.pass_context
+def evaluate(ctx, model, data, as_json, quiet, **reading):
+    """Test MODEL on the labelled rows of DATA, or a run on the rows that it held out.
+
+    Without DATA, MODEL is a run folder, and its test rows are read again from the file that it was
+    trained on, which has to be unchanged.
 
     MODEL and DATA are as for `predict`; DATA also needs the column of the label. Rows that cannot
     be used are left out and counted, those without a label or with one that the model does not
@@ -275,7 +279,37 @@ def evaluate(model, data, as_json, quiet, **reading):
     """
     from . import using
 
-    using.evaluate(model, data, as_json, quiet, **reading)
+    if data is None:
+        for parameter in ctx.command.params:
+            typed = ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+            if parameter.name in reading and typed:
+                raise click.UsageError(f"{parameter.opts[0]} needs DATA")
+        using.evaluate_held_out(model, as_json, quiet)
+    else:
+        using.evaluate(model, data, as_json, quiet, **reading)
+
+
+@click.command(cls=Command, context_settings=HELP)
+@click.argument("model", type=click.Path())
+@click.argument("data")
+@click.option(
+    "--seed", type=shared.Whole(0), default=0, show_default=True, help="Seed of the shuffles."
+)
+@shared.unseen
+@settings("delimiter", "header")
+@shared.as_json
+@shared.quiet
+def importance(model, data, seed, as_json, quiet, **reading):
+    """Print how much MODEL needs each column: its permutation importance on DATA.
+
+    MODEL and DATA are as for `evaluate`. The values of a column are shuffled among the rows, five
+    times; the drop is how much lower the accuracy is then, in percentage points, the spread its
+    standard deviation over the five. Rows that the model was not trained on tell what it needs to
+    be right about new ones. Of two columns that say the same, each may seem unimportant.
+    """
+    from . import using
+
+    using.importance(model, data, seed, as_json, quiet, **reading)
 
 
 @click.command(cls=Command, context_settings=HELP)

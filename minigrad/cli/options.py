@@ -72,6 +72,8 @@ METAVARS = {
     "label": "NAME|INDEX",
     "one_hot": "COL",
     "drop": "COL",
+    "test": "FILE",
+    "folds": "K",
     "out": "DIR",
     "checkpoint_every": "STEPS",
 }

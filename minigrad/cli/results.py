@@ -2,8 +2,37 @@
 
 import numpy as np
 
-from ..text import printable, table
+from ..text import counted, printable, shown, table
 from ..training import averages, classification_report
+
+HUGE = 1e4  # losses from here on are printed with an exponent
+
+
+def as_loss(value: float) -> str:
+    """Return a loss with four decimals, or as 6.5e+20 if it is huge."""
+    return f"{value:.4f}" if abs(value) < HUGE else f"{value:.1e}"
+
+
+def share_of_hits(names: tuple[str, ...], confusion: np.ndarray) -> str:
+    """Return the accuracy, its counts, and what always giving the most frequent class would get.
+
+    '96.67% (29 of 30 rows; always saying "setosa" gets 33.33%)'
+    """
+    hits, rows, support = int(np.trace(confusion)), int(confusion.sum()), confusion.sum(axis=1)
+    constant = constant_answer(names, support)
+    return f"{hits / rows:.2%} ({hits} of {counted(rows, 'row')}; {constant})"
+
+
+def constant_answer(names: tuple[str, ...], counts: np.ndarray) -> str:
+    """Return what always giving the most frequent class would get on so many rows of each."""
+    most = counts.argmax()
+    return f"always saying {shown(names[most])} gets {counts[most] / counts.sum():.2%}"
+
+
+def constant_fields(names: tuple[str, ...], counts: np.ndarray) -> dict:
+    """Return the class and the share of `constant_answer` as a field of a JSON object."""
+    most = int(counts.argmax())
+    return {"majority": {"class": names[most], "share": float(counts[most] / counts.sum())}}
 
 
 def result_tables(names: tuple[str, ...], confusion: np.ndarray) -> str:
@@ -26,7 +55,7 @@ def result_tables(names: tuple[str, ...], confusion: np.ndarray) -> str:
 
 
 def result_fields(names: tuple[str, ...], confusion: np.ndarray) -> dict:
-    """Return the numbers of `result_tables` as fields of a JSON object."""
+    """Return the numbers of `result_tables` and the majority as fields of a JSON object."""
     columns = {key: values.tolist() for key, values in classification_report(confusion).items()}
     return {
         "classes": [
@@ -35,4 +64,5 @@ def result_fields(names: tuple[str, ...], confusion: np.ndarray) -> dict:
         ],
         **averages(confusion),
         "confusion": confusion.tolist(),
+        **constant_fields(names, confusion.sum(axis=1)),
     }

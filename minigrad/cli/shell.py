@@ -36,6 +36,7 @@ EXIT_CODES = {
 }
 INTERRUPTED = 130
 bar = None  # the progress bar, once there is one
+COLUMNS, ROWS = 80, 24
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
@@ -221,13 +222,25 @@ def on_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-def progress_bar(**options: Any) -> "tqdm":
-    """Return a bar of tqdm; its environment variables, such as TQDM_DISABLE, hold."""
+def progress_bar(total: int | None, **options: Any) -> "tqdm":
+    """Return a bar as wide as stderr, which is taken to have 80 columns if it says it has none.
+
+    The environment variables of tqdm, such as TQDM_DISABLE, hold.
+    """
     global bar
+
+    def size(file=sys.stderr) -> tuple[int, int]:
+        with contextlib.suppress(OSError):
+            if columns := os.get_terminal_size(file.fileno()).columns:
+                return columns, ROWS
+        return COLUMNS, ROWS
+
+    columns, rows = size()
     try:
         from tqdm import tqdm  # no bar, no tqdm
 
-        bar = tqdm(dynamic_ncols=True, **options)
+        bar = tqdm(total=total, ncols=columns, nrows=rows, **options)
+        bar.dynamic_ncols = size  # asked again before each drawing
     except (TypeError, ValueError) as error:
         wrong, remedy = "an environment variable of the progress bar is wrong", "unset it"
         raise errors.ArgumentError("TQDM_…", wrong, str(error), remedy) from error

@@ -4,10 +4,12 @@ What is printed on stdout depends on the command and the seed alone, never on ti
 """
 
 import contextlib
+import math
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import click
 import numpy as np
@@ -16,12 +18,21 @@ from .. import __version__, nn, training
 from ..text import counted, printable
 from ..training import Epoch
 from .options import as_text
-from .results import result_fields, result_tables
+from .results import (
+    as_loss,
+    constant_answer,
+    constant_fields,
+    result_fields,
+    result_tables,
+    share_of_hits,
+)
 from .shell import INTERRUPTED, end_now, event, handling, on_terminal, progress_bar, remark
 
 # ---- the report: results on stdout, progress on stderr -------------------------------------------
 
-BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+BAR = "{percentage:3.0f}%|{bar}| {desc}[{elapsed}<{remaining}{postfix}]"
+NARROWEST = 36  # columns of a bar beside its numbers
+MOST_CLASSES = 20  # in the line that counts them
 SCALED = {
     "standard": "standardised by the mean and deviation of the training rows",
     "minmax": "scaled from 0 to 1 by the range of the training rows",
@@ -36,33 +47,83 @@ class Report:
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self._bar = None
 
-    def start(self, experiment: training.Experiment) -> None:
-        """Print the data, the split, the options and the model; start the bar, if there is one."""
+    def describe(self, experiment: training.Experiment) -> None:
+        """Print the data, the split, the options and the model."""
         if self.verbose:
             python = sys.version.split()[0]
             remark(f"minigrad {__version__}, NumPy {np.__version__}, Python {python}")
         if not self.quiet:
             self._describe(experiment)
-        self.epochs, done = experiment.options["epochs"], len(experiment.trainer.history)
+
+    def start(self, experiment: training.Experiment) -> None:
+        """Start the bar over the steps, if there is one."""
+        trainer = experiment.trainer
+        self.epochs, done = experiment.options["epochs"], len(trainer.history)
         self._started = time.perf_counter()
         if not self.quiet and on_terminal():
-            self._bar = progress_bar(total=self.epochs, initial=done, bar_format=BAR)
+            steps = math.ceil(len(trainer.train) / (trainer.batch_size * trainer.accumulate))
+            taken = steps * done + trainer.sums.steps
+            text = f"{done}/{self.epochs} "
+            self._bar = progress_bar(steps * self.epochs, initial=taken, bar_format=BAR, desc=text)
+
+    # ---- the folds of a cross-validation
+
+    def start_folds(self, experiment: training.Experiment) -> None:
+        """Start the bar over the folds, if there is one."""
+        self._folds = 0, experiment.options["folds"]
+        if not self.quiet and on_terminal():
+            self._bar = progress_bar(self._folds[1], unit="fold", desc="folds")
+
+    def fold(self, fold: dict[str, float]) -> None:
+        """Print a fold, or move the bar."""
+        number, count = self._folds = self._folds[0] + 1, self._folds[1]
+        if self.as_json and not self.quiet:
+            with self._above_the_bar():
+                event("fold", fold=number, **fold)
+        if self._bar:
+            self._bar.update()
+        elif not self.quiet:
+            numbers = f"accuracy {fold['accuracy']:.2%}  log loss {as_loss(fold['log_loss'])}"
+            remark(f"fold {number}/{count}  {numbers}")
+
+    def end_folds(self, experiment: training.Experiment) -> None:
+        """End the bar, and print the mean and the standard deviation over the folds."""
+        self.close()
+        folds = experiment.about["folds"]
+        columns = {name: [fold[name] for fold in folds] for name in folds[0]}
+        mean = {name: float(np.mean(column)) for name, column in columns.items()}
+        deviation = {name: float(np.std(column, ddof=1)) for name, column in columns.items()}
+        if self.as_json:
+            event("folds", folds=folds, mean=mean, deviation=deviation)
+            return
+        accuracy = f"accuracy {mean['accuracy']:.2%} ± {100 * deviation['accuracy']:.2f}"
+        loss = f"log loss {as_loss(mean['log_loss'])} ± {as_loss(deviation['log_loss'])}"
+        click.echo(f"{len(folds)} folds: {accuracy}, {loss} (mean ± standard deviation)")
+
+    # ---- the run
 
     def _describe(self, experiment: training.Experiment) -> None:
         dataset, model = experiment.dataset, experiment.trainer.model
-        about = experiment.about["data"]
+        about, counts = experiment.about["data"], np.bincount(dataset.y)
         options = {name: experiment.options[name] for name in experiment.about["options"]}
+        if options["test"] is not None:
+            del options["test_fraction"]
         if self.as_json:
             fields = {name: about[name] for name in ("rows", "features", "classes", "split")}
+            fields |= {"counts": counts.tolist(), **constant_fields(dataset.class_names, counts)}
             parameters = sum(p.size for p in model.parameters())
             event("run", data=about["name"], **fields, options=options, parameters=parameters)
             return
-        classes = ", ".join(map(printable, dataset.class_names))
         click.echo(
             f"{dataset.name}: {counted(len(dataset), 'row')}, "
             f"{counted(len(dataset.feature_names), 'feature')}, "
-            f"{counted(len(dataset.class_names), 'class')} ({classes})"
+            f"{counted(len(dataset.class_names), 'class')}"
         )
+        classes = zip(map(printable, dataset.class_names), counts, strict=True)
+        listing = ", ".join(f"{name} {count}" for name, count in islice(classes, MOST_CLASSES))
+        more = len(counts) - MOST_CLASSES
+        listing += f" and {more} more" if more > 0 else ""
+        click.echo(f"classes: {listing}; {constant_answer(dataset.class_names, counts)}")
         sizes = ", ".join(f"{count} {part}" for part, count in about["split"].items())
         click.echo(f"split: {sizes} rows; stratified, seed {options['seed']}")
         for note in dataset.notes:
@@ -78,22 +139,31 @@ class Report:
     def epoch(self, epoch: Epoch) -> None:
         """Print an epoch, or move the bar."""
         if self.as_json and not self.quiet:
-            # Not on the line of the bar.
-            with self._bar.external_write_mode() if self._bar else contextlib.nullcontext():
+            with self._above_the_bar():
                 event("epoch", **epoch._asdict())
         line = f"epoch {epoch.epoch}/{self.epochs}  {_numbers(epoch)}"
         if self._bar:
-            self._bar.set_postfix_str(_short(epoch), refresh=False)
-            self._bar.update()
+            self._bar.set_description_str(f"{epoch.epoch}/{self.epochs} ", refresh=False)
+            room = self._bar.dynamic_ncols(self._bar.fp)[0] - NARROWEST
+            self._bar.set_postfix_str(_short(epoch, room), refresh=False)
             if self.verbose:
                 self._bar.write(line, file=sys.stderr)
         elif not self.quiet:
             remark(line)
 
+    def step(self) -> None:
+        """Move the bar by a step."""
+        if self._bar:
+            self._bar.update()
+
     def close(self) -> None:
         """End the bar."""
         if self._bar is not None:
             self._bar.close()
+
+    def _above_the_bar(self) -> contextlib.AbstractContextManager:
+        """Return a context in which stdout does not write on the line of the bar."""
+        return self._bar.external_write_mode() if self._bar else contextlib.nullcontext()
 
     def result(self, experiment: training.Experiment, result: training.Result) -> None:
         """Print how the model does on the test rows, and which epoch its weights are from."""
@@ -106,19 +176,28 @@ class Report:
         names = experiment.dataset.class_names
         if self.as_json:
             counts = {"epoch": result.epoch, "epochs": trained}
-            fields = {**counts, **result_fields(names, test.confusion)}
-            event("result", test_accuracy=test.accuracy, test_loss=test.loss, **fields)
+            fields = {**counts, **(result_fields(names, test.confusion) if test else {})}
+            accuracy, loss = (test.accuracy, test.loss) if test else (None, None)
+            if not test:
+                kind, *numbers = _best_known(result)
+                fields |= {f"{kind}_accuracy": numbers[0], f"{kind}_loss": numbers[1]}
+            fields |= {"folds": result.folds} if result.folds else {}
+            event("result", test_accuracy=accuracy, test_loss=loss, **fields)
             return
-        hits, rows = np.trace(test.confusion), test.confusion.sum()
-        click.echo(
-            f"test accuracy {test.accuracy:.2%} ({hits} of {counted(rows, 'row')}), "
-            f"loss {test.loss:.4f}, "
-            f"epoch {result.epoch} of {trained}"
-        )
+        of = f"epoch {result.epoch} of {trained}"
+        if test:
+            share = share_of_hits(names, test.confusion)
+            click.echo(f"test accuracy {share}, loss {as_loss(test.loss)}, {of}")
+        else:
+            kind, accuracy, loss = _best_known(result)
+            click.echo(f"no test rows; {kind} accuracy {accuracy:.2%}, loss {as_loss(loss)}, {of}")
         if self.quiet:
             return
-        click.echo("\n" + result_tables(names, test.confusion))
-        why = f"its validation loss, {best.val_loss:.4f}, is the lowest" if best else "the last"
+        if test:
+            click.echo("\n" + result_tables(names, test.confusion))
+        why = (
+            f"its validation loss, {as_loss(best.val_loss)}, is the lowest" if best else "the last"
+        )
         patience = experiment.options["patience"]
         stopped = "" if trained == self.epochs else f"; stopped by patience {patience}"
         click.echo(f"\nthe weights are those of epoch {result.epoch} of {trained}: {why}{stopped}")
@@ -142,16 +221,27 @@ def _option(name: str, value) -> str:
 
 
 def _numbers(epoch: Epoch) -> str:
-    text = f"loss {epoch.train_loss:.4f}  accuracy {epoch.train_accuracy:.2%}"
+    text = f"loss {as_loss(epoch.train_loss)}  accuracy {epoch.train_accuracy:.2%}"
     if epoch.val_loss is not None:
-        text += f"  val loss {epoch.val_loss:.4f}  val accuracy {epoch.val_accuracy:.2%}"
+        text += f"  val loss {as_loss(epoch.val_loss)}  val accuracy {epoch.val_accuracy:.2%}"
     return text
 
 
-def _short(epoch: Epoch) -> str:
-    """Return the numbers of an epoch that fit beside a bar in 80 columns."""
-    text = f"loss {epoch.train_loss:.4f}, train {epoch.train_accuracy:.2%}"
-    return text if epoch.val_accuracy is None else f"{text}, val {epoch.val_accuracy:.2%}"
+def _best_known(result: training.Result) -> tuple[str, float, float]:
+    """Return "validation" or "training", and accuracy and loss on these rows; there was no test."""
+    epoch = result.history[result.epoch - 1]
+    if epoch.val_accuracy is None or epoch.val_loss is None:
+        return "training", epoch.train_accuracy, epoch.train_loss
+    return "validation", epoch.val_accuracy, epoch.val_loss
+
+
+def _short(epoch: Epoch, room: int) -> str:
+    """Return the numbers of an epoch that fit into so many columns beside a bar."""
+    parts = [f"loss {as_loss(epoch.train_loss)}", f"train {epoch.train_accuracy:.2%}"]
+    parts += [] if epoch.val_accuracy is None else [f"val {epoch.val_accuracy:.2%}"]
+    if len(", ".join(parts)) > room:
+        del parts[1:-1]  # what is left is the loss, and the accuracy that counts
+    return ", ".join(parts) if len(", ".join(parts)) <= room else parts[0]
 
 
 # ---- train and resume ----------------------------------------------------------------------------
@@ -169,13 +259,27 @@ def resume(folder: str, epochs: int | None, **printing: bool) -> None:
 
 def _train(experiment: training.Experiment, report: Report) -> None:
     """Train to the end, or until a signal comes, and report it."""
+    folds = experiment.options["folds"] and experiment.folder is None
+
+    def on_start() -> None:
+        (report.end_folds if folds else report.describe)(experiment)
+        report.start(experiment)
+
     try:
         with interruptible() as asked, contextlib.closing(report):
-            result = experiment.run(
-                report.epoch, on_start=lambda: report.start(experiment), should_stop=asked
-            )
-    except training.Stopped:
-        after = f"Interrupted after step {experiment.trainer.optimizer.steps}"
+
+            def should_stop() -> bool:
+                report.step()
+                return asked()
+
+            if folds:
+                report.describe(experiment)
+                report.start_folds(experiment)
+            hooks = {"on_start": on_start, "on_fold": report.fold, "should_stop": should_stop}
+            result = experiment.run(report.epoch, **hooks)
+    except training.Stopped as stopped:
+        where = stopped.args[0] if stopped.args else None
+        after = f"Interrupted {where or f'after step {experiment.trainer.optimizer.steps}'}"
         if experiment.folder is None:
             remark(f"{after}; nothing was saved.")
         else:

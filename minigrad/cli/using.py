@@ -17,9 +17,11 @@ from .. import nn, plotting, training
 from ..data.files import atomic_write, check_target, name_of
 from ..errors import ArgumentError, DataError, message
 from ..text import counted, printable, shown, table
-from ..training import Classifier, headers, run_folder
-from .results import result_fields, result_tables
-from .shell import as_typed, event, json_line, remark
+from ..training import Classifier, headers, run_data, run_folder
+from .results import as_loss, result_fields, result_tables, share_of_hits
+from .shell import as_typed, event, json_line, on_terminal, progress_bar, remark
+
+BAR, LONGEST_BAR = "#", 40  # of the columns' importance
 
 
 class Rows:
@@ -139,19 +141,77 @@ def evaluate(model, data, as_json, quiet, **reading: Any) -> None:
     """Print how good a model is on the labelled rows of `data`."""
     classifier = training.load(model)
     rows = Rows(data, classifier, quiet, "left out", labels=True, **reading)
-    found, names = classifier.evaluate(rows), classifier.schema.class_names
+    recognition = run_data.Recognition(classifier)
+    found = classifier.evaluate(recognition.watch(rows))
+    if split := recognition.split:
+        seen = f"{split['training']} of the {counted(rows.used, 'row')} were trained on"
+        if split["validation"]:
+            seen += f" and {split['validation']} chose the epoch"
+        facts = "the accuracy says little about new rows"
+        remedy = "give other rows"
+        if split["test"]:
+            remedy = f"leave DATA out, with the run's folder, for the {split['test']} held out"
+        remark(f"Warning: {message(name_of(data), seen, facts, remedy)}")
+    counts = {"rows": rows.used, "skipped": rows.skipped, "ignored": rows.ignored}
+    counts["trained_on"] = recognition.split.get("training", 0)
+    _print_evaluation(found, classifier, counts, as_json, quiet)
+
+
+def evaluate_held_out(folder, as_json, quiet) -> None:
+    """Print how good the model of a run is on the rows that the run held out."""
+    run = training.read_run(folder)
+    classifier, rows = training.load(folder), training.held_out(run)
+    counts = {"rows": len(rows), "skipped": 0, "ignored": (), "trained_on": 0}
+    _print_evaluation(classifier.evaluate(rows), classifier, counts, as_json, quiet)
+
+
+def _print_evaluation(found, classifier, counts, as_json, quiet):
+    names = classifier.schema.class_names
     if as_json:
-        counts = {"rows": rows.used, "skipped": rows.skipped, "ignored": rows.ignored}
         numbers = {"accuracy": found.accuracy, "log_loss": found.loss}
         event("result", **numbers, **counts, **result_fields(names, found.confusion))
         return
-    hits = np.trace(found.confusion)
-    click.echo(
-        f"accuracy {found.accuracy:.2%} ({hits} of {counted(rows.used, 'row')}), "
-        f"log loss {found.loss:.4f}" + (f"; {rows.skipped} left out" if rows.skipped else "")
-    )
+    out = f"; {counts['skipped']} left out" if counts["skipped"] else ""
+    share = share_of_hits(names, found.confusion)
+    click.echo(f"accuracy {share}, log loss {as_loss(found.loss)}{out}")
     if not quiet:
         click.echo("\n" + result_tables(names, found.confusion))
+
+
+# ---- importance ----------------------------------------------------------------------------------
+
+
+def importance(model, data, seed, as_json, quiet, **reading: Any) -> None:
+    """Print the permutation importance of each column on the labelled rows of `data`."""
+    classifier = training.load(model)
+    rows = Rows(data, classifier, quiet, "left out", labels=True, **reading)
+    blocks = [(block.x, block.y) for block in rows]
+    if not rows.used:
+        remedy = "give rows with the columns and labels of the training data"
+        raise DataError(name_of(data), "has no rows to judge by", "0 rows", remedy)
+    x, y = map(np.concatenate, zip(*blocks, strict=True))
+    columns = len(classifier.schema.columns)
+    with progress_bar(columns, leave=False, disable=quiet or not on_terminal()) as bar:
+        options = {"rng": seed, "on_column": bar.update}
+        accuracy, found = training.permutation_importance(classifier, x, y, **options)
+    if as_json:
+        listing = [one._asdict() for one in found]
+        counts = {"rows": rows.used, "skipped": rows.skipped, "ignored": rows.ignored}
+        event("result", accuracy=accuracy, **counts, importance=listing)
+        return
+    if not quiet:
+        click.echo(
+            f"accuracy {accuracy:.2%} on {counted(rows.used, 'row')}; each column shuffled:\n"
+        )
+    cells = [
+        (printable(one.column), f"{100 * one.drop:.2f}", f"{100 * one.spread:.2f}") for one in found
+    ]
+    lines = table([("column", "drop", "spread"), *cells]).splitlines()
+    room = shutil.get_terminal_size().columns - max(map(len, lines)) - 2
+    largest = max(found[0].drop, 1e-12)
+    for line, drop in zip(lines, [0.0, *(one.drop for one in found)], strict=True):
+        bar = BAR * round(max(drop, 0) / largest * min(room, LONGEST_BAR))
+        click.echo(f"{line}  {bar}".rstrip())
 
 
 # ---- inspect -------------------------------------------------------------------------------------

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import data
 from ..errors import ArgumentError, DataError
-from ..training import Classifier, Run, load, run_folder
+from ..training import Classifier, Run, load, run_data, run_folder
 
 MARGIN = 0.05  # of the rows' range, on each side
 SPREAD = 2.5  # standard deviations on each side of the mean, if the rows are gone
@@ -73,11 +72,7 @@ def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
 
 def _rows(run):
     """Return the rows (N, 2) and the labels (N,) that a run was trained and tested on."""
-    if run.source == "-":
-        wrong = "the data cannot be read again"
-        raise DataError("standard input", wrong, "it came from a pipe", "train on a file")
-    dataset = data.load(run.source, **run.reading)
-    run_folder.check_data(run.source, run_folder.fingerprint(dataset), run.sha256)
+    dataset = run_data.read_again(run)
     parts = [dataset] if dataset.test is None else [dataset, dataset.test]
     return np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts])
 

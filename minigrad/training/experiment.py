@@ -17,23 +17,24 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from .. import __version__, nn, optim
-from ..data import BUILTIN, Scaling, load, split
+from ..data import BUILTIN, Dataset, Scaling
 from ..data.arrays import is_idx_folder
 from ..data.files import check_path
 from ..errors import ArgumentError, DataError, DivergedError, warn_once
 from ..settings import IMAGES, OWN_DEFAULTS, SETTINGS, checked
 from ..text import counted, kind_of, printable
-from . import headers, run_folder
+from . import headers, run_data, run_folder
 from .architecture import difference
 from .checks import warn_of_one_answer, warn_of_the_first_epoch
 from .classifier import Classifier
 from .classifier import load as load_model
+from .folds import cross_validate
 from .headers import SAVING
 from .history import Epoch, History
 from .loop import Evaluation, evaluate
 from .metrics import packed
 from .run_folder import Recorder
-from .trainer import Trainer
+from .trainer import Stopped, Trainer
 from .weights import balanced_weights, named_weights
 
 OF_TRAINER = ("epochs", "batch_size", "accumulate", "clip_grad", "schedule", "warmup", "patience")
@@ -44,18 +45,20 @@ class Result(NamedTuple):
     """What came out of a run.
 
     Attributes:
-        test: loss, accuracy and confusion matrix on the test rows.
+        test: loss, accuracy and confusion matrix on the test rows; None if there are none.
         epoch: the epoch that the weights are from: the best one, or the last without validation.
         history: the epochs of the run.
         classifier: the model with these weights, as best.npz holds it.
         folder: the run folder; None if nothing was saved.
+        folds: what each fold gave, with the option `folds`: its accuracy and log loss.
     """
 
-    test: Evaluation
+    test: Evaluation | None
     epoch: int
     history: History
     classifier: Classifier
     folder: str | None
+    folds: list[dict[str, float]] | None = None
 
 
 def choose_options(
@@ -85,16 +88,16 @@ def choose_options(
         if values["no_save"] and values[name] is not None:
             wrong = f"no_save=True and {name}={values[name]!r} exclude each other"
             raise ArgumentError("train", wrong, "both are given", "give one of them")
+    if values["test"] is not None and values["test_fraction"] != SETTINGS["test_fraction"].default:
+        wrong = "test and test_fraction exclude each other"
+        facts = f"test={values['test']!r}, test_fraction={values['test_fraction']}"
+        raise ArgumentError("train", wrong, facts, "give one of them")
     if values["overwrite"] and values["out"] is None:
         wrong = "overwrite=True needs the folder to overwrite"
         raise ArgumentError("train", wrong, "out is not given", "give it as out=DIR")
     found = dict.fromkeys(SETTINGS, "default") | dict.fromkeys(own, "the data set's default")
     found |= {name: (origins or {}).get(name, "given") for name in given}
     return values, own, found
-
-
-class Stopped(Exception):
-    """Raised by `Experiment.run` when `should_stop` asked for it; the run can be resumed."""
 
 
 class Experiment:
@@ -141,9 +144,16 @@ class Experiment:
         source = data if isinstance(data, str) else os.path.join(os.curdir, data)
         self.options, self.own_options, where = choose_options(source, options, origins)
         rng = np.random.default_rng(self.options["seed"])
-        self.dataset = load(source, **self._only(run_folder.READING))
-        test, val = self.options["test_fraction"], self.options["val_fraction"]
-        parts = split(self.dataset, test=test, val=val, rng=rng)
+        self.dataset = run_data.read_data(source, self.options)
+        self._prepare(run_data.divide(self.dataset, self.options, rng), rng)
+        if self.options["init_from"]:
+            self._init_from(self.options["init_from"])
+        self.about = self._describe(source, where)
+        self.folder: str | None = None
+        self._known: str | None = None  # the state in last.npz
+
+    def _prepare(self, parts: tuple[Dataset, Dataset, Dataset], rng: np.random.Generator) -> None:
+        """Set up all that a run on these parts of the data needs, from the scaling on."""
         scaling = Scaling.fit(parts[0], self.options["scale"])
         self.train, self.val, self.test = map(scaling.apply, parts)
         model, loss = self._network(rng)
@@ -158,11 +168,15 @@ class Experiment:
         )
         # Its model is a copy: the trainer keeps training its own.
         self._classifier = Classifier(copy.deepcopy(model), self.dataset.schema, scaling)
+
+    def on_parts(self, parts: tuple[Dataset, Dataset, Dataset], rng: np.random.Generator) -> Self:
+        """Return the same experiment on other parts of the data, unscaled; it is not recorded."""
+        other = copy.copy(self)
+        other.options = {**self.options, "no_save": True, "folds": None}
+        other._prepare(parts, rng)
         if self.options["init_from"]:
-            self._init_from(self.options["init_from"])
-        self.about = self._describe(source, where)
-        self.folder: str | None = None
-        self._known: str | None = None  # the state in last.npz
+            other._init_from(self.options["init_from"])
+        return other
 
     @classmethod
     def resume(cls, folder: str | os.PathLike, epochs: int | None = None) -> Self:
@@ -197,14 +211,15 @@ class Experiment:
                 wrong = f"epochs={epochs} is less than the run has already trained"
                 raise ArgumentError(folder, wrong, counted(done, "epoch"), "give more")
             about["options"]["epochs"], about["origins"]["epochs"] = epochs, "resume"
-        source = run_folder.find_data(about)
-        if source is None:
-            remedy = "put it back there, then resume"
-            raise DataError(folder, "the data of the run cannot be found", about["path"], remedy)
-        experiment = cls(source, **{**about["options"], "init_from": None})
+        source, test = run_data.find_data(about), run_data.find_test(about)
+        gone = about["data"].get("test_path") if test is None else None
+        if source is None or gone:
+            wrong, remedy = "the data of the run cannot be found", "put it back there, then resume"
+            raise DataError(folder, wrong, gone or about["path"], remedy)
+        experiment = cls(source, **{**about["options"], "init_from": None, "test": test})
         now, then = experiment.about["data"]["sha256"], about["data"]["sha256"]
-        run_folder.check_data(source, now, then)
-        experiment.options["init_from"] = about["options"]["init_from"]
+        run_data.check_data(source, now, then)
+        experiment.options |= about["options"]
         experiment.about, experiment.folder = about, folder
         experiment._known = json.dumps(header["state"])
         experiment.trainer.load_state(header["state"], arrays)
@@ -215,15 +230,18 @@ class Experiment:
         on_epoch: Callable[[Epoch], None] = lambda epoch: None,
         *,
         on_start: Callable[[], None] = lambda: None,
+        on_fold: Callable[[dict[str, float]], None] = lambda fold: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Result:
         """Train to the end, record the run, test the best weights and return the Result.
 
-        After an exception, such as the one of Ctrl-C, the run can be resumed.
+        With the option `folds`, the data is cross-validated first, before anything is saved. After
+        an exception, such as the one of Ctrl-C, the run can be resumed.
 
         Args:
             on_epoch: called with each Epoch at its end.
             on_start: called before the first step, when the folder exists.
+            on_fold: called with the accuracy and the log loss of each fold at its end.
             should_stop: called after each step; if it returns True, the run stops.
 
         Raises:
@@ -232,11 +250,20 @@ class Experiment:
             DivergedError: as `Trainer.run`.
             Stopped: if `should_stop` returned True.
         """
-        calls = {"on_epoch": on_epoch, "on_start": on_start, "should_stop": should_stop}
+        calls = {
+            "on_epoch": on_epoch,
+            "on_start": on_start,
+            "on_fold": on_fold,
+            "should_stop": should_stop,
+        }
         for name, call in calls.items():
             if not callable(call):
                 wrong, facts = f"{name} is not a function", f"it is {kind_of(call)}"
                 raise ArgumentError("Experiment.run", wrong, facts, "give a function")
+        if self.options["folds"] and self.folder is None:
+            if not self.options["no_save"]:
+                run_folder.check_new(self.options["out"], self.options["overwrite"])
+            self.about["folds"] = cross_validate(self, on_fold, should_stop)
         with self._recorder() as recorder:
             on_start()
 
@@ -265,28 +292,31 @@ class Experiment:
                 raise DivergedError(*parts, f"{remedy}; {kept}") from error
             if recorder:
                 recorder.checkpoint(best=False)
-            classifier = self._best()
-            test = evaluate(classifier.model, self.test, loss=self.trainer.loss)
-            self._warn(test)
-            classifier.training["results"] = {
-                "test_loss": test.loss,
-                "test_accuracy": test.accuracy,
-                "confusion": packed(test.confusion),
-            }
+            classifier = self.best()
+            rows = next(part for part in (self.test, self.val, self.train) if len(part))
+            found = evaluate(classifier.model, rows, loss=self.trainer.loss)
+            self._warn(found.confusion)
+            test = found if len(self.test) else None
+            if test:
+                classifier.training["results"] = {
+                    "test_loss": test.loss,
+                    "test_accuracy": test.accuracy,
+                    "confusion": packed(test.confusion),
+                }
             if recorder:
                 recorder.finish(classifier)
         epoch, history = classifier.training["epoch"], self.trainer.history
-        return Result(test, epoch, history, classifier, self.folder)
+        return Result(test, epoch, history, classifier, self.folder, self.about.get("folds"))
 
-    def _warn(self, test: Evaluation) -> None:
+    def _warn(self, confusion: np.ndarray) -> None:
         """Warn if the run has learned nothing that lasts."""
         best, history = self.trainer.best, self.trainer.history
         fresh = self.options["init_from"] is None
         if fresh and best is not None and best.epoch == 1 < len(history):
             warn_of_the_first_epoch(history, self.options["lr"])
-        warn_of_one_answer(test.confusion, self.dataset.class_names)
+        warn_of_one_answer(confusion, self.dataset.class_names)
 
-    def _best(self) -> Classifier:
+    def best(self) -> Classifier:
         """Return the classifier of the best epoch so far, or of the last one without validation.
 
         Every call returns the same model, with its weights set again.
@@ -295,7 +325,8 @@ class Experiment:
         state = best.state if best else self.trainer.model.state_dict()
         self._classifier.model.load_state_dict(state)
         epoch = history[best.epoch - 1 if best else -1]
-        training = {name: self.about[name] for name in ("options", "data", "versions")}
+        names = ("options", "data", "versions", "folds")
+        training = {name: self.about[name] for name in names if name in self.about}
         training |= {"epoch": epoch.epoch, "epochs": len(history), "val_loss": epoch.val_loss}
         return replace(self._classifier, training={**training, "results": None})
 
@@ -344,7 +375,8 @@ class Experiment:
             "data": {
                 "source": source,
                 "name": dataset.name,
-                "sha256": run_folder.fingerprint(dataset),
+                "sha256": run_data.fingerprint(dataset),
+                **self._test_set(),
                 "rows": len(dataset),
                 "features": list(dataset.feature_names),
                 "classes": list(dataset.class_names),
@@ -361,6 +393,14 @@ class Experiment:
             "kernel": _kernel(),
         }
 
+    def _test_set(self) -> dict:
+        """Return where the test rows come from and what the others are, if they are of one file."""
+        if self.dataset.test is None:
+            return {}
+        path, rows = self.options["test"], replace(self.dataset, test=None)
+        where = {} if path is None else {"test_path": os.path.abspath(path)}
+        return {**where, "rows_sha256": run_data.fingerprint(rows)}
+
     @contextlib.contextmanager
     def _recorder(self):
         """Yield the Recorder of the run folder, which is made if it is new; None without saving."""
@@ -372,7 +412,7 @@ class Experiment:
             name = self.about["data"]["name"]
             self.folder = run_folder.create(self.options["out"], name)
         every = self.options["checkpoint_every"]
-        recorder = Recorder(self.folder, self.trainer, self._best, self.about, every)
+        recorder = Recorder(self.folder, self.trainer, self.best, self.about, every)
         try:
             with recorder:
                 if new:

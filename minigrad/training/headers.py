@@ -56,12 +56,15 @@ ABOUT = {
         "features": [TEXT],
         "classes": [TEXT],
         "split": {"training": whole(1), "validation": whole(), "test": whole()},
+        "test_path?": PATH,
+        "rows_sha256?": SHA256,
     },
     "options": {name: _option(name) for name in OPTIONS},
     "origins": dict.fromkeys(OPTIONS, PATH),
     "path": Maybe(PATH),
     "versions": {"minigrad": TEXT, "numpy": TEXT, "python": TEXT},
     "kernel?": {"sha256": SHA256, "name": Maybe(TEXT)},
+    "folds?": [{"accuracy": SHARE, "log_loss": LOSS}],
 }
 CONFUSION = Kind("a matrix", lambda value: isinstance(value, (list, dict)))
 RESULTS = {"test_loss": LOSS, "test_accuracy": SHARE, "confusion": CONFUSION}

@@ -8,7 +8,6 @@ run.json      what was asked for, where it came from, and what came out
 
 import contextlib
 import csv
-import hashlib
 import io
 import json
 import os
@@ -18,7 +17,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data import Dataset
 from ..data.files import atomic_write, check_path, check_target, read_whole
 from ..errors import DataError, DivergedError
 from ..fields import check
@@ -29,6 +27,7 @@ from .classifier import Classifier
 from .headers import AGAIN, FORMAT, VERSION
 from .history import Epoch, History
 from .metrics import unpacked
+from .run_data import DIVIDING, READING, find_data, find_test
 from .trainer import Trainer
 
 try:
@@ -38,7 +37,6 @@ except ImportError:  # Windows
 
 BEST, LAST, HISTORY, RUN = FILES = ("best.npz", "last.npz", "history.csv", "run.json")
 CONTENT = "run"  # of last.npz
-READING = ("dtype", "label", "delimiter", "header", "one_hot", "drop", "missing")  # of data.load
 INTERVAL = 1.0  # seconds between two checkpoints, at least
 State = tuple[dict, dict[str, np.ndarray]]  # of a Trainer: for JSON, and its arrays
 
@@ -69,6 +67,20 @@ def create(folder: str | None, name: str) -> str:
             raise _unusable(path, error.strerror) from error
         except RecursionError as error:
             raise _unusable(path, f"{path.count(os.sep)} folders inside each other") from error
+
+
+def check_new(folder: str | None, overwrite: bool) -> None:
+    """Refuse a folder for a new run that holds files, unless `overwrite` is True.
+
+    Raises:
+        DataError: if it does.
+    """
+    if folder is None or overwrite or not os.path.isdir(folder):
+        return
+    if there := sorted(os.listdir(folder)):
+        remedy = "choose another folder as out=DIR, or pass overwrite=True"
+        facts = f"it holds {listed(there, 4)}"
+        raise DataError(folder, "the run folder is not empty", facts, remedy)
 
 
 def _unusable(path: str, why: str) -> DataError:
@@ -133,12 +145,9 @@ class Recorder:
         Raises:
             DataError: if the folder holds files and `overwrite` is False.
         """
+        check_new(self.path, overwrite)
         if overwrite:
             _remove(self.path, FILES)
-        elif there := sorted(os.listdir(self.path)):
-            wrong, facts = "the run folder is not empty", f"it holds {listed(there, 4)}"
-            remedy = "choose another folder as out=DIR, or pass overwrite=True"
-            raise DataError(self.path, wrong, facts, remedy)
         self._begun = True
         self.write_status("running")
         self.checkpoint(sync=False)
@@ -295,7 +304,7 @@ class Run(NamedTuple):
         test_accuracy: None before the run is finished.
         source: the data set or file that the rows come from.
         sha256: the `fingerprint` of its content.
-        reading: how `data.load` read it, as keywords.
+        reading: the options by which it was read and divided.
     """
 
     folder: str
@@ -355,8 +364,13 @@ def read_run(folder: str | os.PathLike) -> Run:
         test_accuracy=results.get("test_accuracy"),
         source=find_data(facts) or facts["path"],
         sha256=facts["data"]["sha256"],
-        reading={name: checked(name, facts["options"][name]) for name in READING},
+        reading=_reading(facts),
     )
+
+
+def _reading(facts: dict) -> dict:
+    options = {name: checked(name, facts["options"][name]) for name in (*READING, *DIVIDING)}
+    return {**options, "test": find_test(facts)}
 
 
 def _not_a_run(folder: str, name: str) -> DataError:
@@ -414,42 +428,3 @@ def read_checkpoint(folder: str) -> tuple[dict, dict[str, np.ndarray]]:
             raise DataError(folder, wrong, facts, f"train again with out={folder}, overwrite=True")
         raise _not_a_run(folder, LAST)
     return headers.read(path, CONTENT)
-
-
-# ---- the data of a run --------------------------------------------------------------------------
-
-
-def fingerprint(dataset: Dataset) -> str:
-    """Return the SHA-256 of all that a run takes from its data: numbers, labels and schema."""
-    digest = hashlib.sha256()
-    for part in (dataset, dataset.test):
-        if part is not None:
-            names = [part.feature_names, part.class_names, part.x.shape, str(part.x.dtype)]
-            schema = part.schema and part.schema.to_dict()  # best.npz holds it
-            digest.update(json.dumps([*names, schema]).encode())
-            for i in range(0, len(part), 4096):  # memory-mapped features stay on the disk
-                digest.update(np.ascontiguousarray(part.x[i : i + 4096]))
-            digest.update(np.ascontiguousarray(part.y))
-    return digest.hexdigest()
-
-
-def find_data(about: dict) -> str | None:
-    """Return the old path of a run's data, or the name that was given; None if it is gone."""
-    path, source = about["path"], about["data"]["source"]
-    if path is None or os.path.exists(path):
-        return path or source
-    return source if os.path.exists(source) else None
-
-
-def check_data(source: str, now: str, then: str) -> None:
-    """Refuse data whose fingerprint is not the one that the run began with.
-
-    Raises:
-        DataError: if the two differ.
-    """
-    if now != then:
-        wrong = "the data has changed since the run began"
-        remedy = "restore it, or start again with init_from=RUN"
-        raise DataError(
-            source, wrong, f"SHA-256 {then[:12]}… at the start, {now[:12]}… now", remedy
-        )

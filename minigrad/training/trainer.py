@@ -36,6 +36,10 @@ class Best(NamedTuple):
     state: dict[str, np.ndarray]
 
 
+class Stopped(Exception):
+    """A run that was asked to stop; it holds where, if that says more than the number of steps."""
+
+
 class Trainer:
     """Trains a classifier on shuffled batches.
 

@@ -1,5 +1,6 @@
 """`minigrad evaluate`: the numbers are scikit-learn's, and its tables are those of `train`."""
 
+import json
 import re
 
 import numpy as np
@@ -52,8 +53,8 @@ def test_all_numbers_are_those_of_scikit_learn(cli, model, rows):
 def test_json_is_one_object(cli, model, rows):
     (found,) = cli("evaluate", model, rows, "--json").events
     assert [*found] == [
-        "event", "accuracy", "log_loss", "rows", "skipped", "ignored", "classes", "macro", "micro",
-        "confusion",
+        "event", "accuracy", "log_loss", "rows", "skipped", "ignored", "trained_on", "classes",
+        "macro", "micro", "confusion", "majority",
     ]  # fmt: skip
     assert [entry["name"] for entry in found["classes"]] == [*CLASSES]
     assert (found["event"], found["rows"], found["skipped"], found["ignored"]) == (
@@ -67,8 +68,12 @@ def test_the_tables_hold_the_same_numbers(cli, model, rows):
     assert (code, err) == (0, "")
     hits = sum(row[i] for i, row in enumerate(found["confusion"]))
     first, *_ = out.splitlines()
+    most = np.bincount(LABELS).argmax()
+    assert found["majority"] == {"class": CLASSES[most], "share": np.mean(most == LABELS)}
     assert first == (
-        f"accuracy {found['accuracy']:.2%} ({hits} of 300 rows), log loss {found['log_loss']:.4f}"
+        f"accuracy {found['accuracy']:.2%} ({hits} of 300 rows; always saying "
+        f"{json.dumps(CLASSES[most])} gets {np.mean(most == LABELS):.2%}), "
+        f"log loss {found['log_loss']:.4f}"
     )
     averages = [
         {"name": f"{kind} average", **found[kind], "support": 300} for kind in ("macro", "micro")
@@ -155,5 +160,85 @@ def test_no_rows_are_left(cli, tmp_path):
 def test_a_built_in_set_by_its_name(cli, tmp_path):
     assert cli("train", "iris", "--epochs", 2, "-q", "--out", tmp_path / "run").code == 0
     found = cli("evaluate", tmp_path / "run", "iris")
-    assert found == cli("evaluate", tmp_path / "run", ROOT / "datasets" / "iris.csv")
+    assert found.out == cli("evaluate", tmp_path / "run", ROOT / "datasets" / "iris.csv").out
     assert cli("evaluate", tmp_path / "run", "wine").code == 3
+
+
+# ---- the rows of the run
+
+
+@pytest.fixture
+def run(cli, folder):
+    """Train on a copy of iris.csv, which has one missing value; return what train said."""
+    text = (ROOT / "datasets" / "iris.csv").read_text().replace("5.1,3.5", ",3.5", 1)
+    (folder / "my.csv").write_text(text)
+    return cli("train", "my.csv", "--missing", "mean", "--epochs", 2, "--out", "run", "--json")
+
+
+def test_the_rows_that_a_run_held_out(cli, run):
+    *_, trained = run.events
+    code, out, err = cli("evaluate", "run", "--json")
+    (found,) = map(json.loads, out.splitlines())
+    assert (code, err) == (0, "")
+    assert (found["rows"], found["trained_on"]) == (30, 0)
+    assert found["accuracy"] == trained["test_accuracy"]
+    assert found["confusion"] == trained["confusion"]
+    assert cli("evaluate", "run").out.startswith(f"accuracy {found['accuracy']:.2%} (")
+
+
+def test_rows_that_were_trained_on_are_counted(cli, run, folder):
+    for path in ("my.csv", "copy.csv"):
+        (folder / path).write_bytes((folder / "my.csv").read_bytes())
+        code, out, err = cli("evaluate", "run", path, "-q")
+        assert (code, out.count("\n")) == (0, 1)
+        assert err == (
+            f"Warning: {path}: 105 of the 150 rows were trained on and 15 chose the epoch; "
+            "the accuracy says little about new rows; "
+            "leave DATA out, with the run's folder, for the 30 held out\n"
+        )
+    assert cli("evaluate", "run", "my.csv", "--json").events[0]["trained_on"] == 105
+    (folder / "other.csv").write_text((folder / "my.csv").read_text().replace("4.9,3,", "4.9,3.1,"))
+    assert cli("evaluate", "run", "other.csv", "-q").err == ""
+    assert cli("evaluate", "run", "other.csv", "--json").events[0]["trained_on"] == 0
+
+
+def test_without_data_the_file_has_to_be_as_it_was(cli, run, folder):
+    before = (folder / "my.csv").read_text()
+    (folder / "my.csv").write_text(before.replace("4.9,3,", "4.9,3.1,"))
+    code, out, err = cli("evaluate", "run")
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "my.csv: the data has changed since the run began; SHA-256 " in err
+    (folder / "my.csv").unlink()
+    code, out, err = cli("evaluate", "run")
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "Error: load: no built-in set and no file is called " in err
+
+
+def test_a_run_without_test_rows_or_from_a_pipe(cli, run, program, folder):
+    assert cli("train", "iris", "--test-fraction", 0, "--epochs", 1, "--out", "all").code == 0
+    assert cli("evaluate", "all") == (
+        3,
+        "",
+        "Error: all: the run held out no rows; test fraction 0; "
+        "give the rows to judge it on as DATA\n",
+    )
+    with open(folder / "my.csv") as stdin:
+        program("-", "--missing", "mean", "--epochs", "1", "--out", "pipe", stdin=stdin)
+    assert cli("evaluate", "pipe") == (
+        3,
+        "",
+        "Error: standard input: the data cannot be read again; it came from a pipe; "
+        "train on a file\n",
+    )
+
+
+def test_without_data_it_takes_a_run_and_no_options_for_reading(cli, run):
+    assert cli("evaluate", "run", "--delimiter", ";") == (
+        2, "", "Error: --delimiter needs DATA\n",
+    )  # fmt: skip
+    code, _, err = cli("evaluate", "run/best.npz")
+    assert (code, err) == (
+        3,
+        "Error: run/best.npz: it is not a run folder; it is a file; "
+        "give the folder of the run, such as runs/digits-1\n",
+    )

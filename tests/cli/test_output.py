@@ -11,7 +11,8 @@ from minigrad.cli.shell import as_typed, event
 from minigrad.data import BUILTIN
 
 IRIS = """\
-iris: 150 rows, 4 features, 3 classes (setosa, versicolor, virginica)
+iris: 150 rows, 4 features, 3 classes
+classes: setosa 50, versicolor 50, virginica 50; always saying "setosa" gets 33.33%
 split: 105 training, 15 validation, 30 test rows; stratified, seed 0
 features: standardised by the mean and deviation of the training rows
 options: hidden 8, activation relu, dropout 0.0, epochs 3, batch size 32, lr 0.1, momentum 0.9, \
@@ -41,7 +42,10 @@ virginica       [ \d]\d          [ \d]\d         [ \d]\d
 
 the weights are those of epoch [123] of 3: its validation loss, \d\.\d{4}, is the lowest
 """
-RESULT = r"test accuracy (\d+\.\d\d)% \((\d+) of (\d+) rows\), loss \d+\.\d{4}, epoch [123] of 3\n"
+RESULT = (
+    r"test accuracy (\d+\.\d\d)% \((\d+) of (\d+) rows; always saying \"setosa\" gets 33\.33%\), "
+    r"loss \d+\.\d{4}, epoch [123] of 3\n"
+)
 SMALL = ("iris", "--hidden", "8", "--epochs", "3", "--nesterov", "--no-save")
 EPOCH = (
     r"epoch \d+/3  loss \d+\.\d{4}  accuracy \d+\.\d\d%  val loss \d+\.\d{4}  "
@@ -134,6 +138,8 @@ def test_json_events(cli):
         "features": ["sepal_length", "sepal_width", "petal_length", "petal_width"],
         "classes": ["setosa", "versicolor", "virginica"],
         "split": {"training": 105, "validation": 15, "test": 30},
+        "counts": [50, 50, 50],
+        "majority": {"class": "setosa", "share": 1 / 3},
         "options": run["options"],
         "parameters": 67,
     }
@@ -151,8 +157,10 @@ def test_json_events(cli):
         "macro",
         "micro",
         "confusion",
+        "majority",
     ]
     assert [*result] == keys
+    assert result["majority"] == {"class": "setosa", "share": 1 / 3}
     assert result["event"] == "result"
     assert 0 <= result["test_accuracy"] <= 1
     names = ["setosa", "versicolor", "virginica"]
@@ -165,7 +173,7 @@ def test_json_numbers_are_those_of_the_report(cli):
     *_, result = cli("train", *SMALL, "--json").events
     out = cli("train", *SMALL).out
     assert f"test accuracy {result['test_accuracy']:.2%} " in out
-    assert f"rows), loss {result['test_loss']:.4f}, epoch {result['epoch']} of 3\n" in out
+    assert f"33.33%), loss {result['test_loss']:.4f}, epoch {result['epoch']} of 3\n" in out
     for entry in result["classes"]:
         numbers = [f"{entry[key]:.3f}" for key in ("precision", "recall", "f1")]
         assert re.search(rf"^{entry['name']} +{' +'.join(numbers)} +{entry['support']}$", out, re.M)

@@ -44,6 +44,8 @@ ELSEWHERE = {
     "drop": [],
     "missing": "error",
     "checkpoint_every": None,
+    "test": None,
+    "folds": None,
 }
 
 
@@ -221,12 +223,12 @@ WIDTHS = (
         ("--seed -1", "Invalid value for '--seed': -1 is not in the range 0<=x<="),
         ("--dtype float16", "Invalid value for '--dtype': 'float16' is not one of 'float32', "),
         (
-            "--test-fraction 0",
-            "Invalid value for '--test-fraction': 0.0 is not in the range 0<x<1.",
+            "--test-fraction -0.1",
+            "Invalid value for '--test-fraction': -0.1 is not in the range 0<=x<1.",
         ),
         (
             "--test-fraction 1",
-            "Invalid value for '--test-fraction': 1.0 is not in the range 0<x<1.",
+            "Invalid value for '--test-fraction': 1.0 is not in the range 0<=x<1.",
         ),
         ("--val-fraction 1", "Invalid value for '--val-fraction': 1.0 is not in the range 0<=x<1."),
         ("--val-fraction nan", "Invalid value for '--val-fraction': nan is not a finite number."),

@@ -8,7 +8,7 @@ import pytest
 from minigrad import data, nn
 from minigrad.errors import DataError
 from minigrad.plotting import ASCII, draw, read_plane
-from minigrad.training import Classifier, read_run, run_folder
+from minigrad.training import Classifier, read_run, run_data
 from tests.training.folders import write_run
 
 POINTS = "across,up,class\n0,0,low\n1,1,low\n4,0,high\n5,1,high\n5,3,high\n"
@@ -32,7 +32,7 @@ def two_feature_run(folder, source, scale="standard", **reading):
     names = {"classes": dataset.class_names, "features": dataset.feature_names}
     write_run(folder, **names)
     facts = json.loads((folder / "run.json").read_text())
-    facts["data"] |= {"source": source, "sha256": run_folder.fingerprint(dataset)}
+    facts["data"] |= {"source": source, "sha256": run_data.fingerprint(dataset)}
     facts["options"] |= reading
     (folder / "run.json").write_text(json.dumps(facts))
     Classifier(model, dataset.schema, scaling).save(folder / "best.npz")
@@ -92,7 +92,8 @@ def test_the_folders_own_test_rows_are_drawn_too(tmp_path, monkeypatch):
     whole = data.load("moons")
     halves = whole.take(slice(600)), whole.take(slice(600, None))
     both = data.Dataset(**{**vars(halves[0]), "test": halves[1]})
-    monkeypatch.setattr(data, "load", lambda source, **reading: both)
+    for module in (data, run_data):
+        monkeypatch.setattr(module, "load", lambda source, **reading: both)
     plane, _ = read_plane(read_run(two_feature_run(tmp_path / "run", "moons")))
     np.testing.assert_array_equal(plane.points, whole.x)
     np.testing.assert_array_equal(plane.labels, whole.y)
@@ -115,7 +116,7 @@ def test_data_that_is_gone(tmp_path, file):
 def test_data_that_has_changed(tmp_path, file):
     run = read_run(two_feature_run(tmp_path / "run", str(file), scale="minmax"))
     file.write_text(POINTS.replace("5,3", "5,4"))
-    now = run_folder.fingerprint(data.load(str(file)))
+    now = run_data.fingerprint(data.load(str(file)))
     plane, remarks = read_plane(run)
     assert len(plane.points) == 0
     assert remarks == (
