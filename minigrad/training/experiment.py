@@ -219,7 +219,7 @@ class Experiment:
         experiment = cls(source, **{**about["options"], "init_from": None, "test": test})
         now, then = experiment.about["data"]["sha256"], about["data"]["sha256"]
         run_data.check_data(source, now, then)
-        experiment.options |= about["options"]
+        experiment.options |= {name: about["options"].get(name) for name in ("init_from", "test")}
         experiment.about, experiment.folder = about, folder
         experiment._known = json.dumps(header["state"])
         experiment.trainer.load_state(header["state"], arrays)
