@@ -17,6 +17,14 @@ def printable(name: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in name)
 
 
+def shortened(text: str, longest: int = 20) -> str:
+    """Return a text of at most so many characters: its beginning and its end, if it is longer."""
+    if len(text) <= longest:
+        return text
+    last = (longest - 1) // 2
+    return f"{text[: longest - 1 - last]}…{text[len(text) - last :]}"
+
+
 def listed(texts: Collection[str], most: int = 20) -> str:
     """Return the texts in double quotes, separated by commas; of more than `most`, the first."""
     listing = ", ".join(shown(text) for text in islice(texts, most))

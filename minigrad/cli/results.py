@@ -1,10 +1,15 @@
 """How test results are printed: as tables for a person, as JSON fields for a program."""
 
+import shutil
+
 import numpy as np
 
-from ..text import counted, printable, shown, table
+from ..text import counted, printable, shortened, shown, table
 from ..training import averages, classification_report
 
+SHARES = 36  # columns beside the name in the table of the classes
+SHORTEST = 12  # of a name
+MOST_MISTAKES = 20
 HUGE = 1e4  # losses from here on are printed with an exponent
 
 
@@ -36,22 +41,57 @@ def constant_fields(names: tuple[str, ...], counts: np.ndarray) -> dict:
 
 
 def result_tables(names: tuple[str, ...], confusion: np.ndarray) -> str:
-    """Return two tables: precision, recall, f1 and support by class, and the confusion matrix."""
+    """Return two tables: precision, recall, f1 and support by class, and the confusion matrix.
+
+    Long names are shortened, and the matrix is replaced by the most frequent mistakes, where they
+    do not fit into the columns of the terminal; without one it has 80.
+    """
+    columns = shutil.get_terminal_size().columns
     names = tuple(map(printable, names))
-    columns = classification_report(confusion)
-    shares = [*zip(names, *columns.values(), strict=True)]
+    return f"{_by_class(names, confusion, columns)}\n\n{_confusion(names, confusion, columns)}"
+
+
+def _by_class(names, confusion, columns):
+    names = [shortened(name, max(columns - SHARES, SHORTEST)) for name in names]
+    report = classification_report(confusion)
+    shares = [*zip(names, *report.values(), strict=True)]
     for kind, average in averages(confusion).items():
         shares.append((f"{kind} average", *average.values(), confusion.sum()))
     by_class = [
         (name, *(f"{number:.3f}" for number in numbers), str(support))
         for name, *numbers, support in shares
     ]
-    counts = [(name, *map(str, row)) for name, row in zip(names, confusion, strict=True)]
-    return (
-        f"{table([('class', *columns), *by_class])}\n\n"
-        "confusion matrix (row: true class, column: predicted class)\n"
-        f"{table([('', *names), *counts])}"
-    )
+    return table([("class", *report), *by_class])
+
+
+def _confusion(names, confusion, columns):
+    """Return the matrix with its names, with shorter ones or with numbers, or its worst pairs."""
+    short = [shortened(name) for name in names]
+    numbers = [*map(str, range(1, len(names) + 1))]
+    numbered = [f"{number} {name}" for number, name in zip(numbers, short, strict=True)]
+    for down, across in ((names, names), (short, short), (numbered, numbers)):
+        counts = [(name, *map(str, row)) for name, row in zip(down, confusion, strict=True)]
+        matrix = table([("", *across), *counts])
+        if max(map(len, matrix.splitlines())) <= columns:
+            return f"confusion matrix (row: true class, column: predicted class)\n{matrix}"
+    mistakes = confusion - np.diag(np.diag(confusion))
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:MOST_MISTAKES]
+    room = max((columns - len("  ") * 2 - len("rows")) // 2, SHORTEST)
+    short = [shortened(name, room) for name in names]
+    if len({*short}) < len(short):  # only the number tells two of them apart
+        short = [
+            shortened(f"{number} {name}", room) for number, name in zip(numbers, names, strict=True)
+        ]
+    pairs = [
+        (short[i], short[j], str(mistakes[i, j]))
+        for i, j in zip(*np.unravel_index(order, mistakes.shape), strict=True)
+        if mistakes[i, j]
+    ]
+    if not pairs:
+        return "no mistakes"
+    kinds = counted(int(np.count_nonzero(mistakes)), "kind")
+    title = f"the most frequent mistakes, of {kinds} in {mistakes.sum()} rows"
+    return f"{title}\n{table([('true class', 'predicted class', 'rows'), *pairs], '<<>')}"
 
 
 def result_fields(names: tuple[str, ...], confusion: np.ndarray) -> dict:

@@ -1,6 +1,7 @@
 """How `minigrad train` and `minigrad resume` report a run, and end it when a signal comes.
 
-What is printed on stdout depends on the command and the seed alone, never on time or terminal.
+What is printed on stdout depends on the command and the seed alone, never on time; only tables that
+are wider than a terminal depend on its width.
 """
 
 import contextlib
@@ -31,7 +32,7 @@ from .shell import INTERRUPTED, end_now, event, handling, on_terminal, progress_
 # ---- the report: results on stdout, progress on stderr -------------------------------------------
 
 BAR = "{percentage:3.0f}%|{bar}| {desc}[{elapsed}<{remaining}{postfix}]"
-NARROWEST = 36  # columns of a bar beside its numbers
+NARROWEST = len("100%| | [00:00<00:00, ]")  # columns of a bar without its numbers
 MOST_CLASSES = 20  # in the line that counts them
 SCALED = {
     "standard": "standardised by the mean and deviation of the training rows",
@@ -46,6 +47,7 @@ class Report:
     def __init__(self, *, as_json: bool, quiet: bool, verbose: bool):
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self._bar = None
+        self._started = 0.0
 
     def describe(self, experiment: training.Experiment) -> None:
         """Print the data, the split, the options and the model."""
@@ -143,8 +145,9 @@ class Report:
                 event("epoch", **epoch._asdict())
         line = f"epoch {epoch.epoch}/{self.epochs}  {_numbers(epoch)}"
         if self._bar:
-            self._bar.set_description_str(f"{epoch.epoch}/{self.epochs} ", refresh=False)
-            room = self._bar.dynamic_ncols(self._bar.fp)[0] - NARROWEST
+            done = f"{epoch.epoch}/{self.epochs} "
+            room = self._bar.dynamic_ncols()[0] - len(done) - NARROWEST
+            self._bar.set_description_str(done, refresh=False)
             self._bar.set_postfix_str(_short(epoch, room), refresh=False)
             if self.verbose:
                 self._bar.write(line, file=sys.stderr)
@@ -152,8 +155,8 @@ class Report:
             remark(line)
 
     def step(self) -> None:
-        """Move the bar by a step."""
-        if self._bar:
+        """Move the bar over the steps."""
+        if self._bar and self._started:
             self._bar.update()
 
     def close(self) -> None:
@@ -239,9 +242,9 @@ def _short(epoch: Epoch, room: int) -> str:
     """Return the numbers of an epoch that fit into so many columns beside a bar."""
     parts = [f"loss {as_loss(epoch.train_loss)}", f"train {epoch.train_accuracy:.2%}"]
     parts += [] if epoch.val_accuracy is None else [f"val {epoch.val_accuracy:.2%}"]
-    if len(", ".join(parts)) > room:
-        del parts[1:-1]  # what is left is the loss, and the accuracy that counts
-    return ", ".join(parts) if len(", ".join(parts)) <= room else parts[0]
+    texts = ", ".join(parts), f"{parts[0]}, {parts[-1]}", parts[0]
+    # A time above an hour needs two columns more than NARROWEST has for it.
+    return next((text for text in texts if len(text) <= room - 2 * ("," in text)), "")
 
 
 # ---- train and resume ----------------------------------------------------------------------------

@@ -16,12 +16,12 @@ from .. import data as sets
 from .. import nn, plotting, training
 from ..data.files import atomic_write, check_target, name_of
 from ..errors import ArgumentError, DataError, message
-from ..text import counted, printable, shown, table
+from ..text import counted, printable, shortened, shown, table
 from ..training import Classifier, headers, run_data, run_folder
 from .results import as_loss, result_fields, result_tables, share_of_hits
 from .shell import as_typed, event, json_line, on_terminal, progress_bar, remark
 
-BAR, LONGEST_BAR = "#", 40  # of the columns' importance
+BAR, LONGEST_BAR, SHORTEST_BAR = "#", 40, 8  # of the columns' importance
 
 
 class Rows:
@@ -204,10 +204,12 @@ def importance(model, data, seed, as_json, quiet, **reading: Any) -> None:
             f"accuracy {accuracy:.2%} on {counted(rows.used, 'row')}; each column shuffled:\n"
         )
     cells = [
-        (printable(one.column), f"{100 * one.drop:.2f}", f"{100 * one.spread:.2f}") for one in found
+        (shortened(printable(one.column), 40), f"{100 * one.drop:.2f}", f"{100 * one.spread:.2f}")
+        for one in found
     ]
     lines = table([("column", "drop", "spread"), *cells]).splitlines()
     room = shutil.get_terminal_size().columns - max(map(len, lines)) - 2
+    room = room if room >= SHORTEST_BAR else 0
     largest = max(found[0].drop, 1e-12)
     for line, drop in zip(lines, [0.0, *(one.drop for one in found)], strict=True):
         bar = BAR * round(max(drop, 0) / largest * min(room, LONGEST_BAR))

@@ -10,8 +10,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from ..text import shortened
 from ..training import Run
-from .panels import PANELS, Panel, epoch_range
+from .panels import Panel, constant_rate, epoch_range, panels
 from .plane import Plane
 
 # Distinct for every kind of colour vision: Okabe and Ito 2008, Color Universal Design.
@@ -21,7 +22,6 @@ MARKERS = "os^Dv*P"  # 7 of them and 8 colours: 56 classes before two look the s
 SIZE = 4.4  # inches, the side of a picture
 CELL = 0.36  # inches, the side of a confusion matrix's cell; its number is still legible
 MOST_CELLS = 100  # on a side; a larger matrix has colours only
-LONGEST = 20  # characters in a name
 GRID = 300  # cells of the decision regions, on a side
 DPI = 150
 MOST_PIXELS = 20_000  # on a side
@@ -62,27 +62,29 @@ def save(file: BinaryIO, picture_format: str, runs: list[Run], planes: list[Plan
 
 def _figure(runs, planes):
     """Return the picture: a column for each run, or two rows for a single one."""
-    kinds = [panel.title for panel in PANELS]
+    shown = panels(runs)
+    kinds = [panel.title for panel in shown]
     kinds += ["confusion"] if any(run.confusion is not None for run in runs) else []
     kinds += ["regions"] if any(planes) else []
-    side = max(SIZE, *map(_side, runs))
+    sides = [max(SIZE, _side(run)) for run in runs]
     rows = [[kind] for kind in kinds]
     if len(runs) == 1:
-        top = 2 if len(kinds) == 4 and side < 1.5 * SIZE else 3
+        top = 2 if len(kinds) == 4 and sides[0] < 1.5 * SIZE else len(shown)
         rows = [kinds[:top], kinds[top:]] if kinds[top:] else [kinds]
-    heights = [side if {"confusion", "regions"} & {*row} else 0.75 * SIZE for row in rows]
-    width = max(len(row) * (side if "confusion" in row else SIZE) for row in rows)
-    figure = Figure((width * len(runs), sum(heights) + 0.7), layout="constrained")
+    heights = [max(sides) if {"confusion", "regions"} & {*row} else 0.75 * SIZE for row in rows]
+    widths = [
+        max(len(row) * (side if "confusion" in row else SIZE) for row in rows) for side in sides
+    ]
+    figure = Figure((sum(widths), sum(heights) + 0.9), layout="constrained")
+    columns = np.ravel(figure.subfigures(1, len(runs), width_ratios=widths))
     shared = {}
-    for run, plane, part in zip(
-        runs, planes, np.ravel(figure.subfigures(1, len(runs))), strict=True
-    ):
-        part.suptitle(_heading(run), fontsize="medium")
+    for run, plane, part in zip(runs, planes, columns, strict=True):
+        part.suptitle(_heading(run, runs), fontsize="medium")
         bands = part.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)[:, 0]
         axes = {}
         for row, band in zip(rows, bands, strict=True):
             axes |= zip(row, band.subplots(1, len(row), squeeze=False)[0], strict=True)
-        for panel in PANELS:
+        for panel in shown:
             if panel.title in shared:
                 axes[panel.title].sharey(shared[panel.title])
             shared[panel.title] = axes[panel.title]
@@ -97,12 +99,13 @@ def _figure(runs, planes):
 def _side(run):
     """Return the side in inches of a confusion matrix with its names."""
     cells = min(len(run.classes), MOST_CELLS)
-    return 1.3 + CELL * cells + 0.08 * max(len(_short(name)) for name in run.classes)
+    return 1.3 + CELL * cells + 0.08 * max(len(shortened(name)) for name in run.classes)
 
 
-def _heading(run):
-    text = f"{run.folder[-48:]}\n{run.state}"
-    return text if run.test_accuracy is None else f"{text}, test accuracy {run.test_accuracy:.2%}"
+def _heading(run, runs):
+    parts = [] if run.test_accuracy is None else [f"test accuracy {run.test_accuracy:.2%}"]
+    lines = [run.folder[-48:], run.state, ", ".join(parts + constant_rate(run, runs))]
+    return "\n".join(filter(None, lines))
 
 
 def _draw_panel(axes: Axes, panel: Panel, run: Run, runs: list[Run]) -> None:
@@ -120,7 +123,7 @@ def _draw_panel(axes: Axes, panel: Panel, run: Run, runs: list[Run]) -> None:
     if panel.needs_log(runs):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    first, last = epoch_range(runs)
+    first, last = epoch_range(run, runs)
     axes.set_xlim(first - 0.5, last + 0.5)
     axes.set_ylabel(panel.title)
     axes.set_xlabel("epoch")
@@ -145,7 +148,7 @@ def _draw_confusion(axes: Axes, run: Run) -> None:
     axes.spines[:].set_visible(False)
     if len(counts) > MOST_CELLS:
         return
-    names = [_short(name) for name in run.classes]
+    names = [shortened(name) for name in run.classes]
     turned = 90 if len(names) * max(map(len, names)) > 40 else 0
     axes.set_xticks(range(len(names)), names, rotation=turned)
     axes.set_yticks(range(len(names)), names)
@@ -183,13 +186,11 @@ def _draw_regions(axes: Axes, plane: Plane | None, classes: tuple[str, ...]) -> 
             marker=MARKERS[i % len(MARKERS)],
             edgecolors="black",
             linewidths=0.3,
-            label=f" {_short(name)}",  # matplotlib leaves out a label that begins with _
+            label=f" {shortened(name)}",  # matplotlib leaves out a label that begins with _
             rasterized=True,  # a million points would make a huge .svg
         )
-    axes.set(title="decision regions", xlabel=_short(plane.names[0]), ylabel=_short(plane.names[1]))
+    axes.set(
+        title="decision regions", xlabel=shortened(plane.names[0]), ylabel=shortened(plane.names[1])
+    )
     place = {"loc": "upper left", "bbox_to_anchor": (1, 1), "ncols": 1 + (len(classes) - 1) // 20}
     axes.legend(frameon=False, fontsize="small", **place)
-
-
-def _short(name):
-    return name if len(name) <= LONGEST else f"{name[:10]}…{name[-9:]}"

@@ -11,6 +11,8 @@ from ..training import Run, run_folder
 REMEDIES = {"running": "wait for the first epoch", "interrupted": "resume the run"}
 WIDE = 20  # losses that differ by more than this factor get a logarithmic axis
 
+LONGER = 10  # runs that differ in length by more than this factor have axes of their own
+
 
 class Curve(NamedTuple):
     """A line of a panel: its name in the legend, its column in the history, and a factor."""
@@ -36,6 +38,10 @@ class Panel(NamedTuple):
         everything = np.concatenate([curve.of(run) for curve in self.curves for run in runs])
         return everything[~np.isnan(everything)]
 
+    def constant(self, runs: list[Run]) -> bool:
+        """Return whether all numbers of each run are the same: a line of text tells as much."""
+        return all(len({*self.numbers([run]).tolist()}) <= 1 for run in runs)
+
     def needs_log(self, runs: list[Run]) -> bool:
         """Return whether a linear axis would hide the small numbers beside the large ones."""
         numbers = self.numbers(runs)
@@ -57,21 +63,34 @@ PANELS = (
         "accuracy (%)",
         (Curve("training", "train_accuracy", 100), Curve("validation", "val_accuracy", 100)),
     ),
-    Panel("learning rate", (Curve("learning rate", "lr"),)),
 )
+RATE = Panel("learning rate", (Curve("learning rate", "lr"),))
 
 
-def epoch_range(runs: list[Run]) -> tuple[int, int]:
-    """Return the first and the last epoch of all runs.
+def panels(runs: list[Run]) -> tuple[Panel, ...]:
+    """Return the panels of these runs: the learning rate has one only if it changes."""
+    return PANELS if RATE.constant(runs) else (*PANELS, RATE)
+
+
+def constant_rate(run: Run, runs: list[Run]) -> list[str]:
+    """Return the line about the learning rate of a run, if it has no panel."""
+    rates = RATE.numbers([run])
+    return [f"learning rate {rates[0]:g}"] if RATE.constant(runs) and len(rates) else []
+
+
+def epoch_range(run: Run, runs: list[Run]) -> tuple[int, int]:
+    """Return the first and the last epoch on the axis of a run: of all runs, if it stays readable.
 
     Raises:
         DataError: if a run has no epochs.
     """
-    for run in runs:
-        if not run.history:
-            path = os.path.join(run.folder, run_folder.HISTORY)
-            facts = f"the run is {run.status}, and no epoch has ended"
-            remedy = REMEDIES.get(run.status, "train again")
+    for one in runs:
+        if not one.history:
+            path = os.path.join(one.folder, run_folder.HISTORY)
+            facts = f"the run is {one.status}, and no epoch has ended"
+            remedy = REMEDIES.get(one.status, "train again")
             raise DataError(path, "there is nothing to plot", facts, remedy)
-    epochs = [epoch.epoch for run in runs for epoch in run.history]
+    lengths = [len(one.history) for one in runs]
+    shown = [run] if max(lengths) > LONGER * min(lengths) else runs
+    epochs = [epoch.epoch for one in shown for epoch in one.history]
     return min(epochs), max(epochs)

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from ..training import Run
-from .panels import PANELS, epoch_range
+from .panels import constant_rate, epoch_range, panels
 from .plane import Plane
 
 HEIGHT = 12  # lines in a chart
@@ -34,15 +34,16 @@ class Style(NamedTuple):
     corner: str
     level: str
     tick_below: str
+    best: str
 
 
 BRAILLE = Style(
     np.array([[1, 8], [2, 16], [4, 32], [64, 128]]),
     " " + "".join(chr(0x2800 + dots) for dots in range(1, 256)),
     "⠤⠤",
-    *"│┤└─┬",
+    *"│┤└─┬▲",
 )
-ASCII = Style(np.array([[1]]), " .", "..", *"|-+-+")
+ASCII = Style(np.array([[1]]), " .", "..", *"|-+-+^")
 
 
 def style_for(encoding: str) -> Style:
@@ -90,9 +91,14 @@ class Axis(NamedTuple):
         last = math.floor(self.high / self.step + 1e-9)
         numbers = np.arange(first, last + 1) * self.step
         if self.log:
-            return 10**numbers, [f"{number:g}" for number in 10**numbers]
-        digits = max(0, -math.floor(math.log10(self.step)))
-        form = f".{digits}f" if digits <= 5 and self.high < 1e6 else ".3g"
+            plain = [f"{number:g}" for number in 10**numbers]
+            powers = [f"{number:.0e}" for number in 10**numbers]
+            return 10**numbers, powers if any("e" in text for text in plain) else plain
+        place = math.floor(math.log10(self.step))  # of the last digit
+        form = f".{max(0, -place)}f"
+        if place < -5 or max(abs(self.low), abs(self.high)) >= 1e6:
+            form = f".{max(0, math.floor(math.log10(abs(numbers).max() or 1)) - place)}e"
+            return numbers, [f"{number:{form}}" if number else "0" for number in numbers]
         return numbers, [f"{number:{form}}" for number in numbers]
 
 
@@ -118,7 +124,7 @@ def draw(runs: list[Run], planes: list[Plane | None], width: int, style: Style) 
     abreast = min(abreast, max(2, len(runs)))
     wide = (width - len(GAP) * (abreast - 1)) // abreast
     pictures = [
-        [_heading(run, wide), *_charts(run, runs, wide, style)]
+        [_heading(run, runs, wide), *_charts(run, runs, wide, style)]
         + ([] if plane is None else [_regions(plane, run.classes, wide, style)])
         for run, plane in zip(runs, planes, strict=True)
     ]
@@ -139,29 +145,45 @@ def _beside(blocks, width):
     )
 
 
-def _heading(run, width):
+def _heading(run, runs, width):
     lines = [run.folder[-width:], run.state]
     if run.test_accuracy is not None:
         lines.append(f"test accuracy {run.test_accuracy:.2%}")
-    return lines
+    return lines + constant_rate(run, runs)
 
 
 def _charts(run, runs, width, style):
     """Yield the lines of each panel with the curves of a run, on axes that fit all runs."""
-    epochs = Axis.between(*epoch_range(runs), 6, whole=True)
-    for panel in PANELS:
+    epochs = Axis.between(*epoch_range(run, runs), 6, whole=True)
+    for panel in panels(runs):
         upright = Axis.around(panel.numbers(runs), 5, panel.needs_log(runs))
         canvas = _Canvas(width, HEIGHT, epochs, upright, style)
-        legend = []
-        drawings = zip(
-            panel.curves, (style.line, POINT), (canvas.line, canvas.points), strict=False
-        )
-        for curve, sign, drawn in drawings:
-            values = curve.of(run)
-            drawn(run.history.column("epoch"), values)
-            if np.isfinite(values).any() and len(panel.curves) > 1:
-                legend.append(f"{sign} {curve.label}")
-        yield ["  ".join([panel.title, *legend]), *canvas.framed("epoch")]
+        for curve, drawn in zip(panel.curves, (canvas.line, canvas.points), strict=False):
+            drawn(run.history.column("epoch"), curve.of(run))
+        legend = _legend(panel, run, width, style)
+        yield [panel.title, *legend, *canvas.framed("epoch", run.best_epoch)]
+
+
+def _legend(panel, run, width, style):
+    """Return the lines that say what the signs of a panel mean."""
+    entries = [
+        f"{sign} {curve.label}"
+        for curve, sign in zip(panel.curves, (style.line, POINT), strict=False)
+        if np.isfinite(curve.of(run)).any() and len(panel.curves) > 1
+    ]
+    entries += [] if run.best_epoch is None else [f"{style.best} best epoch"]
+    return _wrapped(entries, width)
+
+
+def _wrapped(entries, width):
+    """Return the entries in as few lines as they fit into."""
+    lines = []
+    for entry in entries:
+        if lines and len(lines[-1]) + len(GAP) + len(entry) <= width:
+            lines[-1] += GAP + entry
+        else:
+            lines.append(entry)
+    return lines
 
 
 def _regions(plane, classes, width, style):
@@ -225,8 +247,8 @@ class _Canvas:
             columns -= columns % 2
         self.signs.update(dict.fromkeys(zip(rows, columns, strict=True), POINT))
 
-    def framed(self, title: str) -> list[str]:
-        """Return the lines of the drawing with its axes, and the title below."""
+    def framed(self, title: str, best: float | None = None) -> list[str]:
+        """Return the lines of the drawing with its axes, the title below, and `best` marked."""
         style, (down, wide) = self.style, self.style.dots.shape
         parts = self.dots.reshape(self.rows, down, self.columns, wide)
         glyphs = np.einsum("rdcw,dw->rc", parts, style.dots)
@@ -243,9 +265,10 @@ class _Canvas:
             lines.append(f"{levels.get(row, ''):>{self.margin - 1}} {edge}{''.join(signs)}")
         values, labels = self.across.ticks()
         ticks = self.across.cells(values, self.columns)
-        level = "".join(
-            style.tick_below if column in ticks else style.level for column in range(self.columns)
-        )
+        marks = dict.fromkeys(ticks, style.tick_below)
+        if best is not None:
+            marks[int(self.across.cells(np.array([best]), self.columns)[0])] = style.best
+        level = "".join(marks.get(column, style.level) for column in range(self.columns))
         below = ""
         for column, label in zip(ticks, labels, strict=True):
             start = max(0, min(column - (len(label) - 1) // 2, self.columns - len(label)))

@@ -67,7 +67,7 @@ def test_the_table_has_bars(cli, model, rows, monkeypatch, columns):
         assert spread == f"{100 * one['spread']:.2f}"
         bars.append(len("".join(bar)))
     assert bars == sorted(bars, reverse=True)
-    assert bars[0] == min(40, columns - len("column   drop  spread") - 2) if columns > 30 else 1
+    assert bars[0] == {30: 0, 60: 60 - len(header) - 2, 160: 40}[columns]
     assert cli("importance", model, rows, "-q").out == "\n".join([header, *lines]) + "\n"
 
 

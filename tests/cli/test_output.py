@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from minigrad import training
+from minigrad.cli.results import result_tables
 from minigrad.cli.shell import as_typed, event
+from minigrad.cli.training import Report
 from minigrad.data import BUILTIN
 
 IRIS = """\
@@ -63,6 +65,64 @@ def test_results_go_to_stdout_and_a_line_per_epoch_to_stderr(program):
     for number, line in enumerate(lines, 1):
         assert line.startswith(f"epoch {number}/3  ")
         assert re.fullmatch(EPOCH, line)
+
+
+def test_a_huge_loss_has_an_exponent(capsys):
+    report = Report(as_json=False, quiet=False, verbose=False)
+    report.epochs = 3
+    report.epoch(training.Epoch(1, 6.5e20, 0.5, 12345.6, 0.5, 0.1, 1.0))
+    report.epoch(training.Epoch(2, 9999.5, 0.5, 0.123456, 0.5, 0.1, 1.0))
+    assert capsys.readouterr().err == (
+        "epoch 1/3  loss 6.5e+20  accuracy 50.00%  val loss 1.2e+04  val accuracy 50.00%\n"
+        "epoch 2/3  loss 9999.5000  accuracy 50.00%  val loss 0.1235  val accuracy 50.00%\n"
+    )
+
+
+# ---- classes that do not fit
+
+
+LONG = [f"a rather long class name, number {i:02}" for i in range(40)]
+
+
+def tables(count, mistakes=3):
+    """Return the tables of so many classes, in each of which some rows are taken for the next."""
+    matrix = np.diag(np.full(count, 20)) + mistakes * np.eye(count, k=1, dtype=int)
+    return result_tables(tuple(LONG[:count]), matrix)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 160, 250])
+@pytest.mark.parametrize("count", [2, 5, 15, 40])
+def test_the_tables_of_many_classes_fit(monkeypatch, columns, count):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert max(map(len, tables(count).splitlines())) <= columns
+
+
+def test_a_matrix_that_does_not_fit_gets_shorter_names_numbers_or_lists_the_worst_pairs(
+    monkeypatch,
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    short = "a rather l…number 00"
+    assert f"\n{LONG[0]}  " in tables(1).partition("confusion")[2]
+    _, _, matrix = tables(2).partition("confusion")
+    assert f"\n{short}                    20                     3\n" in matrix
+    _, _, matrix = tables(12).partition("confusion")
+    assert matrix.splitlines()[1].split() == [*map(str, range(1, 13))]
+    assert f"\n1 {short}   " in matrix and "\n12 a rather l…number 11 " in matrix
+    _, _, pairs = tables(40).partition("the most frequent mistakes, of ")
+    assert pairs.startswith("39 kinds in 117 rows\ntrue class ")
+    first = pairs.splitlines()[2]
+    assert re.fullmatch(r"a rather long .*number 00  a rather long .*number 01 +3", first)
+    assert len(pairs.splitlines()) == 22
+    assert tables(40, mistakes=0).endswith("\n\nno mistakes")
+
+
+def test_names_that_look_the_same_when_shortened_keep_their_number(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    names = tuple(f"a rather long class name {i:02} of the many" for i in range(40))
+    matrix = np.eye(40, k=1, dtype=int)
+    pairs = result_tables(names, matrix).partition("the most frequent mistakes")[2]
+    assert "\n1 a ra… many  2 a ra… many " in pairs and "\n20 a r… many  21 a r… many " in pairs
+    assert len({line[:29] for line in pairs.splitlines()[2:]}) == 20
 
 
 @pytest.mark.parametrize("extra", [("-v",), ("--json",)], ids=" ".join)

@@ -38,7 +38,7 @@ def test_curves_in_a_pipe():
     assert (code, err) == (0, b"")
     text = out.decode()
     assert text.startswith(f"runs{os.sep}some-1\nfinished, 30 epochs, best 12\n")
-    assert "loss (nats)  ⠤⠤ training  o validation   accuracy (%)  ⠤⠤ training" in text
+    assert "\n⠤⠤ training  o validation  ▲ best epoch  ⠤⠤ training  o validation  ▲ best" in text
     assert "learning rate" in text and "\x1b" not in text and "\r" not in text
     assert plot("runs/some-1", PYTHONIOENCODING="utf-8")[1] == out
 

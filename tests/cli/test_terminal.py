@@ -28,9 +28,9 @@ INTERRUPTED = r"Interrupted( after step \d+; nothing was saved)?\."
 def on_terminal(start):
     """Run `python train.py …` with stderr on a terminal: (code, stdout, all of the screen)."""
 
-    def run(*args, columns=80, both=False, then=lambda process, parts: None, **options):
+    def run(*args, columns=80, rows=24, both=False, then=lambda process, parts: None, **options):
         screen, end = pty.openpty()
-        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         stdout = end if both else subprocess.PIPE
         process = start(*args, stderr=end, stdout=stdout, **options)
         os.close(end)
@@ -66,7 +66,14 @@ def shown(screen):
 # ---- the bar
 
 
-@pytest.mark.parametrize("columns", [40, 80])
+NUMBERS = {
+    40: r"loss \d\.\d{4}",
+    60: r"loss \d\.\d{4}, val \d+\.\d\d%",
+    80: r"loss \d\.\d{4}, train \d+\.\d\d%, val \d+\.\d\d%",
+}
+
+
+@pytest.mark.parametrize("columns", NUMBERS)
 def test_a_bar_on_a_terminal(on_terminal, cli, columns):
     code, out, screen = on_terminal(*IRIS, columns=columns)
     assert code == 0
@@ -74,10 +81,33 @@ def test_a_bar_on_a_terminal(on_terminal, cli, columns):
     assert max(map(len, states)) <= columns  # or it would run on to a second line
     last = states[-2]
     assert last.startswith("100%|") and " 3/3 [" in last
-    numbers = r"loss \d\.\d{4}, train \d+\.\d\d%, val \d+\.\d\d%\]$"
-    assert re.search(numbers, last) or columns == 40
+    assert re.search(rf", {NUMBERS[columns]}\]$", last)
     assert screen.count("\n") == 1 and "epoch 1/3" not in screen
     assert out == cli("train", *IRIS).out  # results do not depend on the terminal
+
+
+@pytest.mark.parametrize("size", [(0, 24), (80, 0), (0, 0)])
+def test_a_terminal_that_says_it_has_no_size(on_terminal, size):
+    columns, rows = size
+    code, _, screen = on_terminal(*IRIS, columns=columns, rows=rows)
+    last = re.split(r"[\r\n]+", screen)[-2]
+    assert code == 0 and last.startswith("100%|") and re.search(rf", {NUMBERS[80]}\]$", last)
+
+
+def test_the_bar_moves_inside_an_epoch(on_terminal):
+    slow = ("--epochs", "1", "--batch-size", "1", "--hidden", "512,512", "--lr", "0.001")
+    _, _, screen = on_terminal(*slow, "--no-save")
+    first = [state for state in re.split(r"[\r\n]+", screen) if " 0/1 [" in state]
+    shares = [int(state[:3]) for state in first]
+    assert shares[0] == 0 and shares == sorted(shares) and len({*shares}) > 2
+    assert 0 < max(shares) < 100
+
+
+def test_the_folds_have_a_bar(on_terminal):
+    _, out, screen = on_terminal(*IRIS, "--folds", "3")
+    states = re.split(r"[\r\n]+", screen)
+    assert any(re.match(r"folds: 100%\|.*\| 3/3 \[", state) for state in states)
+    assert "3 folds: accuracy " in out and "fold 1/3" not in screen
 
 
 def test_without_validation_rows_the_bar_shows_what_there_is(on_terminal):

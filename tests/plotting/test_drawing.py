@@ -43,7 +43,8 @@ def block(text, start, lines):
 # ---- curves ------------------------------------------------------------------------------------
 
 SNAPSHOT = """\
-loss (nats)  ⠤⠤ training  o validation
+loss (nats)
+⠤⠤ training  o validation  ▲ best epoch
 0.8 ┤o
     │⢄
 0.6 ┤ ⠱⡀  o
@@ -56,12 +57,13 @@ loss (nats)  ⠤⠤ training  o validation
     │                   ⠉⠒⠢⠤⣀⣀        o    o
     │                         ⠉⠉⠒⠒⠤⠤⠤⣀⣀⡀
 0.0 ┤                                  ⠈⠉⠉⠑⠒
-    └─────┬──────────┬──────────┬──────────┬
+    └─────┬──────────┬─────▲────┬──────────┬
           2          4          6          8
                       epoch
 """
 SNAPSHOT_ASCII = """\
-loss (nats)  .. training  o validation
+loss (nats)
+.. training  o validation  ^ best epoch
 0.8 -o
     |.
 0.6 - ..  o
@@ -74,7 +76,7 @@ loss (nats)  .. training  o validation
     |                    .....        o    o
     |                         ...........
 0.0 -                                    ...
-    +-----+----------+----------+----------+
+    +-----+----------+-----^----+----------+
           2          4          6          8
                       epoch
 """
@@ -82,8 +84,8 @@ loss (nats)  .. training  o validation
 
 @pytest.mark.parametrize("style, expected", [(BRAILLE, SNAPSHOT), (ASCII, SNAPSHOT_ASCII)])
 def test_the_drawing_of_a_loss(run, style, expected):
-    text = draw([run(history(8))], [None], 44, style)
-    assert "\n".join(block(text, "loss", 16)) + "\n" == expected
+    text = draw([run(history(8), best_epoch=5)], [None], 44, style)
+    assert "\n".join(block(text, "loss", 17)) + "\n" == expected
 
 
 def test_the_heading(run):
@@ -122,34 +124,62 @@ def test_several_runs_have_the_same_axes(run):
     """The second run is shorter and its loss is 0.1."""
     small = history(5, val=False, changes=[(i, "train_loss", "0.1") for i in range(1, 6)])
     text = draw([run(), run(small)], [None, None], 100, ASCII)
-    loss = block(text, "loss", 16)
+    loss = block(text, "loss", 17)
     left, right = ([line[i : i + 49] for line in loss] for i in (0, 51))
-    assert [line[:5] for line in left[1:13]] == [line[:5] for line in right[1:13]]
-    assert left[14].split() == right[14].split() == ["5", "10", "15", "20", "25", "30"]
-    assert [i for i, line in enumerate(right[1:13]) if "." in line[5:]] == [10]
+    assert [line[:5] for line in left[2:14]] == [line[:5] for line in right[2:14]]
+    assert left[15].split() == right[15].split() == ["5", "10", "15", "20", "25", "30"]
+    assert [i for i, line in enumerate(right[2:14]) if "." in line[5:]] == [10]
+
+
+def test_runs_of_very_different_length_have_epochs_of_their_own(run):
+    text = draw([run(history(200)), run(history(5))], [None, None], 100, ASCII)
+    line = block(text, "loss", 17)[15]
+    assert line[:49].split() == ["50", "100", "150", "200"]
+    assert line[51:].split() == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("width", [24, 30, 39])
+def test_legends_are_not_cut(run, width):
+    text = draw([run()], [None], width, ASCII)
+    for entry in (".. training", "o validation", "^ best epoch"):
+        assert text.count(entry) == 2 + (entry[0] == "^")
+
+
+def test_a_constant_learning_rate_is_a_line(run):
+    steady = history(30, changes=[(i, "lr", "0.05") for i in range(1, 31)])
+    one, other = run(steady), run()
+    assert draw([one], [None], 60, ASCII).splitlines()[3:6] == [
+        "learning rate 0.05",
+        "",
+        "loss (nats)",
+    ]
+    assert draw([one], [None], 60, ASCII).count("learning rate") == 1
+    assert draw([one, one], [None, None], 100, ASCII).count("learning rate 0.05") == 2
+    both = draw([one, other], [None, None], 100, ASCII)  # side by side on the same axes
+    assert "learning rate 0.05" not in both and both.count("learning rate") == 2
 
 
 def test_training_is_a_line_and_validation_points(run):
     text = draw([run()], [None], 60, ASCII)
-    title, *loss = block(text, "loss", 13)
-    assert title == "loss (nats)  .. training  o validation"
+    _, legend, *loss = block(text, "loss", 14)
+    assert legend == ".. training  o validation  ^ best epoch"
     assert "." in loss[-1][5:] and "o" not in loss[-1]  # the training loss ends lower
-    text = draw([run(history(30, val=False))], [None], 60, ASCII)
-    title, *loss = block(text, "loss", 13)
-    assert title == "loss (nats)  .. training"
+    text = draw([run(history(30, val=False), best_epoch=None)], [None], 60, ASCII)
+    _, legend, *loss = block(text, "loss", 14)
+    assert legend == ".. training"
     assert not any("o" in line for line in loss)
 
 
 def test_the_points_of_many_epochs_leave_the_line_visible(run):
     text = draw([run(history(1000))], [None], 60, ASCII)
-    columns = {i for line in block(text, "loss", 13)[1:] for i, c in enumerate(line) if c == "o"}
+    columns = {i for line in block(text, "loss", 14)[2:] for i, c in enumerate(line) if c == "o"}
     assert len({column % 2 for column in columns}) == 1 and len(columns) > 20
 
 
 def test_an_empty_field_leaves_a_gap(run):
     changes = [(i, "val_loss", "") for i in (15, 16)]
     text = draw([run(history(30, changes=changes))], [None], 60, ASCII)
-    rows = block(text, "loss", 13)[1:]
+    rows = block(text, "loss", 14)[2:]
     drawn = sorted(i for line in rows for i, c in enumerate(line) if c == "o")
     assert len(drawn) == 28
 
@@ -157,20 +187,24 @@ def test_an_empty_field_leaves_a_gap(run):
 def test_a_spike_of_one_epoch_in_many_is_seen(run):
     spikes = [(501, "train_loss", "0.98"), (730, "val_loss", "0.98")]
     text = draw([run(history(1000, changes=spikes))], [None], 60, ASCII)
-    top = block(text, "loss", 2)[1]
+    top = block(text, "loss", 3)[2]
     assert "." in top[25:] and "o" in top[25:]
 
 
 def test_a_loss_over_several_powers_of_ten_gets_a_logarithmic_axis(run):
     falling = [(i, "train_loss", f"{10.0**-i}") for i in range(1, 6)]
     text = draw([run(history(5, val=False, changes=falling))], [None], 60, ASCII)
-    labels = re.findall(r"(\S+) -", "\n".join(block(text, "loss", 13)[1:]))
-    assert labels == ["0.1", "0.01", "0.001", "0.0001", "1e-05"]
+    labels = re.findall(r"(\S+) -", "\n".join(block(text, "loss", 14)[1:]))
+    assert labels == ["1e-01", "1e-02", "1e-03", "1e-04", "1e-05"]
+    falling = [(i, "train_loss", f"{10.0**-i}") for i in range(1, 5)]
+    text = draw([run(history(4, val=False, changes=falling))], [None], 60, ASCII)
+    labels = re.findall(r"(\S+) -", "\n".join(block(text, "loss", 14)[1:]))
+    assert labels == ["0.1", "0.01", "0.001", "0.0001"]
 
 
 def test_a_loss_of_zero_keeps_the_axis_linear(run):
     text = draw([run(history(5, changes=[(5, "train_loss", "0")]))], [None], 60, ASCII)
-    assert re.findall(r"(\S+) -", "\n".join(block(text, "loss", 13)))[-1] == "0.0"
+    assert re.findall(r"(\S+) -", "\n".join(block(text, "loss", 14)))[-1] == "0.0"
 
 
 # ---- axes --------------------------------------------------------------------------------------
@@ -185,8 +219,10 @@ def test_a_loss_of_zero_keeps_the_axis_linear(run):
         ([0, 0], "-1 0 1"),
         ([], "0.0 0.2 0.4 0.6 0.8 1.0"),
         ([0.001, 0.0049], "0.001 0.002 0.003 0.004 0.005"),
-        ([1e-9, 9e-9], "0 2e-09 4e-09 6e-09 8e-09 1e-08"),
-        ([1e30, 2e30], "1e+30 1.2e+30 1.4e+30 1.6e+30 1.8e+30 2e+30"),
+        ([1e-9, 9e-9], "0 2.0e-09 4.0e-09 6.0e-09 8.0e-09 1.0e-08"),
+        ([1e30, 2e30], "1.0e+30 1.2e+30 1.4e+30 1.6e+30 1.8e+30 2.0e+30"),
+        ([500_000, 1_900_000], "5.0e+05 1.0e+06 1.5e+06 2.0e+06"),
+        ([3e9, 9e9], "2.0e+09 4.0e+09 6.0e+09 8.0e+09 1.0e+10"),
     ],
 )
 def test_an_axis_ends_on_round_numbers(numbers, labels):

@@ -90,11 +90,11 @@ def test_the_regions_and_the_rows(run):
 
 
 def test_several_runs_are_side_by_side_on_the_same_axes(run):
-    running = run(history(5), status="running", results=None, best_epoch=2)
+    running = run(history(10), status="running", results=None, best_epoch=2)
     picture = figure._figure([run(), running], [plane(), None])
     assert [part.get_suptitle().split("\n")[1] for part in picture.subfigs] == [
-        "finished, 30 epochs, best 12, test accuracy 90.00%",
-        "running, 5 epochs, best 2",
+        "finished, 30 epochs, best 12",
+        "running, 10 epochs, best 2",
     ]
     for title in ("loss (nats)", "accuracy (%)", "learning rate"):
         one, other = (axes for label, axes in axes_of(picture) if label == title)
@@ -106,6 +106,29 @@ def test_several_runs_are_side_by_side_on_the_same_axes(run):
             assert all(low <= value <= high for line in drawn for value in line.get_ydata())
     texts = [text.get_text() for axes in picture.axes if not axes.axison for text in axes.texts]
     assert texts == ["no test results", "no decision regions"]
+
+
+def test_a_constant_learning_rate_takes_no_panel(run):
+    one = run(history(30, changes=[(i, "lr", "0.05") for i in range(1, 31)]))
+    picture = figure._figure([one], [None])
+    assert "learning rate" not in dict(axes_of(picture))
+    (part,) = picture.subfigs
+    assert part.get_suptitle().split("\n")[2] == "test accuracy 90.00%, learning rate 0.05"
+
+
+def test_two_runs_of_very_different_size_stay_readable(run):
+    few, many = run(history(5)), run(history(200), classes=[f"class {i}" for i in range(60)])
+    picture = figure._figure([few, many], [None, None])
+    picture.savefig(io.BytesIO(), format="png")
+    small, large = ([*part.subfigs][-1].axes[0] for part in picture.subfigs)
+    for axes, count in ((small, 2), (large, 60)):
+        cell = axes.get_window_extent().width / count / picture.dpi
+        assert cell > 0.8 * figure.CELL  # inches
+    losses = [axes for label, axes in axes_of(picture) if label == "loss (nats)"]
+    assert [axes.get_xlim() for axes in losses] == [(0.5, 5.5), (0.5, 200.5)]
+    headings = [part._suptitle.get_window_extent() for part in picture.subfigs]
+    for heading, part in zip(headings, picture.subfigs, strict=True):
+        assert part.bbox.x0 <= heading.x0 and heading.x1 <= part.bbox.x1
 
 
 @pytest.mark.parametrize("epochs", [1, 30])

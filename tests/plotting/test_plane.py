@@ -85,7 +85,7 @@ def test_a_large_feature_without_range(tmp_path, file):
     run = read_run(two_feature_run(tmp_path / "run", str(file)))
     plane, _ = read_plane(run)
     np.testing.assert_allclose([plane.low[1], plane.high[1]], [0.95e20, 1.05e20])
-    assert "1e+20 -" in draw([run], [plane], 60, ASCII)
+    assert "1.00e+20 -" in draw([run], [plane], 60, ASCII)
 
 
 def test_the_folders_own_test_rows_are_drawn_too(tmp_path, monkeypatch):
