@@ -106,7 +106,7 @@ class Report:
 
     def _describe(self, experiment: training.Experiment) -> None:
         dataset, model = experiment.dataset, experiment.trainer.model
-        about, counts = experiment.about["data"], np.bincount(dataset.y)
+        about, counts = experiment.about["data"], np.bincount(dataset.y, minlength=len(dataset.class_names))
         options = {name: experiment.options[name] for name in experiment.about["options"]}
         if options["test"] is not None:
             del options["test_fraction"]

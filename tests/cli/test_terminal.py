@@ -100,7 +100,7 @@ def test_the_bar_moves_inside_an_epoch(on_terminal):
     first = [state for state in re.split(r"[\r\n]+", screen) if " 0/1 [" in state]
     shares = [int(state[:3]) for state in first]
     assert shares[0] == 0 and shares == sorted(shares) and len({*shares}) > 2
-    assert 0 < max(shares) < 100
+    assert any(0 < share < 100 for share in shares)
 
 
 def test_the_folds_have_a_bar(on_terminal):
