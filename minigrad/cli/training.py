@@ -106,26 +106,27 @@ class Report:
 
     def _describe(self, experiment: training.Experiment) -> None:
         dataset, model = experiment.dataset, experiment.trainer.model
-        about, counts = experiment.about["data"], np.bincount(dataset.y, minlength=len(dataset.class_names))
+        about, classes = experiment.about["data"], dataset.class_names
+        counts = np.bincount(dataset.y, minlength=len(classes))
         options = {name: experiment.options[name] for name in experiment.about["options"]}
         if options["test"] is not None:
             del options["test_fraction"]
         if self.as_json:
             fields = {name: about[name] for name in ("rows", "features", "classes", "split")}
-            fields |= {"counts": counts.tolist(), **constant_fields(dataset.class_names, counts)}
+            fields |= {"counts": counts.tolist(), **constant_fields(classes, counts)}
             parameters = sum(p.size for p in model.parameters())
             event("run", data=about["name"], **fields, options=options, parameters=parameters)
             return
         click.echo(
             f"{dataset.name}: {counted(len(dataset), 'row')}, "
             f"{counted(len(dataset.feature_names), 'feature')}, "
-            f"{counted(len(dataset.class_names), 'class')}"
+            f"{counted(len(classes), 'class')}"
         )
-        classes = zip(map(printable, dataset.class_names), counts, strict=True)
-        listing = ", ".join(f"{name} {count}" for name, count in islice(classes, MOST_CLASSES))
+        pairs = zip(map(printable, classes), counts, strict=True)
+        listing = ", ".join(f"{name} {count}" for name, count in islice(pairs, MOST_CLASSES))
         more = len(counts) - MOST_CLASSES
         listing += f" and {more} more" if more > 0 else ""
-        click.echo(f"classes: {listing}; {constant_answer(dataset.class_names, counts)}")
+        click.echo(f"classes: {listing}; {constant_answer(classes, counts)}")
         sizes = ", ".join(f"{count} {part}" for part, count in about["split"].items())
         click.echo(f"split: {sizes} rows; stratified, seed {options['seed']}")
         for note in dataset.notes:
