@@ -68,7 +68,7 @@ def test_a_used_folder_is_refused_before_the_folds(cli, folder):
     code, _, err = cli("train", "iris", *SHORT, "--folds", 3, "--out", "used", "-q")
     assert (code, err) == (
         3,
-        "Error: used: the run folder is not empty; it holds \"file\"; "
+        'Error: used: the run folder is not empty; it holds "file"; '
         "choose another folder as --out DIR, or pass --overwrite\n",
     )
 
