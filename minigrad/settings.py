@@ -138,7 +138,7 @@ SETTINGS = {
         None,
         "text",
         "Character that separates the columns.",
-        choices=(",", ";", "tab", "|"),
+        choices=(",", ";", "tab", "|", "space"),
         none="detected",
     ),
     "header": Setting(
@@ -147,16 +147,52 @@ SETTINGS = {
         "Whether the first line holds the names of the columns.",
         choices=("yes", "no", "auto"),
     ),
-    "one_hot": Setting(
-        (), "column", "Text column to turn into one feature for each value.", many=True
+    "decimal": Setting(
+        None, "text", "What separates the fraction of a number.", choices=(".", ","), none="."
     ),
-    "drop": Setting((), "column", "Column to leave out.", many=True),
+    "thousands": Setting(
+        None,
+        "text",
+        "What separates groups of three digits in a number.",
+        choices=(",", ".", "space", "apostrophe", "none"),
+    ),
+    "encoding": Setting(None, "text", "Encoding of the text, such as cp1252.", none="utf-8"),
+    "skip": Setting(
+        None, "whole", "Lines to skip above the header or the first row.", least=0, none="0"
+    ),
+    "na": Setting(
+        None,
+        "text",
+        "Texts that are missing values, beside the empty cell, in place of the usual ones.",
+        many=True,
+        none="?, NA, NaN, null, … see docs/data.md",
+    ),
+    "one_hot": Setting(
+        (),
+        "column",
+        "Columns to turn into one feature for each value. Texts with few values become so by "
+        "themselves, unless this is none.",
+        many=True,
+    ),
+    "drop": Setting(
+        (),
+        "column",
+        "Columns to leave out. Texts that are nearly all different are left out by themselves.",
+        many=True,
+    ),
     "missing": Setting(
+        "mean",
+        "text",
+        "mean makes a missing number the mean of the training rows, and a missing text zeros in "
+        "its one-hot features; drop leaves the rows out; error refuses them.",
+        choices=("mean", "drop", "error"),
+    ),
+    "classes": Setting(False, "flag", "Numbers in the label are classes, however many there are."),
+    "rare": Setting(
         "error",
         "text",
-        "error refuses missing values; drop leaves their rows out; mean fills in the mean of the "
-        "training rows.",
-        choices=("error", "drop", "mean"),
+        "A class with too few rows to be split is an error, or drop leaves its rows out.",
+        choices=("error", "drop"),
     ),
     "scale": Setting(
         "standard",

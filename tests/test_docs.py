@@ -3,7 +3,6 @@
 import doctest
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,11 +28,12 @@ def commands(block):
 
 def run(command, tmp_path):
     """Run a command line as a reader would, with `minigrad` on the path."""
-    shim = tmp_path.parent / f"{tmp_path.name}-bin" / "minigrad"
-    shim.parent.mkdir(exist_ok=True)
-    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m minigrad "$@"\n')
-    shim.chmod(0o755)
-    path = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
+    shims = tmp_path.parent / f"{tmp_path.name}-bin"
+    shims.mkdir(exist_ok=True)
+    for name, options in (("minigrad", "-m minigrad"), ("python", "")):
+        (shims / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {options} "$@"\n')
+        (shims / name).chmod(0o755)
+    path = f"{shims}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     return subprocess.run(
         ["bash", "-c", command],
@@ -47,8 +47,7 @@ def run(command, tmp_path):
 
 
 def write_files(page, folder):
-    """Write the files that a page relies on: my.csv, and snippets that begin with `# name.py`."""
-    shutil.copy(ROOT / "datasets" / "iris.csv", folder / "my.csv")
+    """Write the files that a page relies on: the snippets that begin with `# name.py`."""
     for block in blocks(page, "python"):
         if name := re.match(r"# (\w+\.py)\n", block):
             (folder / name[1]).write_text(block, encoding="utf-8")
@@ -57,7 +56,7 @@ def write_files(page, folder):
 NUMBER = r"\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
 VARYING = [
     r"(?<=step )\d+",  # at which Ctrl-C came, or at which a run diverged
-    r"(?<=version 2, )[\d,]+",  # a model file holds the names of the versions of NumPy and Python
+    r"(?<=version \d, )[\d,]+",  # a model file holds the names of the versions of NumPy and Python
     r"(?<=± )\S+",  # an estimate of rounding errors,
     r"\d\.\de[-+]\d\d",  # as error/tolerance is
 ]

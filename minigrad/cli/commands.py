@@ -232,7 +232,7 @@ def _refuse_nonsense(ctx, names: tuple[str, ...], files: list[str]) -> None:
     help="Carry these columns of DATA through; the output is CSV with a header.",
 )
 @shared.unseen
-@settings("delimiter", "header")
+@shared.reading
 @shared.as_json
 @shared.quiet
 def predict(model, data, proba, output, overwrite, as_json, quiet, **reading):
@@ -259,7 +259,7 @@ def predict(model, data, proba, output, overwrite, as_json, quiet, **reading):
 @click.argument("model", type=click.Path())
 @click.argument("data", required=False)
 @shared.unseen
-@settings("delimiter", "header")
+@shared.reading
 @shared.as_json
 @shared.quiet
 @click.pass_context

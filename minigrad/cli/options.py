@@ -61,6 +61,7 @@ def as_text(value) -> str:
     return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
+WRITTEN = ("decimal", "thousands", "encoding", "skip", "na")
 METAVARS = {
     "hidden": "N,N…",
     "warmup": "EPOCHS",
@@ -70,8 +71,11 @@ METAVARS = {
     "patience": "EPOCHS",
     "init_from": "MODEL",
     "label": "NAME|INDEX",
-    "one_hot": "COL",
-    "drop": "COL",
+    "encoding": "NAME",
+    "skip": "LINES",
+    "na": "TEXT,…",
+    "one_hot": "COL,…",
+    "drop": "COL,…",
     "test": "FILE",
     "folds": "K",
     "out": "DIR",
@@ -79,18 +83,21 @@ METAVARS = {
 }
 
 
-def settings(*names: str):
-    """Return a decorator that gives a command the options for these settings of the library."""
+def settings(*names: str, unset: str | None = None):
+    """Return a decorator that gives a command the options for these settings of the library.
+
+    unset: what help says of an option that is not given; None for what the setting says.
+    """
 
     def decorate(command):
         for name in reversed(names):  # as decorators above each other are applied
-            command = _option(name)(command)
+            command = _option(name, unset)(command)
         return command
 
     return decorate
 
 
-def _option(name: str):
+def _option(name: str, unset: str | None):
     """Return Click's option for a setting, with its range, default and help."""
     setting = SETTINGS[name]
     flag = f"--{name.replace('_', '-')}"
@@ -98,7 +105,7 @@ def _option(name: str):
         return click.option(flag, is_flag=True, help=setting.help)
     more: dict = {"default": setting.default, "show_default": True}
     if setting.many or setting.default is None:
-        more = {"show_default": setting.none}
+        more = {"show_default": unset or setting.none}
     if name in VARYING:
         more = {"show_default": f"{as_text(setting.default)}, or the data set's own"}
     low = setting.least if setting.above is None else setting.above
@@ -107,6 +114,8 @@ def _option(name: str):
         more["callback"] = _widths
     elif setting.many:
         more["multiple"] = True
+        if setting.default is None:
+            more["callback"] = lambda ctx, option, texts: texts or None
     elif setting.choices:
         more["type"] = click.Choice(setting.choices)
     elif setting.kind == "whole":
@@ -117,6 +126,12 @@ def _option(name: str):
     elif setting.kind == "path":
         more["type"] = click.Path(file_okay=name != "out")
     return click.option(flag, help=setting.help, metavar=METAVARS.get(name), **more)
+
+
+def reading(command):
+    """Give a command that uses a model the options that say how a file is written."""
+    command = settings(*WRITTEN, unset="as in training")(command)
+    return settings("delimiter", "header")(command)
 
 
 def given(ctx: click.Context) -> dict:

@@ -16,6 +16,7 @@ import click
 import numpy as np
 
 from .. import __version__, nn, training
+from ..data.files import OnRead
 from ..text import counted, printable
 from ..training import Epoch
 from .options import as_text
@@ -27,11 +28,21 @@ from .results import (
     result_tables,
     share_of_hits,
 )
-from .shell import INTERRUPTED, end_now, event, handling, on_terminal, progress_bar, remark
+from .shell import (
+    INTERRUPTED,
+    as_typed,
+    end_now,
+    event,
+    handling,
+    on_terminal,
+    progress_bar,
+    remark,
+)
 
 # ---- the report: results on stdout, progress on stderr -------------------------------------------
 
 BAR = "{percentage:3.0f}%|{bar}| {desc}[{elapsed}<{remaining}{postfix}]"
+DELAY = 0.5  # seconds, after which reading a file shows a bar
 NARROWEST = len("100%| | [00:00<00:00, ]")  # columns of a bar without its numbers
 MOST_CLASSES = 20  # in the line that counts them
 SCALED = {
@@ -48,6 +59,22 @@ class Report:
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self._bar = None
         self._started = 0.0
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[OnRead | None]:
+        """Yield what shows a bar while a large file is read, None if nothing shall be shown."""
+        if self.quiet or not on_terminal():
+            yield None
+            return
+        options = {"unit": "B", "unit_scale": True, "delay": DELAY, "leave": False}
+        bar = progress_bar(0, desc="reading", **options)
+
+        def show(done: int, size: int) -> None:
+            bar.total = max(size, done)
+            bar.update(done - bar.n)
+
+        with contextlib.closing(bar):
+            yield show
 
     def describe(self, experiment: training.Experiment) -> None:
         """Print the data, the split, the options and the model."""
@@ -130,7 +157,7 @@ class Report:
         sizes = ", ".join(f"{count} {part}" for part, count in about["split"].items())
         click.echo(f"split: {sizes} rows; stratified, seed {options['seed']}")
         for note in dataset.notes:
-            click.echo(note)
+            click.echo(as_typed(note))
         click.echo(f"features: {SCALED[options['scale']]}")
         click.echo(f"options: {', '.join(_option(*i) for i in options.items() if _shown(*i))}")
         if own := experiment.own_options:
@@ -209,7 +236,13 @@ class Report:
 
 # Not in the line of options: those printed elsewhere, and those that change nothing.
 ELSEWHERE = ("seed", "scale", "header", "checkpoint_every")
-NEUTRAL = {"schedule": "constant", "warmup": 0.0, "accumulate": 1, "missing": "error"}
+NEUTRAL = {
+    "schedule": "constant",
+    "warmup": 0.0,
+    "accumulate": 1,
+    "missing": "mean",
+    "rare": "error",
+}
 
 
 def _shown(name: str, value) -> bool:
@@ -253,12 +286,18 @@ def _short(epoch: Epoch, room: int) -> str:
 
 def run(source: str, given: dict, origins: dict, **printing: bool) -> None:
     """Train from the start with the options that were given."""
-    _train(training.Experiment(source, origins=origins, **given), Report(**printing))
+    report = Report(**printing)
+    with report.reading() as on_read:
+        experiment = training.Experiment(source, origins=origins, on_read=on_read, **given)
+    _train(experiment, report)
 
 
 def resume(folder: str, epochs: int | None, **printing: bool) -> None:
     """Continue a run from its last checkpoint to its end, or to `epochs`."""
-    _train(training.Experiment.resume(folder, epochs), Report(**printing))
+    report = Report(**printing)
+    with report.reading() as on_read:
+        experiment = training.Experiment.resume(folder, epochs, on_read)
+    _train(experiment, report)
 
 
 def _train(experiment: training.Experiment, report: Report) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -221,7 +222,7 @@ def importance(model, data, seed, as_json, quiet, **reading: Any) -> None:
 MISSING = {
     "error": "refused",
     "drop": "their rows are left out",
-    "mean": "filled with the mean of the training rows",
+    "mean": "the mean of the training rows; of a text, zeros in its features",
 }
 
 
@@ -263,10 +264,17 @@ def _classifier(classifier: Classifier) -> str:
     """Return the classes, columns, scaling and layers of a classifier."""
     schema, scaling = classifier.schema, classifier.scaling
     by = "by name" if schema.by_name else "by place"
+    usual = asdict(sets.Format())
+    written = ", ".join(
+        f"{name} {value!r}"
+        for name, value in asdict(schema.form).items()
+        if name == "delimiter" or value != usual[name]
+    )
     lines = [
         f"classes: {', '.join(map(printable, schema.class_names))}",
         f"label: {printable(schema.label or 'no column')}",
-        f"columns: {len(schema.columns)}, found {by}; delimiter {schema.delimiter!r}",
+        f"columns: {len(schema.columns)}, found {by}; {written}",
+        *([f"left out: {', '.join(map(printable, schema.left_out))}"] * bool(schema.left_out)),
         f"missing values: {MISSING[schema.missing]}",
         f"scaling: {scaling.kind}, (x - shift) / scale",
         "",

@@ -1,9 +1,10 @@
 """Data: built-in sets, generators, files, and how a set is split, scaled and batched."""
 
 from .builtin import BUILTIN, Info
+from .cells import Format
 from .dataset import Column, Dataset, Schema
 from .generators import blobs, circles, moons, spirals, xor
-from .prepare import Scaling, batches, split
+from .prepare import Scaling, batches, drop_rare, split
 from .rows import Block, Rows, read_rows
 from .source import load
 
@@ -12,6 +13,7 @@ __all__ = [
     "Block",
     "Column",
     "Dataset",
+    "Format",
     "Info",
     "Rows",
     "Scaling",
@@ -19,6 +21,7 @@ __all__ = [
     "batches",
     "blobs",
     "circles",
+    "drop_rare",
     "load",
     "moons",
     "read_rows",

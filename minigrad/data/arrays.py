@@ -18,9 +18,10 @@ import numpy as np
 
 from ..errors import DataError
 from ..text import counted, listed, reason, shown
+from .cells import PLAIN
 from .dataset import Column, Dataset, Schema, check_pair
 from .files import opened, unzipped
-from .labels import Codes, check_classes, classes_of
+from .labels import Codes, classes_of
 from .problems import Problems
 
 ROWS_AT_ONCE = 4096
@@ -276,7 +277,12 @@ def _read_idx(folder, name, where, dimensions):
 
 
 def to_dataset(
-    arrays: Arrays, name: str, dtype: np.dtype, missing: str, test: Arrays | None = None
+    arrays: Arrays,
+    name: str,
+    dtype: np.dtype,
+    missing: str,
+    classes: bool = False,
+    test: Arrays | None = None,
 ) -> Dataset:
     """Return a Dataset of arrays, and of its own test set if there is one.
 
@@ -284,9 +290,16 @@ def to_dataset(
     """
     known = Codes()
     kept, codes, problems = sort_out(arrays, known, missing, dtype)
-    class_names, index = classes_of(known.words, arrays.where)
+    class_names, index = classes_of(
+        known.words,
+        arrays.where,
+        rows=int(kept.sum()),
+        form=PLAIN,
+        are_classes=classes,
+        column="y",
+        remedy=lambda: "save the classes as y, or pass classes=True",
+    )
     y = index[codes[kept]]
-    check_classes(y, class_names, arrays.where)
     x = problems.features(arrays.x, kept)
     columns = tuple(map(Column, arrays.feature_names))
     schema = Schema(columns, "", class_names, missing, by_name=False)

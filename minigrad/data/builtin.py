@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .cells import Format
 from .dataset import Column, Dataset, Schema
 from .generators import blobs, circles, moons, spirals, xor
 
@@ -80,6 +81,6 @@ def _read(name, path, dtype, missing):
         table = np.loadtxt(
             file, delimiter=",", converters={len(features): index.__getitem__}, encoding=None
         )
-    schema = Schema(tuple(map(Column, features)), label, classes, missing, delimiter=",")
+    schema = Schema(tuple(map(Column, features)), label, classes, missing, form=Format(","))
     x, y = table[:, :-1].astype(dtype), table[:, -1].astype(np.int64)
     return Dataset(x, y, schema.feature_names, classes, name, schema)

@@ -1,139 +1,281 @@
-"""Delimited text as a Dataset: which column is the label, and what becomes of the others."""
+"""Delimited text as a Dataset: its cells are read once, then it is clear what its columns are."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError, DataError
-from ..text import did_you_mean, listed, shown
-from .csv_file import DELIMITERS, Table, find_header
+from ..errors import DataError
+from ..text import counted, shown
+from .cells import DELIMITERS, Format
+from .columns import (
+    MOST_VALUES,
+    Roles,
+    Text,
+    as_option,
+    check_texts,
+    choose_roles,
+    is_numeric,
+    looks_numeric,
+    note_of,
+    warn_of_settled,
+)
+from .csv_file import Table
+from .csv_start import find_header
 from .dataset import Column, Dataset, Schema
-from .labels import Codes, check_classes, classes_of, with_one_hot
+from .labels import Codes, classes_of, with_one_hot
 from .problems import ABSENT, Problems
 
-MOST_VALUES = 1000  # of a one-hot column; more are names or numbers, not categories
+LABELS = ("label", "class", "target", "species")  # what a first column with the label is called
 
 
 def load_delimited(
-    lines: Iterator[str],
+    lines: Callable[[], Iterator[str]],
     where: str,
     *,
     name: str,
     dtype: np.dtype,
-    delimiter: str | None,
+    form: Format,
     header: str,
     label: str | int | None,
     one_hot: tuple[str | int, ...],
     drop: tuple[str | int, ...],
     missing: str,
+    classes: bool,
+    again: bool,
 ) -> Dataset:
-    """Return the Dataset in the lines of delimited text; see `load` for the options."""
-    table = Table(lines, where, delimiter, header, lambda rows: find_header(rows, where))
-    numbers, hot, y_column = _choose(table, label, one_hot, drop)
-    words = {i: Codes() for i in (*hot, y_column)}
-    problems = Problems(where, table.names, numbers, y_column, missing, dtype)
-    # Growing buffers: a list of blocks would need the memory twice when it is joined.
-    buffer, buffers = bytearray(), {i: bytearray() for i in words}
-    for x, codes, *_ in table.values(words, problems):
-        buffer += x.data
-        for i, code in codes.items():
-            buffers[i] += code.data
-    if problems.rows == 0:
-        facts = "there is nothing to learn from, whether row 1 holds names or values"
-        raise DataError(where, "has only one row", facts, "give a file with rows below its header")
-    problems.check()
-    codes = {i: np.frombuffer(code, np.int64) for i, code in buffers.items()}
-    class_names, index = classes_of(words[y_column].words, where)
-    y = index[codes[y_column]]
-    check_classes(y, class_names, where)
-    columns = _columns(table, numbers, hot, words)
-    x = np.frombuffer(buffer, dtype).reshape(len(y), len(numbers))
-    if hot:
-        x = with_one_hot(x, columns, {i: _sorted(codes[i], words[i]) for i in hot})
-    y_name, by_name = table.names[y_column], table.has_header
-    columns = tuple(columns.values())
-    schema = Schema(columns, y_name, class_names, missing, by_name, table.delimiter)
+    """Return the Dataset in the lines of delimited text; see `load` for the options.
+
+    again: whether `lines` can be called a second time.
+    """
+
+    def read(texts: set[int] | None = None) -> _Content:
+        table = Table(lines(), where, form, header, lambda rows: find_header(rows, where, form))
+        roles = choose_roles(table, label, one_hot, drop)
+        return _Content(table, roles, missing, dtype, texts)
+
+    content = read()
+    if wrong := content.misjudged():
+        if not again:
+            _refuse_second_reading(content.table, wrong)
+        content = read({*content.texts} ^ wrong)
+    features = _choose_features(content)
+    kept = _choose_rows(content, features)
+    class_names, y = _labels(content, kept, classes)
+    columns, x, values = _assemble(content, features, kept)
+    warn_of_settled(columns, values, y, where)
+    used, table = tuple(columns.values()), content.table
+    y_name, by_name = table.names[content.roles.label], table.has_header
+    left_out = tuple(features.left_out)
+    schema = Schema(
+        used, y_name, class_names, missing, by_name, table.form, left_out, content.roles.dropped
+    )
+    how = ["found" if way else "given" for way in (form.delimiter is None, header == "auto")]
+    of_label = f", the last one{_first_called_label(content)}" if label is None else ""
     notes = (
-        f"delimiter: {DELIMITERS[table.delimiter]} ({'found' if delimiter is None else 'given'}); "
-        f"header: {'row 1' if by_name else 'none'} ({'found' if header == 'auto' else 'given'})",
-        *problems.notes(),
-        f"label: column {shown(y_name)}{', the last one' if label is None else ''}; "
-        f"{len(class_names)} classes",
+        f"delimiter: {DELIMITERS[table.delimiter]} ({how[0]}); "
+        f"header: {f'row {table.first_row}' if by_name else 'none'} ({how[1]})",
+        *table.notes,
+        *content.problems.notes(),
+        *note_of(used, features.left_out),
+        f"label: column {shown(y_name)}{of_label}; {len(class_names)} classes",
     )
     return Dataset(x, y, schema.feature_names, class_names, name, schema, notes=notes)
 
 
-def _choose(table, label, one_hot, drop):
-    """Return the positions of the columns of numbers, of the one-hot ones and of the label."""
-    where, names = table.where, table.names
-    dropped = {*positions_of(names, drop, "drop")}
-    hot = {*positions_of(names, one_hot, "one-hot")}
-    left = [i for i in range(len(names)) if i not in dropped]
-    if len(left) < 2:
-        wrong = "has too few columns for a label and a feature"
-        facts = f"{len(names)} in row 1, separated by {shown(table.delimiter)}, "
-        facts += f"{len(dropped)} dropped"
-        remedy = "drop fewer, or pass delimiter=CHAR if another one separates them"
-        raise DataError(where, wrong, facts, remedy)
-    y_column = left[-1] if label is None else _position(names, label, "label")
-    for chosen, other, options in (
-        ({y_column}, dropped, "label and drop"),
-        ({y_column}, hot, "label and one-hot"),
-        (hot, dropped, "one-hot and drop"),
-    ):
-        for i in sorted(chosen & other):
-            wrong = f"{options} both name column {shown(names[i])}"
-            raise ArgumentError("load", wrong, f"columns {listed(names)}", "name it in one of them")
-    for i in left:
-        if not names[i]:
-            facts = f"columns {listed(names)}, counted from 0"
-            remedy = f"name it in row 1, or pass drop=[{i}] if it only numbers the rows"
-            raise DataError(where, f"column {i} has no name", facts, remedy)
-    numbers = [i for i in left if i != y_column and i not in hot]
-    return numbers, sorted(hot), y_column
+class _Content:
+    """The cells of a table as numbers and codes of words, for every column that is not dropped.
 
-
-def positions_of(names: Sequence[str], columns: Iterable[str | int], option: str) -> list[int]:
-    """Return the positions of columns that are given one by one or as comma lists.
-
-    Raises ArgumentError if there is no such column; `option` is what named it.
+    texts: the positions of the columns of texts among the free ones; None to find them in the first
+        rows.
     """
-    found = []
-    for column in columns:
-        single = column in names or not isinstance(column, str)
-        for part in [column] if single else column.split(","):
-            found.append(_position(names, part, option))
-    return found
+
+    def __init__(
+        self,
+        table: Table,
+        roles: Roles,
+        missing: str,
+        dtype: np.dtype,
+        texts: set[int] | None = None,
+    ):
+        self.table, self.roles, form = table, roles, table.form
+        if texts is None:
+            width = len(table.names)
+            columns = [*zip(*(row for row in table.first_rows if len(row) == width), strict=True)]
+            texts = {i for i in roles.free if columns and not looks_numeric(columns[i], form)}
+        self.texts = sorted(texts)
+        self.numbers = [i for i in roles.free if i not in texts]
+        self.known = {i: Codes(form=form, most=MOST_VALUES) for i in (*roles.one_hot, *self.texts)}
+        self.known[roles.label] = Codes(form=form)
+        self.problems = Problems(
+            table.where, table.names, self.numbers, roles.label, missing, dtype, form=form
+        )
+        # Growing buffers: a list of blocks would need the memory twice when it is joined.
+        buffer, buffers = bytearray(), {i: bytearray() for i in self.known}
+        for x, codes, rows, row_numbers in table.cells(self.numbers, self.known):
+            self.problems.triage(x, codes, row_numbers, lambda r, i, rows=rows: rows[r][i])
+            buffer += self.problems.features(x, np.ones(len(x), bool)).data
+            for i, code in codes.items():
+                buffers[i] += code.data
+            if self.problems.enough:
+                self.problems.check()
+        if not self.problems.rows:
+            facts = "there is nothing to learn from, whether row 1 holds names or values"
+            remedy = "give a file with rows below its header"
+            raise DataError(table.where, "has only one row", facts, remedy)
+        self.x = np.frombuffer(buffer, dtype).reshape(self.problems.rows, len(self.numbers))
+        self.codes = {i: np.frombuffer(code, np.int64) for i, code in buffers.items()}
+
+    def misjudged(self) -> set[int]:
+        """Return the positions of the free columns that turned out to be of the other kind."""
+        problems, names = self.problems, self.table.names
+        words = {
+            i
+            for i in self.numbers
+            if 2 * problems.words[names[i]]
+            > problems.rows - problems.missing.counts.get(names[i], 0)
+        }
+        counts = {i: np.bincount(c[c >= 0]) for i, c in self.codes.items() if i in self.texts}
+        return words | {i for i, count in counts.items() if is_numeric(self.known[i], count)}
+
+    def text(self, i: int) -> Text:
+        """Return what the column of texts at a position holds."""
+        present = int(np.sum(self.codes[i] != ABSENT))
+        return Text(self.table.names[i], self.known[i].distinct, present)
 
 
-def _position(names, column, option):
-    """Return the position of a column given by name or by index, from the end if negative."""
-    if column in names:
-        return names.index(column)
-    try:
-        return range(len(names))[int(column)]
-    except (ValueError, IndexError):
-        wrong = f"{option} {column!r} is not a column"
-        facts = f"columns {listed(names)}, or 0 to {len(names) - 1}"
-        remedy = did_you_mean(str(column), names, "choose one of these")
-        raise ArgumentError("load", wrong, facts, remedy) from None
+class _Features(NamedTuple):
+    """The positions of the columns that become features, and why those by name do not."""
+
+    numbers: list[int]
+    hot: list[int]
+    left_out: dict[str, str]
 
 
-def _columns(table, numbers, hot, words):
-    """Return the Column of each position that gives features, in the order of the file."""
-    columns = {}
-    for i in sorted((*numbers, *hot)):
-        name, values = table.names[i], tuple(sorted(words[i].words)) if i in hot else None
-        if values is not None and len(values) > MOST_VALUES:
+def _refuse_second_reading(table, wrong):
+    names = [table.names[i] for i in sorted(wrong)]
+    what = "the first rows of column {} hold numbers and the others texts, or the other way round"
+    remedy = f"save it to a file, or pass {as_option('drop', names)}"
+    raise DataError(table.where, what.format(shown(names[0])), "it can be read only once", remedy)
+
+
+def _choose_features(content):
+    """Return the _Features of the columns that are not dropped.
+
+    Raises DataError for texts for which an option has to decide, or if no feature is left.
+    """
+    table, problems = content.table, content.problems
+    texts = {i: content.text(i) for i in (*content.texts, *content.roles.one_hot)}
+    check_texts([texts[i] for i in content.texts], table.where, content.roles.strict)
+    left_out = {}
+    for i in sorted((*content.numbers, *texts)):
+        name, text = table.names[i], texts.get(i)
+        empty = problems.missing.counts.get(name) == problems.rows
+        if empty and problems.missing_rule != "error":
+            left_out[name] = "no values"
+        elif i in content.texts and text.fate == "left out":
+            rows = counted(text.rows, "row")
+            left_out[name] = f"{counted(text.values, 'different text')} in {rows}"
+        elif text and text.values > MOST_VALUES:
             wrong = f"column {shown(name)} has too many values for one-hot"
-            facts = f"{len(values)} different ones, and at most {MOST_VALUES} are taken"
-            raise DataError(table.where, wrong, facts, f"pass drop=[{name!r}]")
-        columns[i] = Column(name, values)
-    return columns
+            facts = f"{text.values} different ones, and at most {MOST_VALUES} are taken"
+            raise DataError(table.where, wrong, facts, f"pass {as_option('drop', [name])}")
+    numbers = [i for i in content.numbers if table.names[i] not in left_out]
+    hot = [i for i in sorted(texts) if table.names[i] not in left_out]
+    for name in left_out:
+        problems.missing.forget(name)
+    if not numbers and not hot:
+        facts = ", ".join(f"{shown(name)} ({why})" for name, why in left_out.items())
+        remedy = "give a file with columns of numbers or of categories"
+        raise DataError(table.where, "no column can be a feature", f"left out: {facts}", remedy)
+    return _Features(numbers, hot, left_out)
 
 
-def _sorted(codes, known):
-    """Return the codes as indices into the sorted values, ABSENT unchanged."""
-    place = {value: i for i, value in enumerate(sorted(known.words))}
-    index = np.array([*(place[value] for value in known.words), ABSENT])
-    return index[codes]  # ABSENT is -1, and so finds the last one
+def _choose_rows(content, features):
+    """Return which rows are kept, (N,) bool.
+
+    Raises DataError for cells that cannot be used, and if no row is left.
+    """
+    problems, label = content.problems, content.roles.label
+    kept = content.codes[label] != ABSENT
+    if problems.missing_rule == "drop":
+        if problems.missing:
+            used = [content.numbers.index(i) for i in features.numbers]
+            kept &= np.isfinite(content.x[:, used]).all(axis=1)
+        for i in features.hot:
+            kept &= content.codes[i] != ABSENT
+    problems.dropped = 0 if problems.missing_rule == "error" else int(np.sum(~kept))
+    problems.check()
+    return kept
+
+
+def _labels(content, kept, are_classes):
+    """Return the class names and y (N,) of the rows that are kept."""
+    table, y_column = content.table, content.roles.label
+    words, codes = _used(content.known[y_column].words, content.codes[y_column][kept])
+    class_names, index = classes_of(
+        words,
+        table.where,
+        rows=len(codes),
+        form=table.form,
+        are_classes=are_classes,
+        column=table.names[y_column],
+        remedy=lambda: _other_label(content),
+    )
+    return class_names, index[codes]
+
+
+def _assemble(content, features, kept):
+    """Return the Column and the values (N,) of each used position, and x (N, F) between them."""
+    x, numbers = content.x, features.numbers
+    if numbers != content.numbers:
+        x = x[:, [content.numbers.index(i) for i in numbers]]
+    if not kept.all():
+        x = x[kept]
+    names, known = content.table.names, content.known
+    columns, codes = {}, {}
+    for i in sorted((*numbers, *features.hot)):
+        values = None
+        if i in features.hot:
+            words, code = _used(known[i].words, content.codes[i][kept])
+            values = tuple(sorted(words))
+            place = np.array([*map(values.index, words), ABSENT])
+            codes[i] = place[code]  # ABSENT is -1, and so finds the last one
+        columns[i] = Column(names[i], values)
+    single = {i: x[:, j] for j, i in enumerate(numbers)} | codes
+    return columns, with_one_hot(x, columns, codes) if codes else x, single
+
+
+def _used(words, codes):
+    """Return the words that occur among the codes, and the codes as indices into these."""
+    found = np.bincount(codes[codes >= 0], minlength=len(words)) > 0
+    place = np.array([*(np.cumsum(found) - 1), ABSENT])
+    return [word for word, used in zip(words, found, strict=True) if used], place[codes]
+
+
+# ---- which column might be the label -------------------------------------------------------------
+
+
+def _first_called_label(content):
+    """Return the remark that the first column has the name of a label, "" if it has not."""
+    names = content.table.names
+    if names[0].lower() not in LABELS or 0 not in content.roles.free + content.roles.one_hot:
+        return ""
+    return f" (pass label={names[0]!r} if it is the first one)"
+
+
+def _other_label(content):
+    """Return what to do where the label is a quantity."""
+    names = content.table.names
+    free = sorted((*content.roles.free, *content.roles.one_hot))
+    likely = [i for i in free if i == 0 and names[0].lower() in LABELS]
+    likely += [i for i in free if 1 < _values(content, i) <= 20]
+    choose = f"such as label={names[likely[0]]!r}" if likely else "with label=COL"
+    return f"choose the column of the class, {choose}, or pass classes=True"
+
+
+def _values(content, i):
+    """Return how many different values a column has."""
+    if i in content.known:
+        return content.known[i].distinct
+    return len(np.unique(content.x[:, content.numbers.index(i)]))

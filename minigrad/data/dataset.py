@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..errors import DataError, DTypeError
-from ..fields import FLAG, TEXT, Maybe, check, one_of
+from ..fields import FLAG, TEXT, Maybe, check, one_of, whole
 from ..text import counted
+from .cells import FORM, PLAIN, Format
 from .problems import MISSING_RULES
 
 
@@ -30,7 +31,9 @@ SCHEMA = {
     "class_names": [TEXT],
     "missing": one_of(*MISSING_RULES),
     "by_name": FLAG,
-    "delimiter": Maybe(one_of(",", ";", "\t", "|")),
+    "form": FORM,
+    "left_out": [TEXT],
+    "dropped": [whole()],
 }
 
 
@@ -42,9 +45,12 @@ class Schema:
     label: the name of the label's column, "" if the labels are not a column.
     class_names: the classes in label order.
     missing: what happens to a missing value. "error"; "drop": its row is left out; "mean": it is
-        NaN, which Scaling fills with the mean of the training rows.
+        NaN, which Scaling fills with the mean of the training rows, or 0 in the features of a
+        one-hot column.
     by_name: whether the file named its columns; if not, `column_3` is the fourth one.
-    delimiter: what separated the columns, None if the file was not text.
+    form: how the file was written.
+    left_out: the names of the columns that could not be features.
+    dropped: the places of those that were not wanted, counted from 0.
     """
 
     columns: tuple[Column, ...]
@@ -52,7 +58,9 @@ class Schema:
     class_names: tuple[str, ...]
     missing: str = "error"
     by_name: bool = True
-    delimiter: str | None = None
+    form: Format = PLAIN
+    left_out: tuple[str, ...] = ()
+    dropped: tuple[int, ...] = ()
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -83,12 +91,22 @@ class Schema:
             Column(column["name"], column["values"] and tuple(column["values"]))
             for column in fields["columns"]
         )
-        classes = tuple(fields["class_names"])
+        classes, form = tuple(fields["class_names"]), fields["form"]
         names = [fields["label"], *(column.name for column in columns)]
         for what, values in (("columns", names), ("classes", classes)):
             if len(set(values)) < len(values):
                 raise _damaged(f"two {what} have the same name")
-        return cls(**{**fields, "columns": columns, "class_names": classes})
+        na = None if form["na"] is None else tuple(form["na"])
+        return cls(
+            columns,
+            fields["label"],
+            classes,
+            fields["missing"],
+            fields["by_name"],
+            Format(**{**{name: form[name] for name in FORM}, "na": na}),
+            tuple(fields["left_out"]),
+            tuple(fields["dropped"]),
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,9 @@ from ..typing import Path
 
 LONGEST_LINE = 1 << 24  # characters
 MOST_TEXT = 1 << 26  # bytes
+LINES_AT_ONCE = 1024
 UTF8_BOM = b"\xef\xbb\xbf"
+OnRead = Callable[[int, int], None]
 
 
 def check_path(where: str, path: object) -> None:
@@ -127,10 +129,14 @@ def unzipped(file: io.BufferedReader, where: str) -> Iterator[io.BufferedReader]
         raise DataError(where, wrong, reason(error), "copy or download it again") from error
 
 
-def open_text(source: str | os.PathLike) -> Iterator[str]:
-    r"""Yield the lines of UTF-8 text, gzip or not, with their ends: \n, \r\n or \r.
+def open_text(
+    source: str | os.PathLike, encoding: str = "utf-8", on_read: OnRead | None = None
+) -> Iterator[str]:
+    r"""Yield the lines of text, gzip or not, with their ends: \n, \r\n or \r.
 
     A byte order mark is left out. Needs the memory of one line. The file is closed after the last.
+    on_read is called now and then with the number of bytes read, of the file as it is stored, and
+    with its size; not for a pipe.
 
     Raises DataError if the file cannot be read, for damaged gzip data, another encoding, a NUL
     byte, an absurdly long line.
@@ -138,25 +144,30 @@ def open_text(source: str | os.PathLike) -> Iterator[str]:
     where = name_of(source)
     with opened(source, stream=True) as file, unzipped(file, where) as plain:
         start = plain.peek(3)[:3]
-        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            facts = "it starts with a UTF-16 mark"
-            raise DataError(where, "is UTF-16 text", facts, "save it as UTF-8")
-        if start == UTF8_BOM:
+        if encoding == "utf-8" and start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            facts, remedy = "it starts with a UTF-16 mark", "pass encoding='utf-16'"
+            raise DataError(where, "is UTF-16 text", facts, remedy)
+        if encoding == "utf-8" and start == UTF8_BOM:
             plain.read(3)
         # An undecodable byte becomes a surrogate, which shows its line; "strict" would not.
-        text = io.TextIOWrapper(plain, "utf-8", errors="surrogateescape", newline="")
+        text = io.TextIOWrapper(plain, encoding, errors="surrogateescape", newline="")
         try:
             number = 0
             while line := text.readline(LONGEST_LINE):
                 number += 1
+                if on_read and number % LINES_AT_ONCE == 0 and file.seekable():
+                    on_read(file.tell(), os.fstat(file.fileno()).st_size)
                 if "\0" in line or not line.isascii() or len(line) == LONGEST_LINE:
-                    _check_line(line, number, where)
+                    _check_line(line, number, where, encoding)
                 yield line
+        except UnicodeError as error:  # of an encoding that has no surrogates
+            facts, remedy = f"row {number + 1} or a later one: {error}", "pass another encoding"
+            raise DataError(where, f"is not {encoding} text", facts, remedy) from error
         finally:
             text.detach()  # otherwise it would close what others opened
 
 
-def _check_line(line, number, where):
+def _check_line(line, number, where, encoding):
     """Raise DataError if a line is not text, or endless."""
     if "\0" in line:
         remedy = "give a CSV or TSV file in UTF-8"
@@ -169,8 +180,9 @@ def _check_line(line, number, where):
         line.encode()
     except UnicodeEncodeError as error:  # a surrogate, in place of an undecodable byte
         facts = f"row {number} contains the byte 0x{ord(line[error.start]) - 0xDC00:02x}"
-        remedy = "save it as UTF-8; it may be Latin-1 or Windows-1252 now"
-        raise DataError(where, "is not UTF-8", facts, remedy) from None
+        remedy = "pass encoding='cp1252' if it is from Windows, or save it as UTF-8"
+        name = "UTF-8" if encoding == "utf-8" else encoding
+        raise DataError(where, f"is not {name}", facts, remedy) from None
 
 
 # ---- writing -------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from ..errors import DataError
 from ..text import counted, listed, shown
 from .dataset import Column, Schema, plain
 from .labels import Codes, with_one_hot
-from .problems import UNKNOWN
+from .problems import ABSENT, UNKNOWN
 
 
 def features_of(where: str, table: Any, schema: Schema) -> Any:
@@ -33,12 +33,17 @@ def features_of(where: str, table: Any, schema: Schema) -> Any:
     columns = dict(enumerate(schema.columns))
     table = select(where, table, [column.name for column in schema.columns])
     codes = {
-        i: _codes(where, plain(table[column.name]), column)
+        i: _codes(where, plain(table[column.name]), column, schema)
         for i, column in columns.items()
         if column.values is not None
     }
     numbers = [column.name for column in schema.columns if column.values is None]
-    return with_one_hot(np.asarray(plain(table[numbers]), np.float64), columns, codes)
+    x = with_one_hot(np.asarray(plain(table[numbers]), np.float64), columns, codes)
+    if schema.missing != "mean":  # with zeros it would be used
+        first = np.cumsum([0, *(len(column.values or "1") for column in schema.columns)])
+        for i, code in codes.items():
+            x[code == ABSENT, first[i]] = np.nan
+    return x
 
 
 def select(where: str, table: Any, wanted: Sequence[str]) -> Any:
@@ -63,8 +68,8 @@ def _names(table: Any) -> list[str] | None:
     return names if names and all(isinstance(name, str) for name in names) else None
 
 
-def _codes(where: str, words: np.ndarray, column: Column) -> np.ndarray:
-    known = Codes(column.values)
+def _codes(where: str, words: np.ndarray, column: Column, schema: Schema) -> np.ndarray:
+    known = Codes(column.values, schema.form)
     codes = np.array([known["" if word is None else str(word)] for word in words], np.int64)
     if (codes == UNKNOWN).any():
         row = int((codes == UNKNOWN).argmax())

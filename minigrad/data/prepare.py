@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 import numpy as np
 
 from ..errors import ArgumentError, DataError, ShapeError
-from ..text import counted, shown
+from ..text import counted, listed, shown
 from ..typing import Rng
 from .dataset import Dataset, plain
 
@@ -42,11 +42,7 @@ def split(
     counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
     table = _divide(counts, np.array([1 - (test + val), val, test]))
     if table is None:
-        c = counts.argmin()
-        wrong = f"class {shown(dataset.class_names[c])} has too few rows to be in every part"
-        facts = f"{counts[c]} of {len(dataset)} rows, val {val}, test {test}"
-        remedy = "add rows to it, drop it, or change the fractions"
-        raise DataError(dataset.name or "split", wrong, facts, remedy)
+        raise _too_few(dataset, counts, test, val)
     rng = np.random.default_rng(rng)
     parts = [], [], []
     for c, division in enumerate(table):
@@ -55,6 +51,60 @@ def split(
             part.append(piece)
     takes = [dataset.take(rng.permutation(np.concatenate(part))) for part in parts]
     return takes[0], takes[1], takes[2]
+
+
+def drop_rare(dataset: Dataset, *, test: float = 0.2, val: float = 0.2) -> Dataset:
+    """Return the set without the classes that have fewer rows than `split` makes parts.
+
+    Raises DataError if fewer than two classes are left.
+    """
+    counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
+    rare = _rare(counts, 0 if dataset.test is not None else test, val)
+    left = np.flatnonzero(~rare)
+    names = [dataset.class_names[c] for c in np.flatnonzero(rare)]
+    if not names:
+        return dataset
+    if len(left) < 2:
+        wrong = f"{counted(len(left), 'class')} would be left without the rare ones"
+        facts = f"{counted(len(names), 'class')} of {len(counts)} have too few rows to be split"
+        raise DataError(dataset.name or "drop_rare", wrong, facts, "choose another label")
+    class_names = tuple(dataset.class_names[c] for c in left)
+    rows = int(counts[rare].sum())
+    note = f"rare classes left out: {listed(names)}, {counted(rows, 'row')} together"
+
+    def without(part):
+        kept = part.take(~rare[part.y])
+        y, schema = np.searchsorted(left, kept.y), part.schema
+        schema = schema and replace(schema, class_names=class_names)
+        return replace(kept, y=y, class_names=class_names, schema=schema)
+
+    own_test = None if dataset.test is None else without(dataset.test)
+    return replace(without(dataset), test=own_test, notes=(*dataset.notes, note))
+
+
+def _rare(counts, test, val):
+    """Which classes have fewer rows than there are parts, each of which needs one."""
+    return counts < 1 + (test > 0) + (val > 0)
+
+
+def _too_few(dataset, counts, test, val):
+    """Return the error about the classes that are too small to be divided."""
+    few, where = np.flatnonzero(_rare(counts, test, val)), dataset.name or "split"
+    if not len(few):
+        wrong = f"{len(counts)} classes are too many to have a row in every part"
+        facts = f"{len(dataset)} rows, val {val}, test {test}"
+        return DataError(where, wrong, facts, "add rows, or change the fractions")
+    remedy = "add rows, pass rare='drop' to leave them out, or change the fractions"
+    if len(few) == len(counts):
+        remedy = "add rows, choose another label, or change the fractions"
+    one = len(few) == 1
+    wrong = (
+        f"{'a class has' if one else f'{len(few)} classes have'} too few rows to be in every part"
+    )
+    facts = ", ".join(f"{shown(dataset.class_names[c])} {counts[c]}" for c in few[:20])
+    facts += f" and {len(few) - 20} more" if len(few) > 20 else ""
+    facts += f" of {len(dataset)} rows, val {val}, test {test}"
+    return DataError(where, wrong, facts, remedy)
 
 
 def _divide(counts, fractions):

@@ -1,64 +1,25 @@
-"""Triage: what a cell says, which cells cannot be used, and what becomes of missing values.
+"""Triage: which cells cannot be used, and what becomes of missing values.
 
 Text and arrays both come through here, in blocks of rows. What cannot be used is collected over the
 whole file; then there is one error, about the most serious kind of problem.
 """
 
-import math
-import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ..errors import DataError
 from ..text import counted, shown
+from .cells import PLAIN, Format, formats_of, looks_like_number
 
-MISSING_RULES = ("error", "drop", "mean")
+MISSING_RULES = ("mean", "drop", "error")
 UNSEEN_RULES = ("skip", "zero", "error")  # for a word that the training data did not have
-MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "null"}
-# A word like "none" may be a class. An infinity is missing too: no measurement gives one.
-MISSING_NUMBER = MISSING | {"none", "+nan", "-nan"}
-MISSING_NUMBER |= {sign + word for sign in ("", "+", "-") for word in ("inf", "infinity")}
-ABSENT, UNKNOWN = -1, -2  # codes of a missing word, and of one that the training data did not have
+# Codes of a missing word, one that the training data did not have, and one that is only counted.
+ABSENT, UNKNOWN, OTHER = -1, -2, -3
 
-DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 SHOWN = 5  # cells in a message
-MOST_COLUMNS = 20  # in a message
 MOST_DISTINCT = 1000  # cells to remember if only different ones count
-
-
-# ---- what a cell says --------------------------------------------------------------------------
-
-
-def is_missing(cell: str, number: bool = True) -> bool:
-    """Return whether a cell holds a missing value (of a number): empty, NA, NaN, ?, inf …
-
-    Upper or lower case, with or without spaces around it.
-    """
-    return cell.strip().lower() in (MISSING_NUMBER if number else MISSING)
-
-
-def parse(cell: str) -> float:
-    """Return the number in a cell, NaN if there is none."""
-    try:
-        # float() would take 1_000, as Python's source does and no data file.
-        return float(cell) if "_" not in cell else math.nan
-    except ValueError:
-        return math.nan
-
-
-def whole(cell: str) -> int | None:
-    """Return the whole number in a cell, written as 7, 007 or 7.0; None if there is none.
-
-    From 2**53 on the answer is None too: there a float no longer has every whole number.
-    """
-    value = parse(cell)
-    return int(value) if value.is_integer() and abs(value) < 2**53 else None
-
-
-def is_number(cell: str) -> bool:
-    """Return whether a cell holds a finite number."""
-    return math.isfinite(parse(cell))
+MOST_ELSEWHERE = 10_000  # cells with numbers written in another way; then reading ends
 
 
 # ---- what is wrong with cells ------------------------------------------------------------------
@@ -89,13 +50,18 @@ class Findings:
         if len(first) < SHOWN:
             first.append((row, cell))
 
+    def forget(self, column: str) -> None:
+        """Forget the cells of a column."""
+        self.counts.pop(column, None)
+        self._first.pop(column, None)
+
     def total(self) -> int:
         """Return how many cells were found."""
         return sum(self.counts.values())
 
-    def first_of(self, column: str) -> tuple[int, str]:
-        """Return the row and the text of the first cell of a column."""
-        return self._first[column][0]
+    def texts_of(self, column: str) -> list[str]:
+        """Return the first five cells of a column."""
+        return [cell for _, cell in self._first[column]]
 
     def first(self) -> list[tuple[int, str, str]]:
         """Return the row, column and text of the first five cells."""
@@ -108,11 +74,15 @@ class Findings:
         more = self.total() - len(places)
         return ", ".join(places) + (f" and {more} more" if more else "")
 
-    def error(self, where: str, what: str, remedy: str) -> DataError:
-        """Return the error about the first cell; the facts are the first five and the total."""
+    def error(self, where: str, what: str, remedy: str, so_far: bool = False) -> DataError:
+        """Return the error about the first cell; the facts are the first five and the total.
+
+        so_far: whether the rest of the file was not read.
+        """
         row, column, cell = self.first()[0]
         wrong = f"row {row}, column {shown(column)}: {shown(cell)} {what}"
         found = counted(self.total(), "such cell" if self._known is None else "such value")
+        found += " so far" * so_far
         return DataError(where, wrong, f"{found}: {self.places()}", remedy)
 
 
@@ -129,6 +99,7 @@ class Problems:
         with a missing value that is not filled, or with a missing label, is then left out.
     unseen: what happens to a word that `words` does not have: "error"; "skip" leaves its row out;
         "zero" keeps it, except for a label.
+    form: how the cells are written.
     """
 
     def __init__(
@@ -141,10 +112,13 @@ class Problems:
         dtype: np.dtype,
         trained: bool = False,
         unseen: str = "error",
+        form: Format = PLAIN,
     ):
         self.where, self.names, self.numbers, self.label = where, names, numbers, label
         self.missing_rule, self.dtype, self.trained = missing_rule, np.dtype(dtype), trained
-        self.unseen = unseen
+        self.unseen, self.form = unseen, form
+        # How many cells in each column of numbers hold words.
+        self.words = dict.fromkeys((names[i] for i in numbers), 0)
         self.not_numbers, self.too_large = Findings(), Findings()
         self.missing, self.unlabelled = Findings(), Findings()
         self.unknown = Findings(distinct=True)
@@ -177,12 +151,15 @@ class Problems:
         for r, f in np.argwhere(~finite).tolist():
             i = self.numbers[f]
             text = cell(r, i)
-            if is_missing(text):
+            if self.form.is_missing(text):
                 kind = self.missing
                 if not fills:
                     leave_out(r, i)
+            elif np.isnan(x[r, f]) or "inf" in text.lower():
+                kind = self.not_numbers
+                self.words[self.names[i]] += not looks_like_number(text)
             else:
-                kind = self.not_numbers if np.isnan(x[r, f]) else self.too_large
+                kind = self.too_large
             kind.add(rows[r], self.names[i], text)
         for i, code in codes.items():
             for r in np.flatnonzero(code == UNKNOWN).tolist():
@@ -195,11 +172,16 @@ class Problems:
                 kind.add(rows[r], self.names[i], cell(r, i))
                 if i == self.label or not fills:
                     leave_out(r, i)
-        keeps = not self.trained and self.missing_rule != "drop"
+        keeps = not self.trained and self.missing_rule == "error"
         kept = np.ones_like(complete) if keeps else complete
         self.rows += len(kept)
         self.dropped += int(np.sum(~kept))
         return kept
+
+    @property
+    def enough(self) -> bool:
+        """Whether so many numbers are written in another way that the rest need not be read."""
+        return self.not_numbers.total() - sum(self.words.values()) > MOST_ELSEWHERE
 
     def features(self, x: np.ndarray, kept: np.ndarray) -> np.ndarray:
         """Return the kept rows of x (n, F) as `dtype`, with NaN for each missing value.
@@ -219,16 +201,18 @@ class Problems:
         if error := self.error():
             raise error
         if self.rows == self.dropped and not self.trained:
-            facts = (
-                f"{counted(self.rows, 'row')}: {self.missing.places() or self.unlabelled.places()}"
-            )
+            found, wrong = self.missing, "every row has a missing value"
             remedy = "pass missing='mean', or leave out the columns without values"
-            raise DataError(self.where, "every row has a missing value", facts, remedy)
+            if self.unlabelled.total() == self.rows:
+                found, wrong = self.unlabelled, "no row has a label"
+                remedy = "choose another column with label=COL"
+            facts = f"{counted(self.rows, 'row')}: {found.places()}"
+            raise DataError(self.where, wrong, facts, remedy)
 
     def error(self) -> DataError | None:
         """Return the error about the most serious kind of problem, None if there is none."""
         if self.not_numbers:
-            return self._words() or self._not_numbers()
+            return self._not_numbers()
         if self.too_large:
             remedy = "change the unit"
             if self.dtype != np.float64:
@@ -242,43 +226,57 @@ class Problems:
         if self.missing and self.missing_rule == "error":
             remedy = "pass missing='drop' or missing='mean'"
             return self.missing.error(self.where, "is a missing value", remedy)
-        if self.unlabelled and self.missing_rule != "drop":
-            remedy = "write the label, or pass missing='drop'"
+        if self.unlabelled and self.missing_rule == "error":
+            remedy = "write the label, or pass missing='mean' to leave the row out"
             return self.unlabelled.error(self.where, "is a missing label", remedy)
         return None
 
     def _not_numbers(self):
-        comma = any(DECIMAL_COMMA.fullmatch(cell) for _, _, cell in self.not_numbers.first())
+        column = self.not_numbers.first()[0][1]
+        texts = self.not_numbers.texts_of(column)
+        others = [t for name in self.not_numbers.counts for t in self.not_numbers.texts_of(name)]
+        # One format for the whole file, if there is one.
+        ways = formats_of([*texts, *others]) or formats_of(texts)
+        ways = {value: self._as_options(form) for value, form in ways.items()}
         remedy = "correct it, or leave the field empty if the value is missing"
-        return self.not_numbers.error(
-            self.where, "is not a number", "write 1.5 for 1,5" if comma else remedy
-        )
+        texts = [*dict.fromkeys(cell.strip() for cell in (*texts, *others))]
+        if all(
+            len(text) < 20 and text.isprintable() and not set(text) & set("0123456789,'\"[]")
+            for text in texts
+        ):
+            listing = ",".join(texts)
+            remedy = f"correct it, or pass na=['{listing}'] if it means a missing value"
+        if len(ways) == 1:
+            remedy = f"pass {[*ways.values()][0]}"
+        elif ways:
+            options = (f"{way} if it is {value:.10g}" for value, way in ways.items())
+            remedy = f"pass {' or '.join(options)}"
+        return self.not_numbers.error(self.where, "is not a number", remedy, self.enough)
 
-    def _words(self):
-        """Return the error about columns that hold words, mostly; None if there is none."""
-        words = [
-            (column, *self.not_numbers.first_of(column))
-            for column, count in self.not_numbers.counts.items()
-            if not self.trained and 2 * count > self.rows - self.missing.counts.get(column, 0)
-        ]
-        if not words:
-            return None
-        verb = "holds" if len(words) == 1 else "hold"
-        wrong = f"{counted(len(words), 'column')} {verb} words, not numbers"
-        listing = [f"{shown(c)} (row {row}: {shown(cell)})" for c, row, cell in words]
-        more = len(words) - MOST_COLUMNS
-        facts = ", ".join(listing[:MOST_COLUMNS]) + (f" and {more} more" if more > 0 else "")
-        remedy = "pass one_hot=[COL] for each category, drop=[COL] for each to be left out"
-        if DECIMAL_COMMA.fullmatch(words[0][2]):
-            remedy = "write 1.5 for 1,5"
-        return DataError(self.where, wrong, facts, remedy)
+    def _as_options(self, form):
+        """Return the options that read numbers as `form` says."""
+        options = []
+        if form.decimal != self.form.decimal:
+            options.append(f"decimal={form.decimal!r}")
+        if form.thousands != self.form.thousands:
+            options.append(f"thousands={form.thousands or 'none'!r}")
+        return " and ".join(options)
 
     def notes(self) -> list[str]:
         """Return what to say about the numbers of rows and of missing values."""
-        out = f", {self.dropped} of them left out for a missing value" if self.dropped else ""
+        label = self.unlabelled.total()
+        what = "value" if label < self.dropped else "label"
+        out = f", {self.dropped} of them left out for a missing {what}" if self.dropped else ""
         notes = [f"rows: {self.rows}{out}"]
         if self.missing:
             counts = ", ".join(f"{shown(c)} {count}" for c, count in self.missing.counts.items())
-            filled = "; the mean of the training rows takes their place" * (not self.dropped)
-            notes.append(f"missing values: {self.missing.total()} ({counts}){filled}")
+            notes.append(f"missing values: {self.missing.total()} ({counts}){self._filled()}")
         return notes
+
+    def _filled(self):
+        """Return what takes the place of the missing values."""
+        numbers = {self.names[i] for i in self.numbers} & self.missing.counts.keys()
+        texts = self.missing.counts.keys() - numbers
+        filled = ["a number becomes the mean of the training rows"] * bool(numbers)
+        filled += ["a text has zeros in its features"] * bool(texts)
+        return f"; {', '.join(filled)}" if self.missing_rule == "mean" else ""

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,12 +13,12 @@ from ..errors import ArgumentError, DataError
 from ..text import counted, listed, shown
 from .arrays import ROWS_AT_ONCE, sort_out
 from .builtin import BUILTIN, load_builtin
+from .columns import positions_of
 from .csv_file import Table
-from .csv_load import positions_of
 from .dataset import Schema
 from .files import check_path, name_of, open_text
 from .labels import Codes, with_one_hot
-from .problems import UNSEEN_RULES, Findings, Problems, is_missing, is_number
+from .problems import UNSEEN_RULES, Findings, Problems
 from .source import check_options, read_arrays
 
 
@@ -71,10 +72,10 @@ def read_rows(
     *,
     labels: bool = False,
     dtype: DTypeLike = np.float32,
-    delimiter: str | None = None,
     header: str = "auto",
     unseen: str = "skip",
     keep: Sequence[str | int] = (),
+    **written: Any,
 ) -> Rows:
     """Return the Rows of whatever `load` reads, as features in the schema's order.
 
@@ -83,12 +84,14 @@ def read_rows(
     the features alone. If a folder has a test set, that is read.
 
     labels: whether to read the labels too.
-    delimiter, header: as in `load`.
+    header: as in `load`.
     unseen: what becomes of a row with a word that its one-hot column did not have in training:
         "skip": it cannot be used, like one with a missing value that is not filled; "zero": all of
         the column's features are 0; "error". A row with another label can never be used.
     keep: columns of a text file whose texts are wanted for each row: names, indices, or comma
         lists of these.
+    written: the options of `load` that say how the text is written: delimiter, decimal, thousands,
+        encoding, skip, na. What is not given is as in training; a delimiter is found.
 
     Raises DataError if columns are missing, and while iterating for a value that is neither used
     nor missing, such as a word in a column of numbers: the rest of the file is read first, so that
@@ -98,7 +101,8 @@ def read_rows(
     if unseen not in UNSEEN_RULES:
         wrong, facts = f"unseen {unseen!r} is unknown", f"it can be {', '.join(UNSEEN_RULES)}"
         raise ArgumentError("read_rows", wrong, facts, "leave it out for 'skip'")
-    dtype, delimiter = check_options("read_rows", dtype, delimiter, header)
+    dtype = check_options("read_rows", dtype, header)
+    form = replace(schema.form, delimiter=None).changed("read_rows", **written)
     where = name_of(source)
     builtin = isinstance(source, str) and source in BUILTIN
     arrays = None if builtin else read_arrays(source, where, labels)
@@ -110,8 +114,8 @@ def read_rows(
         return _builtin_rows(source, schema, labels, dtype)
     if arrays:
         return _array_rows(arrays[-1], schema, labels, dtype, unseen)
-    lines, reading = open_text(source), (delimiter, header, unseen, keep)
-    return _text_rows(lines, where, schema, labels, dtype, *reading)
+    lines = open_text(source, form.encoding)
+    return _text_rows(lines, where, schema, labels, dtype, form, header, unseen, keep)
 
 
 def _builtin_rows(name, schema, labels, dtype):
@@ -151,19 +155,21 @@ def _array_rows(arrays, schema, labels, dtype, unseen):
     return Rows(blocks(), problems.unusable)
 
 
-def _text_rows(lines, where, schema, labels, dtype, delimiter, header, unseen, keep):
+def _text_rows(lines, where, schema, labels, dtype, form, header, unseen, keep):
     def find_header(rows):
         return _is_header(rows[0], schema)
 
-    table = Table(lines, where, delimiter, header, find_header, schema.delimiter)
+    table = Table(lines, where, form, header, find_header, schema.form.delimiter)
     places, y_place = _places(table, schema, labels)
     columns = dict(zip(places, schema.columns, strict=True))
-    words = {i: Codes(column.values) for i, column in columns.items() if column.values is not None}
+    words = {
+        i: Codes(column.values, form) for i, column in columns.items() if column.values is not None
+    }
     numbers = [i for i in places if i not in words]
     hot = bool(words)
     if y_place is not None:
-        words[y_place] = Codes(schema.class_names)
-    rules = {"trained": True, "unseen": unseen}
+        words[y_place] = Codes(schema.class_names, form)
+    rules = {"trained": True, "unseen": unseen, "form": form}
     problems = Problems(where, table.names, numbers, y_place, schema.missing, dtype, **rules)
     carried = positions_of(table.names, keep, "keep")
 
@@ -174,6 +180,8 @@ def _text_rows(lines, where, schema, labels, dtype, delimiter, header, unseen, k
                 kept = [tuple(row[i] for i in carried) for row in rows] if carried else ()
                 row_numbers = list(compress(row_numbers, usable))
                 yield Block(x, codes.get(y_place), row_numbers, usable, kept)
+            elif problems.enough:
+                break
         problems.check()
 
     names = [name or f"column_{i}" for i, name in enumerate(table.names)]
@@ -191,7 +199,8 @@ def _is_header(first, schema):
         return True
     values = {value for column in schema.columns for value in column.values or ()}
     values.update(schema.class_names)
-    return not any(is_number(c) or is_missing(c) or c.strip() in values for c in first)
+    form = schema.form
+    return not any(form.is_number(c) or form.is_missing(c) or c.strip() in values for c in first)
 
 
 def _places(table, schema, labels):
@@ -202,6 +211,10 @@ def _places(table, schema, labels):
     if not schema.by_name and not set(wanted) <= set(names):
         names = [f"column_{i}" for i in range(len(names))]
     place = {name: i for i, name in enumerate(names)}
+    if len(place) < len(names):  # of two with the same name, training may have dropped one
+        left = [i for i in range(len(names)) if i not in schema.dropped]
+        table.check_names(i for i in left if names[i] in wanted)
+        place |= {names[i]: i for i in left}
     missing = [name for name in wanted if name not in place]
     if not missing and (schema.label or not labels):
         places = [place[name] for name in wanted]

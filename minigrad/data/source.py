@@ -1,19 +1,21 @@
 """What a path leads to, and `load`: a built-in set by its name, or a file or folder by its path."""
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from ..errors import ArgumentError, DataError, DTypeError
-from ..text import did_you_mean, listed, shown
+from ..text import did_you_mean, listed
 from .arrays import Arrays, is_idx_folder, read_idx_folder, read_npy_folder, read_npz, to_dataset
 from .builtin import BUILTIN, load_builtin
-from .csv_file import DELIMITERS
+from .cells import PLAIN
 from .csv_load import load_delimited
 from .dataset import Dataset
-from .files import check_path, list_folder, name_of, open_text, opened
+from .files import OnRead, check_path, list_folder, name_of, open_text, opened
 from .problems import MISSING_RULES
 
 SINGLE_FILES = {
@@ -29,10 +31,17 @@ def load(
     dtype: DTypeLike = np.float32,
     delimiter: str | None = None,
     header: str = "auto",
+    decimal: str | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    skip: int | None = None,
+    na: Iterable[str] | None = None,
     label: str | int | None = None,
     one_hot: tuple[str | int, ...] = (),
     drop: tuple[str | int, ...] = (),
-    missing: str = "error",
+    missing: str = "mean",
+    classes: bool = False,
+    on_read: OnRead | None = None,
 ) -> Dataset:
     """Return a Dataset: x (N, F) of `dtype`, y (N,) int64, unscaled and in the file's order.
 
@@ -43,25 +52,40 @@ def load(
 
     For CSV and TSV files:
 
-    delimiter: one of , ; tab |; None finds it.
+    delimiter: one of , ; tab | space; None finds it.
     header: whether row 1 names the columns: "yes", "no", or "auto" to find out.
+    decimal: what separates the fraction of a number, "." or ","; None is ".".
+    thousands: what separates groups of three digits: "," "." "space" "apostrophe" "none"; None is
+        "none".
+    encoding: the encoding of the text, as Python calls it; None is "utf-8".
+    skip: how many lines to skip, above the header.
+    na: the texts, or comma lists of these, that are missing values, in place of those that
+        docs/data.md lists. An empty cell always is one.
     label: the name or the index of the label's column, negative from the end; None is the last.
-    one_hot: columns of categories; each of their values becomes a feature, 1 in its rows.
-    drop: columns to leave out.
+    one_hot: columns of categories; each of their values becomes a feature, 1 in its rows. A text
+        column with few values is one by itself; "none" makes that an error.
+    drop: columns to leave out. Both take names, indices, and comma lists of these, and a column
+        with that very name comes first.
 
-    missing: what to do with a missing value: "error"; "drop" leaves its row out; "mean" keeps it,
-        as NaN, for Scaling to fill.
+    missing: what to do with a missing value: "mean" keeps it, as NaN for Scaling to fill, and as
+        zeros in the features of a one-hot column; "drop" leaves its row out; "error". A row without
+        a label is left out with "mean" and "drop".
+    classes: whether numeric labels are classes however many they are.
+    on_read: called while text is read with the bytes read so far and the size of the file.
 
     Raises DataError for a file that cannot be used, with the row and column, ArgumentError for an
     unknown option or column, DTypeError if dtype is not floating.
     """
     check_path("load", source)
-    dtype, delimiter = check_options("load", dtype, delimiter, header)
+    dtype = check_options("load", dtype, header)
+    written: dict[str, Any] = {"delimiter": delimiter, "decimal": decimal, "thousands": thousands}
+    written |= {"encoding": encoding, "skip": skip, "na": na}
+    form = PLAIN.changed("load", **written)
     if missing not in MISSING_RULES:
         wrong, facts = f"missing {missing!r} is unknown", f"it can be {', '.join(MISSING_RULES)}"
-        raise ArgumentError("load", wrong, facts, "leave it out, and a missing value is an error")
+        raise ArgumentError("load", wrong, facts, "leave it out for 'mean'")
     columns = {"label": label, "one_hot": tuple(one_hot), "drop": tuple(drop)}
-    for_text = {"delimiter": delimiter, **columns}
+    for_text = {**written, **columns}
     if source in BUILTIN:  # a Path is not
         _refuse("a built-in set", for_text, header)
         dataset = load_builtin(source, dtype, missing)
@@ -77,32 +101,29 @@ def load(
     name = _stem(source)
     if (arrays := read_arrays(source, where, True)) is not None:
         _refuse("a file of arrays", for_text, header)
-        return to_dataset(arrays[0], name, dtype, missing, *arrays[1:])
-    more = {"name": name, "dtype": dtype, "header": header, "missing": missing}
-    return load_delimited(open_text(source), where, **for_text, **more)
+        return to_dataset(arrays[0], name, dtype, missing, classes, *arrays[1:])
+    more = {"name": name, "dtype": dtype, "header": header, "missing": missing, "classes": classes}
+    again = source != "-" and os.path.isfile(source)
+
+    def lines() -> Iterator[str]:
+        return open_text(source, form.encoding, on_read)
+
+    return load_delimited(lines, where, form=form, again=again, **columns, **more)
 
 
-def check_options(
-    where: str, dtype: DTypeLike, delimiter: str | None, header: str
-) -> tuple[np.dtype, str | None]:
-    """Return dtype as a np.dtype, and delimiter as one character or None.
+def check_options(where: str, dtype: DTypeLike, header: str) -> np.dtype:
+    """Return dtype as a np.dtype.
 
-    Raises DTypeError if dtype is not floating, ArgumentError for another delimiter than , ; tab |
-    and for another header than yes, no and auto.
+    Raises DTypeError if it is not floating, ArgumentError for another header than yes, no and auto.
     """
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
         wrong, remedy = "features are floating", "give dtype=np.float32 or np.float64"
         raise DTypeError(where, wrong, f"dtype {dtype}", remedy)
-    remedy = "leave it out to have it found"
     if header not in ("yes", "no", "auto"):
-        wrong = f"header {header!r} is unknown"
+        wrong, remedy = f"header {header!r} is unknown", "leave it out to have it found"
         raise ArgumentError(where, wrong, "it can be yes, no, auto", remedy)
-    delimiter = "\t" if delimiter == "tab" else delimiter
-    if delimiter is not None and delimiter not in DELIMITERS:
-        wrong = f"delimiter {shown(delimiter)} is unknown"
-        raise ArgumentError(where, wrong, "it can be , ; tab |", remedy)
-    return dtype, delimiter
+    return dtype
 
 
 def _refuse(kind, options, header):

@@ -28,7 +28,7 @@ from ..text import counted, reason
 from ..typing import Path
 
 FORMAT = "minigrad"
-VERSION = 2  # whoever changes what is in a model file or in last.npz counts it up
+VERSION = 3  # whoever changes what is in a model file or in last.npz counts it up
 HEADER = "header.json"
 OURS = "give a file that minigrad wrote, such as best.npz"
 

@@ -19,7 +19,7 @@ import numpy as np
 from .. import __version__, nn, optim
 from ..data import BUILTIN, Dataset, Scaling
 from ..data.arrays import is_idx_folder
-from ..data.files import check_path
+from ..data.files import OnRead, check_path
 from ..errors import ArgumentError, DataError, DivergedError, warn_once
 from ..settings import IMAGES, OWN_DEFAULTS, SETTINGS, checked
 from ..text import counted, kind_of, printable
@@ -112,6 +112,7 @@ class Experiment:
     Args:
         data: the name of a built-in set or the path of a file or folder, as for `data.load`.
         origins: where the given options come from, for run.json.
+        on_read: called while a file of text is read, see `data.load`.
         options: those of `minigrad train`, under the same names and with the same defaults: see
             `minigrad.settings.SETTINGS`. None is as if it were not given.
 
@@ -134,6 +135,7 @@ class Experiment:
         data: str | os.PathLike = "digits",
         *,
         origins: dict[str, str] | None = None,
+        on_read: OnRead | None = None,
         **options: Any,
     ):
         if not isinstance(data, (str, os.PathLike)):
@@ -144,7 +146,7 @@ class Experiment:
         source = data if isinstance(data, str) else os.path.join(os.curdir, data)
         self.options, self.own_options, where = choose_options(source, options, origins)
         rng = np.random.default_rng(self.options["seed"])
-        self.dataset = run_data.read_data(source, self.options)
+        self.dataset = run_data.read_data(source, self.options, on_read)
         self._prepare(run_data.divide(self.dataset, self.options, rng), rng)
         if self.options["init_from"]:
             self._init_from(self.options["init_from"])
@@ -179,7 +181,9 @@ class Experiment:
         return other
 
     @classmethod
-    def resume(cls, folder: str | os.PathLike, epochs: int | None = None) -> Self:
+    def resume(
+        cls, folder: str | os.PathLike, epochs: int | None = None, on_read: OnRead | None = None
+    ) -> Self:
         """Return the experiment of a run folder at its last checkpoint; `run` continues from there.
 
         It ends in the same bytes as a run that was never stopped. With another number of epochs,
@@ -189,6 +193,7 @@ class Experiment:
         Args:
             folder: the run folder.
             epochs: train until there are this many epochs in all; None keeps their number.
+            on_read: called while a file of text is read, see `data.load`.
 
         Raises:
             DataError: if the folder is not a run or is damaged, the data is gone or has changed, or
@@ -216,7 +221,8 @@ class Experiment:
         if source is None or gone:
             wrong, remedy = "the data of the run cannot be found", "put it back there, then resume"
             raise DataError(folder, wrong, gone or about["path"], remedy)
-        experiment = cls(source, **{**about["options"], "init_from": None, "test": test})
+        options = {**about["options"], "init_from": None, "test": test}
+        experiment = cls(source, on_read=on_read, **options)
         now, then = experiment.about["data"]["sha256"], about["data"]["sha256"]
         run_data.check_data(source, now, then)
         experiment.options |= {name: about["options"].get(name) for name in ("init_from", "test")}

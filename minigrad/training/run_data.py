@@ -3,14 +3,16 @@
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import Block, Dataset, load, read_rows, split
-from ..errors import DataError
+from ..data import Block, Dataset, drop_rare, load, read_rows, split
+from ..data.files import OnRead
+from ..errors import DataError, MinigradWarning
 from ..text import counted
 from ..typing import Rng
 from .classifier import Classifier
@@ -18,18 +20,26 @@ from .classifier import Classifier
 if TYPE_CHECKING:
     from .run_folder import Run
 
-READING = ("dtype", "label", "delimiter", "header", "one_hot", "drop", "missing")  # of data.load
-DIVIDING = ("test", "test_fraction", "val_fraction", "seed")
+READING = (  # of data.load
+    *("dtype", "label", "classes", "one_hot", "drop", "missing"),
+    *("header", "delimiter", "decimal", "thousands", "encoding", "skip", "na"),
+)
+DIVIDING = ("rare", "test", "test_fraction", "val_fraction", "seed")
 
 
-def read_data(source: str, options: dict) -> Dataset:
+def read_data(source: str, options: dict, on_read: OnRead | None = None) -> Dataset:
     """Return the data of a run. With the option `test` its own test set is the rows of that file.
+
+    on_read: see `data.load`.
 
     Raises:
         DataError: if the data cannot be used, or the file has no row to test on.
     """
-    dataset = load(source, **{name: options[name] for name in READING})
+    dataset = load(source, **{name: options[name] for name in READING}, on_read=on_read)
     path = options["test"]
+    if options["rare"] == "drop":
+        fraction = 0 if path else options["test_fraction"]
+        dataset = drop_rare(dataset, test=fraction, val=options["val_fraction"])
     if path is None:
         return dataset
     rows = read_rows(path, dataset.schema, labels=True, dtype=dataset.x.dtype)
@@ -75,7 +85,9 @@ def read_again(run: "Run") -> Dataset:
     if run.source == "-":
         wrong = "the data cannot be read again"
         raise DataError("standard input", wrong, "it came from a pipe", "train on a file")
-    dataset = read_data(run.source, run.reading)
+    with warnings.catch_warnings():  # the run has given them
+        warnings.simplefilter("ignore", MinigradWarning)
+        dataset = read_data(run.source, run.reading)
     check_data(run.source, fingerprint(dataset), run.sha256)
     return dataset
 

@@ -12,7 +12,7 @@ def classifier(missing="error", by_name=True, dtype=np.float32):
     """Return a classifier of two numbers and a colour; it has learned nothing."""
     rng = np.random.default_rng(4)
     columns = (data.Column("width"), data.Column("colour", ("blue", "red")), data.Column("height"))
-    schema = data.Schema(columns, "kind", CLASSES, missing, by_name, ",")
+    schema = data.Schema(columns, "kind", CLASSES, missing, by_name, data.Format(","))
     scaling = data.Scaling.fit(rng.normal(3, 2, (50, 4)))
     model = nn.mlp(4, [8], 3, rng=rng, dtype=dtype)
     return Classifier(model, schema, scaling, {"options": {"lr": 0.1}, "epoch": 7})

@@ -34,12 +34,12 @@ def run(tmp_path):
 def test_a_model(cli, model):
     assert cli("inspect", model) == (
         0,
-        f"{model}: classifier, format version 2, {os.path.getsize(model):,} bytes\n"
+        f"{model}: classifier, format version 3, {os.path.getsize(model):,} bytes\n"
         "\n"
         'classes: small, round, a "long" one, größer\n'
         "label: kind\n"
         "columns: 3, found by name; delimiter ','\n"
-        "missing values: filled with the mean of the training rows\n"
+        "missing values: the mean of the training rows; of a text, zeros in its features\n"
         "scaling: standard, (x - shift) / scale\n"
         "\n"
         "feature        shift    scale     fill\n"
@@ -130,7 +130,7 @@ def test_a_checkpoint(cli, tmp_path):
     path = tmp_path / "run" / "last.npz"
     code, out, err = cli("inspect", path)
     assert (code, err) == (0, "")
-    assert out.startswith(f"{path}: run, format version 2, {path.stat().st_size:,} bytes\n\narray")
+    assert out.startswith(f"{path}: run, format version 3, {path.stat().st_size:,} bytes\n\narray")
     assert "model/0.weight     (2, 4)  float32\n" in out
     assert "\nstate\n  steps: 4\n" in out
 

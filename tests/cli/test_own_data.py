@@ -44,6 +44,7 @@ def test_a_csv_file(cli, flowers):
         "split: 42 training, 6 validation, 12 test rows; stratified, seed 0",
         "delimiter: , (found); header: row 1 (found)",
         "rows: 60",
+        "one-hot: colour (2 values)",
         'label: column "species", the last one; 3 classes',
     ]
     assert os.listdir("runs") == ["flowers-1"]
@@ -112,10 +113,37 @@ def test_images(cli, folder):
 def test_missing_values_are_filled_by_the_mean_of_the_training_rows(cli, flowers, folder):
     lines = [*flowers, *[f",{i}.0,red,a" for i in range(6)]]
     write(folder / "flowers.csv", lines)
-    options = ("--one-hot", "colour", *QUICK)
-    ended = cli("train", "flowers.csv", *options)
+    ended = cli("train", "flowers.csv", "--missing", "error", *QUICK)
     assert ended.code == 3 and 'row 62, column "length"' in ended.err
-    assert cli("train", "flowers.csv", *options, "--missing", "mean").code == 0
+    ended = cli("train", "flowers.csv", *QUICK)
+    note = 'missing values: 6 ("length" 6); a number becomes the mean of the training rows'
+    assert note in head(ended)
+
+
+# ---- a bar while a large file is read
+
+
+@pytest.fixture
+def quick_bar(monkeypatch):
+    """Show the bar at once, as if stderr were a terminal."""
+    monkeypatch.setattr("minigrad.cli.training.on_terminal", lambda: True)
+    monkeypatch.setattr("minigrad.cli.training.DELAY", 0)
+
+
+def test_a_bar_while_a_file_is_read(cli, flowers, quick_bar):
+    ended = cli("train", "flowers.csv", *QUICK)
+    assert ended.code == 0 and ended.err.startswith("\rreading: 0.00B [00:00, ?B/s]")
+    last = ended.err.partition("\r  0%|")[0].split("\r")[-1]
+    assert not last.strip()  # it is wiped out
+    assert cli("resume", "runs/flowers-1", "--epochs", "3").err.startswith("\rreading: ")
+    ended = cli("train", "flowers.csv", "--label", "length")
+    assert ended.err.partition("Error: ")[0].endswith(" \r")
+
+
+def test_no_bar_where_it_is_not_wanted(cli, flowers, quick_bar, monkeypatch):
+    assert cli("train", "flowers.csv", *QUICK, "-q").err == ""
+    monkeypatch.setattr("minigrad.cli.training.on_terminal", lambda: False)
+    assert "reading" not in cli("train", "flowers.csv", *QUICK).err
 
 
 # ---- what is wrong is one line
@@ -123,9 +151,9 @@ def test_missing_values_are_filled_by_the_mean_of_the_training_rows(cli, flowers
 
 def test_a_column_of_words_without_an_option(cli, flowers):
     fails(
-        cli("train", "flowers.csv"),
-        'flowers.csv: 1 column holds words, not numbers; "colour" (row 2: "red"); pass --one-hot '
-        "COL for each category, --drop COL for each to be left out",
+        cli("train", "flowers.csv", "--one-hot", "none"),
+        'flowers.csv: 1 column holds texts, not numbers; "colour" (2 values in 60 rows); '
+        "pass --one-hot colour",
     )
     assert not os.path.exists("runs")
 

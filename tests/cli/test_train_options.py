@@ -42,7 +42,10 @@ ELSEWHERE = {
     "header": "auto",
     "one_hot": [],
     "drop": [],
-    "missing": "error",
+    "missing": "mean",
+    "classes": False,
+    "rare": "error",
+    **dict.fromkeys(["decimal", "thousands", "encoding", "skip", "na"]),
     "checkpoint_every": None,
     "test": None,
     "folds": None,
@@ -282,7 +285,7 @@ def test_an_unknown_data_set_is_exit_3(cli, name, remedy):
 def test_a_class_without_a_row_for_every_part_is_exit_3(cli):
     code, out, err = cli("train", "iris", "--test-fraction", 0.99, "--val-fraction", 0.005)
     assert (code, out) == (3, "")
-    assert re.fullmatch('Error: iris: class "setosa" has too few rows [^\n]*\n', err)
+    assert re.fullmatch("Error: iris: 3 classes are too many to have [^\n]*\n", err)
 
 
 def test_divergence_is_exit_4(cli):

@@ -50,7 +50,7 @@ def test_everything_about_a_plain_file(save, dtype):
     assert dataset.name == path.stem and dataset.class_names == ("0", "1")
     assert dataset.feature_names == ("x0", "x1")
     columns = (data.Column("x0"), data.Column("x1"))
-    assert dataset.schema == data.Schema(columns, "", ("0", "1"), by_name=False)
+    assert dataset.schema == data.Schema(columns, "", ("0", "1"), "mean", by_name=False)
     assert dataset.notes == ("rows: 6", "label: 2 classes")
 
 
@@ -126,10 +126,9 @@ def test_a_large_npy_is_mapped(tmp_path, monkeypatch):
             "give one label for each row of x",
         ),
         (
-            {"y": Y / 3},
-            'the label "0.3333333333333333" is a quantity, not a class; '
-            "2 different labels, all of them numbers; "
-            "choose labels that are classes (label=COL of a CSV file)",
+            {"x": np.zeros((60, 2)), "y": np.arange(60) / 3},
+            'the label "y" is a quantity, not a class; 60 different numbers in 60 rows; '
+            "save the classes as y, or pass classes=True",
         ),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from minigrad import data
-from minigrad.data.csv_file import find_delimiter
+from minigrad.data.csv_start import find_delimiter
 from minigrad.errors import ArgumentError, DataError
 from tests.data.files import refusal, write
 
@@ -26,7 +26,7 @@ def test_each_delimiter_is_found_and_can_be_given(tmp_path, delimiter, name):
     given = data.load(path, delimiter=name, header="yes")
     assert given.notes[0] == f"delimiter: {name} (given); header: row 1 (given)"
     assert given.x.tobytes() == dataset.x.tobytes()
-    assert dataset.schema.delimiter == given.schema.delimiter == delimiter
+    assert dataset.schema.form.delimiter == given.schema.form.delimiter == delimiter
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_each_delimiter_is_found_and_can_be_given(tmp_path, delimiter, name):
     ],
 )
 def test_the_delimiter_that_fits_wins(text, delimiter):
-    assert find_delimiter(text.splitlines(keepends=True), "a.csv") == delimiter
+    assert find_delimiter(text.splitlines(keepends=True), "a.csv", data.Format()) == delimiter
 
 
 def test_an_undecided_delimiter(tmp_path):
@@ -72,6 +72,7 @@ HEADERS = {
     "years": ("2019,2020,2021\n5,6,7\n5,6,8\n4,3,7\n1,2,8\n", None),
     "words only": ("colour,kind\nred,p\nblue,q\nred,q\nblue,p\n", None),
     "a sentence": ("Wow... Loved this place.,1\nCrust is not good.,0\nAwful,0\nGood,1\n", None),
+    "amounts and dates": ("price,day\n$1.5,1. May\n$2,2. May\n$3,3. May\n$4,4. May\n", True),
     "a sign for a missing number": ("-,3,1,p\n3,1,2,q\n4,2,2,p\n1,5,2,q\n", None),
     "a name and a fraction": ("kind,1.5,2\n1,5,6\n0,5,6\n1,4,3\n0,1,2\n", None),
 }
@@ -90,7 +91,7 @@ FACTS = {
 def test_header(tmp_path, case):
     text, header = HEADERS[case]
     path = write(tmp_path / "a.csv", text)
-    texts = [name for name in ("red", "Wow... Loved this place.") if name in text]
+    texts = [name for name in ("red", "Wow... Loved this place.", "$1.5") if name in text]
     options = {"one_hot": [0] if texts else [], "missing": "mean"}
     if header is None:
         assert refusal(path, DataError, **options) == (
@@ -125,8 +126,8 @@ def test_a_given_header_is_not_questioned(tmp_path, case):
     ("options", "text"),
     [
         (
-            {"delimiter": " "},
-            'delimiter " " is unknown; it can be , ; tab |; leave it out to have it found',
+            {"delimiter": ":"},
+            'delimiter ":" is unknown; it can be , ; tab | space; leave it out to have it found',
         ),
         (
             {"header": "maybe"},

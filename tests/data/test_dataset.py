@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minigrad import data
-from minigrad.data import Column, Dataset, Schema
+from minigrad.data import Column, Dataset, Format, Schema
 from minigrad.errors import DataError, DTypeError
 
 X = np.arange(10, dtype=np.float32).reshape(5, 2)
@@ -121,7 +121,8 @@ SCHEMA = Schema(
     class_names=("a", "b"),
     missing="mean",
     by_name=False,
-    delimiter=";",
+    form=Format(";", decimal=",", na=("-",)),
+    left_out=("name",),
 )
 
 
@@ -135,6 +136,7 @@ def test_to_dict_and_back_through_json(schema):
 
 
 FIELDS = SCHEMA.to_dict()
+FORM = FIELDS["form"]
 WITHOUT_LABEL = {key: value for key, value in FIELDS.items() if key != "label"}
 
 
@@ -143,7 +145,14 @@ WITHOUT_LABEL = {key: value for key, value in FIELDS.items() if key != "label"}
     [
         ({**FIELDS, "missing": "zero"}, "missing is 'zero', not one of "),
         ({**FIELDS, "by_name": 1}, "by_name is 1, not true or false"),
-        ({**FIELDS, "delimiter": 3}, "delimiter is 3, not one of "),
+        ({**FIELDS, "form": {**FORM, "delimiter": 3}}, "form.delimiter is 3, not one of "),
+        ({**FIELDS, "form": {**FORM, "thousands": "-"}}, "form.thousands is '-', not one of "),
+        ({**FIELDS, "form": {**FORM, "skip": -1}}, "form.skip is -1, not a whole number from 0"),
+        ({**FIELDS, "form": {**FORM, "na": [1]}}, "form.na[0] is 1, not valid Unicode text"),
+        ({**FIELDS, "form": {}}, "form.delimiter is missing"),
+        ({**FIELDS, "form": None}, "form is None, not a table"),
+        ({**FIELDS, "left_out": "a"}, "left_out is 'a', not a list"),
+        ({**FIELDS, "dropped": ["a"]}, "dropped[0] is 'a', not a whole number from 0"),
         ({**FIELDS, "label": None}, "label is None, not valid Unicode text"),
         ({**FIELDS, "class_names": None}, "class_names is None, not a list"),
         ({**FIELDS, "class_names": "ab"}, "class_names is 'ab', not a list"),
@@ -176,5 +185,5 @@ def test_a_built_in_set_has_a_schema(name):
     schema = dataset.schema
     assert schema.feature_names == dataset.feature_names
     assert schema.class_names == dataset.class_names
-    assert schema.by_name == (schema.delimiter == ",") == (name[0] in "diw" or "_" in name)
+    assert schema.by_name == (schema.form.delimiter == ",") == (name[0] in "diw" or "_" in name)
     assert data.load("iris").schema.label == "species"

@@ -122,5 +122,7 @@ def test_missing_values_of_pandas_own_types(dtype):
     np.testing.assert_allclose(model.predict_proba(frame), model.predict_proba(x), rtol=1e-6)
     colours = FRAME.assign(colour=[None, *FRAME["colour"][1:]])
     x = features(ROWS)
-    x[0, 1:3] = np.nan
+    x[0, 1:3] = 0
     np.testing.assert_allclose(model.predict_proba(colours), model.predict_proba(x), rtol=1e-6)
+    with pytest.raises(DataError, match='row 0, column "colour=blue": nan is a missing value'):
+        classifier().predict(colours)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigrad.data import Dataset, Scaling, batches, load, split
+from minigrad.data import Dataset, Scaling, batches, drop_rare, load, split
 from minigrad.errors import ArgumentError, DataError, ShapeError
 
 # ---- split: stratified within one row, complete, shuffled, repeatable ----------------------------
@@ -128,23 +128,35 @@ def test_rng_of_split():
         (
             [50, 2],
             {},
-            'counted: class "c1" has too few rows to be in every part; '
-            "2 of 52 rows, val 0.2, test 0.2; "
-            "add rows to it, drop it, or change the fractions",
+            'counted: a class has too few rows to be in every part; "c1" 2 of 52 rows, val 0.2, '
+            "test 0.2; add rows, pass rare='drop' to leave them out, or change the fractions",
         ),
         (
             [50, 50, 0],
             {"val": 0},
-            'counted: class "c2" has too few rows to be in every part; '
-            "0 of 100 rows, val 0, test 0.2; "
-            "add rows to it, drop it, or change the fractions",
+            'counted: a class has too few rows to be in every part; "c2" 0 of 100 rows, val 0, '
+            "test 0.2; add rows, pass rare='drop' to leave them out, or change the fractions",
+        ),
+        (
+            [50, 2, 50, 1],
+            {},
+            "counted: 2 classes have too few rows to be in every part; "
+            '"c1" 2, "c3" 1 of 103 rows, val 0.2, test 0.2; '
+            "add rows, pass rare='drop' to leave them out, or change the fractions",
+        ),
+        (
+            [1] * 21,
+            {},
+            "counted: 21 classes have too few rows to be in every part; "
+            + ", ".join(f'"c{i}" 1' for i in range(20))
+            + " and 1 more of 21 rows, val 0.2, test 0.2; "
+            "add rows, choose another label, or change the fractions",
         ),
         (  # One row of each in val and test would make each of them 10 rows of 40, not 8.
             [4] * 10,
             {},
-            'counted: class "c0" has too few rows to be in every part; '
-            "4 of 40 rows, val 0.2, test 0.2; "
-            "add rows to it, drop it, or change the fractions",
+            "counted: 10 classes are too many to have a row in every part; "
+            "40 rows, val 0.2, test 0.2; add rows, or change the fractions",
         ),
     ],
 )
@@ -152,6 +164,25 @@ def test_a_class_that_is_too_small(counts, options, text):
     with pytest.raises(DataError) as error:
         split(make(counts), **options)
     assert str(error.value) == text
+
+
+def test_rare_classes_are_dropped():
+    dataset = make([2, 20, 1, 30])
+    left = drop_rare(dataset)
+    assert left.class_names == ("c1", "c3") and np.bincount(left.y).tolist() == [20, 30]
+    np.testing.assert_array_equal(left.x, dataset.x[np.isin(dataset.y, [1, 3])])
+    assert left.notes == ('rare classes left out: "c0", "c2", 3 rows together',)
+    split(left)
+    assert drop_rare(dataset, val=0).class_names == ("c0", "c1", "c3")
+    assert drop_rare(left) is left
+    with_own = drop_rare(dataclasses.replace(dataset, test=make([1, 1, 1, 2])))
+    assert with_own.class_names == ("c0", "c1", "c3") and sorted(with_own.test.y) == [0, 1, 2, 2]
+    with pytest.raises(DataError) as error:
+        drop_rare(make([20, 2, 2]))
+    assert str(error.value) == (
+        "counted: 1 class would be left without the rare ones; "
+        "2 classes of 3 have too few rows to be split; choose another label"
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,22 +8,26 @@ from minigrad.errors import DataError
 from tests.data.files import COLOURS, GOOD, refusal, write
 
 
-def test_columns_of_words_are_listed_all_together(refused):
-    assert refused(COLOURS) == (
-        '2 columns hold words, not numbers; "colour" (row 2: "red"), "shape" (row 2: "round"); '
-        "pass one_hot=[COL] for each category, drop=[COL] for each to be left out"
-    )
-    assert refused(COLOURS, drop=["shape"]).startswith("1 column holds words, not numbers; ")
-
-
-def test_decimal_commas_are_recognised(refused):
+def test_numbers_written_elsewhere_are_refused_with_the_option_that_reads_them(refused):
     text = "a;b;kind\n1,5;2;x\n2,5;3;y\n1,5;2;x\n2,5;3;y\n"
-    assert refused(text) == (
-        '1 column holds words, not numbers; "a" (row 2: "1,5"); write 1.5 for 1,5'
-    )
+    cells = '4 such cells: row 2 "a" "1,5", row 3 "a" "2,5", row 4 "a" "1,5", row 5 "a" "2,5"'
+    assert refused(text) == f'row 2, column "a": "1,5" is not a number; {cells}; pass decimal=\',\''
     assert refused(text.replace("1,5", "1").replace("2,5;3;y\n1", "1;3;y\n1")) == (
-        'row 5, column "a": "2,5" is not a number; 1 such cell: row 5 "a" "2,5"; write 1.5 for 1,5'
+        'row 5, column "a": "2,5" is not a number; 1 such cell: row 5 "a" "2,5"; pass decimal=\',\''
     )
+    ways = {
+        "1,5": "decimal=','",
+        "8,037": "decimal=',' if it is 8.037 or thousands=',' if it is 8037",
+        "1,234,567": "thousands=','",
+        "1,234.5": "thousands=','",
+        "1.234,5": "decimal=',' and thousands='.'",
+        "1.234.567": "decimal=',' and thousands='.'",
+        "12 345": "thousands='space'",
+        "12 345,25": "decimal=',' and thousands='space'",
+        "12'345.5": "thousands='apostrophe'",
+    }
+    for cell, way in ways.items():
+        assert refused(text.replace("1,5", cell).replace("2,5", cell)).endswith(f"; pass {way}")
 
 
 TOKENS = ["", " ", "NA", "na", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "null", "NULL"]
@@ -34,7 +38,7 @@ TOKENS += ["?", " ? ", "None", "inf", "-inf", "Inf", "+Infinity"]
 def test_each_missing_value(load, refused, token):
     text = GOOD.replace("3", token)
     shown = f'"{token.lstrip()}"'
-    assert refused(text) == (
+    assert refused(text, missing="error") == (
         f'row 3, column "a": {shown} is a missing value; 1 such cell: row 3 "a" {shown}; '
         "pass missing='drop' or missing='mean'"
     )
@@ -50,14 +54,14 @@ def test_each_missing_value(load, refused, token):
     assert np.isnan(kept.x).tolist() == [[False] * 2, [True, False]] + [[False] * 2] * 3
     assert kept.y.tolist() == [0, 1, 0, 1, 1] and kept.schema.missing == "mean"
     assert kept.notes[2] == (
-        'missing values: 1 ("a" 1); the mean of the training rows takes their place'
+        'missing values: 1 ("a" 1); a number becomes the mean of the training rows'
     )
     assert data.Scaling.fit(kept).fill.tolist() == [5.5, 5.8]
 
 
 def test_the_first_five_missing_values_and_the_total(refused):
     text = "a,b,colour,kind\n" + "1,,red,x\n?,2,,y\n1,2,blue,x\n" * 1000
-    assert refused(text, one_hot=["colour"]) == (
+    assert refused(text, one_hot=["colour"], missing="error") == (
         'row 2, column "b": "" is a missing value; 3000 such cells: row 2 "b" "", row 3 "a" "?", '
         'row 3 "colour" "", row 5 "b" "", row 6 "a" "?" and 2995 more; '
         "pass missing='drop' or missing='mean'"
@@ -68,29 +72,37 @@ def test_missing_one_hot_values(load):
     text = COLOURS.replace("blue", "?")
     kept = load(text, one_hot=["colour"], drop=["shape"], missing="mean")
     assert kept.feature_names == ("size", "colour=green", "colour=red")
-    np.testing.assert_array_equal(kept.x[:2], [[1, 0, 1], [2, np.nan, np.nan]])
-    # The mean of a one-hot feature is the share of its value.
-    np.testing.assert_allclose(data.Scaling.fit(kept).fill, [2.5, 1 / 3, 2 / 3])
+    np.testing.assert_array_equal(kept.x, [[1, 0, 1], [2, 0, 0], [3, 0, 1], [4, 1, 0]])
+    assert kept.notes[2] == 'missing values: 1 ("colour" 1); a text has zeros in its features'
     text += "5,red,flat,y\n"
     dropped = load(text, one_hot=["colour"], drop=["shape"], missing="drop")
     assert dropped.x[:, 0].tolist() == [1, 3, 4, 5] and dropped.y.tolist() == [0, 0, 1, 1]
 
 
-def test_a_missing_label_can_only_be_dropped(load, refused):
+def test_rows_without_a_label_are_left_out(load, refused):
     text = GOOD + "9,9,?\n1,1,\n"
-    for missing in ("error", "mean"):
-        assert refused(text, missing=missing) == (
-            'row 6, column "kind": "?" is a missing label; '
-            '2 such cells: row 6 "kind" "?", row 7 "kind" ""; '
-            "write the label, or pass missing='drop'"
-        )
-    assert load(text, missing="drop").x.tobytes() == load(GOOD).x.tobytes()
+    assert refused(text, missing="error") == (
+        'row 6, column "kind": "?" is a missing label; '
+        '2 such cells: row 6 "kind" "?", row 7 "kind" ""; '
+        "write the label, or pass missing='mean' to leave the row out"
+    )
+    for missing in ("mean", "drop"):
+        dataset = load(text, missing=missing)
+        assert dataset.x.tobytes() == load(GOOD).x.tobytes()
+        assert dataset.notes[1] == "rows: 6, 2 of them left out for a missing label"
 
 
 def test_nothing_is_left(refused):
     assert refused("a,b,kind\n1,,x\n,2,y\n", missing="drop") == (
         'every row has a missing value; 2 rows: row 2 "b" "", row 3 "a" ""; '
         "pass missing='mean', or leave out the columns without values"
+    )
+
+
+def test_no_row_has_a_label(refused):
+    assert refused("a,kind\n1,\n2,?\n") == (
+        'no row has a label; 2 rows: row 2 "kind" "", row 3 "kind" "?"; '
+        "choose another column with label=COL"
     )
 
 
@@ -115,7 +127,7 @@ def test_missing_values_in_arrays(save):
     x = X.copy()
     x[1, 0], x[3, 1] = np.nan, -np.inf
     path = save(x=x)
-    assert refusal(path, DataError) == (
+    assert refusal(path, DataError, missing="error") == (
         'row 1, column "x0": "nan" is a missing value; '
         '2 such cells: row 1 "x0" "nan", row 3 "x1" "-inf"; '
         "pass missing='drop' or missing='mean'"
@@ -132,15 +144,15 @@ def test_missing_values_in_arrays(save):
 
 def test_missing_labels_in_arrays(save):
     path = save(y=np.array([0, 1, np.nan, 1, 0, np.inf]))
-    for missing in ("error", "mean"):
-        assert refusal(path, DataError, missing=missing) == (
-            'row 2, column "y": "nan" is a missing label; '
-            '2 such cells: row 2 "y" "nan", row 5 "y" "inf"; '
-            "write the label, or pass missing='drop'"
-        )
-    dropped = data.load(path, missing="drop")
-    np.testing.assert_array_equal(dropped.x, X[[0, 1, 3, 4]])
-    assert dropped.y.tolist() == [0, 1, 1, 0]
+    assert refusal(path, DataError, missing="error") == (
+        'row 2, column "y": "nan" is a missing label; '
+        '2 such cells: row 2 "y" "nan", row 5 "y" "inf"; '
+        "write the label, or pass missing='mean' to leave the row out"
+    )
+    for missing in ("mean", "drop"):
+        dataset = data.load(path, missing=missing)
+        np.testing.assert_array_equal(dataset.x, X[[0, 1, 3, 4]])
+        assert dataset.y.tolist() == [0, 1, 1, 0]
 
 
 def test_nothing_is_left_of_arrays(save):
@@ -170,7 +182,7 @@ def test_the_gravest_problem_is_the_error(refused):
     ]
     while problems:
         text = "\n".join([*rows, *(row for _, row in problems[::-1])])
-        assert f": {problems.pop(0)[0]}; " in refused(text)
+        assert f": {problems.pop(0)[0]}; " in refused(text, missing="error")
 
 
 @pytest.mark.parametrize("missing", ["drop", "mean"])
@@ -178,8 +190,7 @@ def test_text_and_arrays_become_the_same(tmp_path, missing):
     x = np.random.default_rng(0).standard_normal((9000, 3))
     x[::7, 0], x[4095:4097, 1], x[-1, 2] = np.nan, np.inf, -np.inf
     y = np.arange(9000.0) % 2
-    if missing == "drop":
-        y[::11] = np.nan
+    y[::11] = np.nan
     lines = [",".join(map(repr, row)) for row in np.column_stack([x, y]).tolist()]
     text = write(tmp_path / "a.csv", "\n".join(["x0,x1,x2,kind", *lines]))
     np.savez(tmp_path / "a.npz", x=x, y=y)

@@ -1,5 +1,6 @@
 """load: built-in names and paths, standard input, pipes, and what cannot be read."""
 
+import gzip
 import io
 import os
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from minigrad import data
+from minigrad.data import files
 from minigrad.errors import DataError, DTypeError
 from tests.data.files import ENVIRONMENT, GOOD, refusal, write
 
@@ -100,13 +102,25 @@ def test_features_are_floating(tmp_path, dtype):
     )
 
 
+@pytest.mark.parametrize("ending", ["csv", "csv.gz"])
+def test_how_far_reading_has_come(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(files, "LINES_AT_ONCE", 10)
+    content = ("a,kind\n" + "1,x\n1,y\n" * 5000).encode()
+    path = write(tmp_path / f"my.{ending}", gzip.compress(content) if "gz" in ending else content)
+    seen = []
+    data.load(path, on_read=lambda done, size: seen.append((done, size)))
+    done, sizes = zip(*seen, strict=True)
+    assert len(done) == 1000 and list(done) == sorted(done) and 0 < done[0] <= done[-1]
+    assert {*sizes} == {path.stat().st_size} and done[-1] <= sizes[0]
+
+
 def test_long_listings_end(tmp_path):
     names = [f"c{i}" for i in range(50)]
     rows = "".join(",".join([name] * 50) + "\n" for name in "abab")
     path = write(tmp_path / "my.csv", ",".join(names) + "\n" + rows)
-    listing = ", ".join(f'"c{i}" (row 2: "a")' for i in range(20))
-    assert refusal(path, DataError, header="yes").startswith(
-        f"49 columns hold words, not numbers; {listing} and 29 more; pass one_hot=[COL]"
+    listing = ", ".join(f'"c{i}" (2 values in 4 rows)' for i in range(20))
+    assert refusal(path, DataError, header="yes", one_hot=["none"]) == (
+        f"49 columns hold texts, not numbers; {listing} and 29 more; pass one_hot=[COL] for each"
     )
     missing = ", ".join(f'"pixel_{i // 8}_{i % 8}"' for i in range(20))
     present = ", ".join(f'"c{i}"' for i in range(20))

@@ -70,7 +70,7 @@ def refusal(path):
 def test_what_is_written_comes_back_to_the_bit(path):
     header, read = archive.read(path)
     listed = header.pop("arrays")
-    assert header == {**HEADER, "format": "minigrad", "version": 2}
+    assert header == {**HEADER, "format": "minigrad", "version": 3}
     assert [*read] == [*listed] == [*arrays()]
     assert bits(read) == bits(arrays())
     members = members_of(path)
@@ -304,20 +304,20 @@ def test_members_that_claim_more_than_the_file_holds(path):
     assert refusal(path) == f"its members are compressed, or larger than the file; {facts}; {COPY}"
 
 
-@pytest.mark.parametrize("version", [1, 3, 0, None, "2", 2.0, True, [2]], ids=repr)
+@pytest.mark.parametrize("version", [1, 2, 0, None, "3", 3.0, True, [3]], ids=repr)
 def test_another_version(path, version):
     with_header(path, version=version)
     assert refusal(path) == (
         f"its format is 'minigrad', version {version!r}; this minigrad reads 'minigrad', "
-        "version 2; use the minigrad that wrote it, or train again"
+        "version 3; use the minigrad that wrote it, or train again"
     )
 
 
 def test_another_format(path):
     with_header(path, format="other")
     assert refusal(path) == (
-        "its format is 'other', version 2; this minigrad reads 'minigrad', "
-        "version 2; use the minigrad that wrote it, or train again"
+        "its format is 'other', version 3; this minigrad reads 'minigrad', "
+        "version 3; use the minigrad that wrote it, or train again"
     )
 
 

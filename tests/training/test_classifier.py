@@ -539,7 +539,7 @@ HOSTILE = [
     ("schema", {"class_names": ["a", "a", "b"]}),
     ("schema", {"class_names": "abc"}),
     ("schema", {"missing": "ignore"}),
-    ("schema", {"delimiter": "xx"}),
+    ("schema", {"form": {"delimiter": "xx"}}),
     ("scaling", "x"),
     ("training", None),
     ("training", []),

@@ -9,7 +9,7 @@ import pytest
 from minigrad import settings
 from minigrad.errors import DataError
 from minigrad.training import Epoch, read_run
-from minigrad.training.run_folder import READING
+from minigrad.training.run_data import READING
 from tests.training.folders import HEADER, history, write_run
 
 
