@@ -778,7 +778,7 @@ def test_a_confusion_matrix_of_many_classes_is_stored_without_its_zeros(tmp_path
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(2000), 10)
     np.savez("many.npz", x=rng.normal(size=(len(y), 2)), y=y)
-    result = Experiment("many.npz", hidden=[], epochs=1, out="run").run()
+    result = Experiment("many.npz", hidden=[], epochs=1, classes=True, out="run").run()
     for name in ("run/run.json", "run/best.npz", "run/last.npz"):
         assert os.path.getsize(name) < 2_000_000
     run = training.read_run("run")
