@@ -30,7 +30,7 @@ def run(command, tmp_path):
     """Run a command line as a reader would, with `minigrad` on the path."""
     shims = tmp_path.parent / f"{tmp_path.name}-bin"
     shims.mkdir(exist_ok=True)
-    for name, options in (("minigrad", "-m minigrad"), ("python", "")):
+    for name, options in (("minigrad", f'"{ROOT}/minigrad_main.py"'), ("python", "")):
         (shims / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {options} "$@"\n')
         (shims / name).chmod(0o755)
     path = f"{shims}{os.pathsep}{os.environ['PATH']}"

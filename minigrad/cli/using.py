@@ -24,6 +24,8 @@ from .shell import as_typed, event, json_line, on_terminal, progress_bar, remark
 
 BAR, LONGEST_BAR, SHORTEST_BAR = "#", 40, 8  # of the columns' importance
 
+WIDEST = 1000  # columns of a plot in the terminal
+
 
 class Rows:
     """The blocks of a file, to iterate over once; remarks about them go to stderr.
@@ -121,12 +123,13 @@ def _for_each(usable: np.ndarray, found: list, none) -> list:
 
 def write(strings: Iterator[str], path: str | None, overwrite: bool) -> None:
     """Write strings to stdout as they come, or to a file once all of them have come."""
-    chunks = (string.encode() for string in strings)
     if path is not None:
+        chunks = (string.encode() for string in strings)
         atomic_write(path, lambda file: file.writelines(chunks), overwrite=overwrite)
         return
-    for chunk in chunks:
-        click.echo(chunk, nl=False)
+    to_terminal = sys.stdout is not None and sys.stdout.isatty()  # which shows it printable
+    for string in strings:
+        click.echo(string if to_terminal else string.encode(), nl=False)
 
 
 def _csv(fields: Sequence[str]) -> str:
@@ -280,6 +283,8 @@ def _classifier(classifier: Classifier) -> str:
         "",
     ]
     arrays = {"shift": scaling.shift, "scale": scaling.scale, "fill": scaling.fill}
+    if schema.offsets.any():
+        arrays = {"offset": schema.offsets, **arrays}
     columns = {name: values for name, values in arrays.items() if values is not None}
     rows = [("feature", *columns)]
     for i, name in enumerate(schema.feature_names):
@@ -337,7 +342,8 @@ def draw(runs, output, overwrite, only_ascii) -> None:
         return
     encoding = "ascii" if only_ascii else getattr(sys.stdout, "encoding", "ascii")
     style = plotting.style_for(encoding)
-    click.echo(plotting.draw(found, planes, shutil.get_terminal_size().columns, style))
+    columns = min(shutil.get_terminal_size().columns, WIDEST)  # COLUMNS may say anything
+    click.echo(plotting.draw(found, planes, columns, style))
 
 
 def _writer(path, overwrite):

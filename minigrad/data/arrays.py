@@ -22,6 +22,7 @@ from .cells import PLAIN
 from .dataset import Column, Dataset, Schema, check_pair
 from .files import opened, unzipped
 from .labels import Codes, classes_of
+from .precision import note_of_offsets
 from .problems import Problems
 
 ROWS_AT_ONCE = 4096
@@ -301,13 +302,19 @@ def to_dataset(
     )
     y = index[codes[kept]]
     x = problems.features(arrays.x, kept)
-    columns = tuple(map(Column, arrays.feature_names))
+    offsets = problems.offsets
+    columns = tuple(
+        Column(name, offset=offset)
+        for name, offset in zip(arrays.feature_names, offsets.tolist(), strict=True)
+    )
     schema = Schema(columns, "", class_names, missing, by_name=False)
     dataset = Dataset(x, y, schema.feature_names, class_names, name, schema)
     notes = (*problems.notes(), f"label: {counted(len(class_names), 'class')}")
+    notes += tuple(note_of_offsets(schema.feature_names, offsets, dtype))
     if test is None:
         return replace(dataset, notes=notes)
     kept, y, problems = sort_out(test, Codes(class_names), "error", dtype)
+    problems.offsets = offsets
     test_set = replace(dataset, x=problems.features(test.x, kept), y=y)
     note = f"test set: {counted(len(test.x), 'row')} from {test.where}"
     return replace(dataset, test=test_set, notes=(*notes, note))

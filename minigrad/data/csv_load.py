@@ -24,6 +24,7 @@ from .csv_file import Table
 from .csv_start import find_header
 from .dataset import Column, Dataset, Schema
 from .labels import Codes, classes_of, with_one_hot
+from .precision import note_of_offsets
 from .problems import ABSENT, Problems
 
 LABELS = ("label", "class", "target", "species")  # what a first column with the label is called
@@ -78,6 +79,7 @@ def load_delimited(
         *table.notes,
         *content.problems.notes(),
         *note_of(used, features.left_out),
+        *note_of_offsets(schema.feature_names, schema.offsets, dtype),
         f"label: column {shown(y_name)}{of_label}; {len(class_names)} classes",
     )
     return Dataset(x, y, schema.feature_names, class_names, name, schema, notes=notes)
@@ -233,6 +235,7 @@ def _assemble(content, features, kept):
     if not kept.all():
         x = x[kept]
     names, known = content.table.names, content.known
+    offsets = dict(zip(content.numbers, content.problems.offsets.tolist(), strict=True))
     columns, codes = {}, {}
     for i in sorted((*numbers, *features.hot)):
         values = None
@@ -241,7 +244,7 @@ def _assemble(content, features, kept):
             values = tuple(sorted(words))
             place = np.array([*map(values.index, words), ABSENT])
             codes[i] = place[code]  # ABSENT is -1, and so finds the last one
-        columns[i] = Column(names[i], values)
+        columns[i] = Column(names[i], values, offsets.get(i, 0.0))
     single = {i: x[:, j] for j, i in enumerate(numbers)} | codes
     return columns, with_one_hot(x, columns, codes) if codes else x, single
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..errors import DataError, DTypeError
-from ..fields import FLAG, TEXT, Maybe, check, one_of, whole
+from ..fields import FLAG, TEXT, Maybe, check, number, one_of, whole
 from ..text import counted
 from .cells import FORM, PLAIN, Format
 from .problems import MISSING_RULES
@@ -18,15 +18,18 @@ class Column(NamedTuple):
 
     values: the words, sorted. They are one-hot: the feature of the word in the file is 1, the
         others are 0. None for a column of numbers.
+    offset: what is subtracted from a number before it becomes float32, which cannot tell large
+        numbers apart that are close to each other; 0 for most columns.
     """
 
     name: str
     values: tuple[str, ...] | None = None
+    offset: float = 0.0
 
 
 # The fields of a Schema as JSON.
 SCHEMA = {
-    "columns": [{"name": TEXT, "values": Maybe([TEXT])}],
+    "columns": [{"name": TEXT, "values": Maybe([TEXT]), "offset?": number()}],
     "label": TEXT,
     "class_names": [TEXT],
     "missing": one_of(*MISSING_RULES),
@@ -67,8 +70,16 @@ class Schema:
         """One name for each feature: the column's own, or name=value for a one-hot value."""
         return tuple(
             name
-            for column, values in self.columns
+            for column, values, _ in self.columns
             for name in ([column] if values is None else [f"{column}={v}" for v in values])
+        )
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """The offset of each feature, (F,) float64; a Dataset's x is the values minus these."""
+        return np.repeat(
+            [column.offset for column in self.columns],
+            [1 if column.values is None else len(column.values) for column in self.columns],
         )
 
     def to_dict(self) -> dict:
@@ -85,10 +96,15 @@ class Schema:
             check(fields, SCHEMA)
         except ValueError as error:
             raise _damaged(str(error)) from error
-        if unknown := [name for name in fields if name not in SCHEMA]:
-            raise _damaged(f"{unknown[0]!r:.40} is not one of {', '.join(SCHEMA)}")
+        known = [name.removesuffix("?") for name in SCHEMA]
+        if unknown := [name for name in fields if name not in known]:
+            raise _damaged(f"{unknown[0]!r:.40} is not one of {', '.join(known)}")
         columns = tuple(
-            Column(column["name"], column["values"] and tuple(column["values"]))
+            Column(
+                column["name"],
+                column["values"] and tuple(column["values"]),
+                column.get("offset", 0.0),
+            )
             for column in fields["columns"]
         )
         classes, form = tuple(fields["class_names"]), fields["form"]
@@ -119,6 +135,7 @@ class Dataset:
     test: the source's own test set, if it comes with one.
     notes: what was decided about the source, a sentence each, to be printed.
     x and y may be pandas' or masked arrays: they go by position, and are kept as plain arrays.
+    If the schema has offsets, x is the file's values minus these.
     x is finite, except that NaN is a missing value if schema.missing is "mean".
 
     Raises DataError if lengths disagree or a label has no class, DTypeError if x is not floating or

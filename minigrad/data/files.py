@@ -17,6 +17,7 @@ from ..text import counted, kind_of, reason
 from ..typing import Path
 
 LONGEST_LINE = 1 << 24  # characters
+LONGEST_ZIPPED = 1 << 19  # of gzip data, of which a kilobyte can grow to a megabyte
 MOST_TEXT = 1 << 26  # bytes
 LINES_AT_ONCE = 1024
 UTF8_BOM = b"\xef\xbb\xbf"
@@ -152,13 +153,13 @@ def open_text(
         # An undecodable byte becomes a surrogate, which shows its line; "strict" would not.
         text = io.TextIOWrapper(plain, encoding, errors="surrogateescape", newline="")
         try:
-            number = 0
-            while line := text.readline(LONGEST_LINE):
+            number, most = 0, LONGEST_LINE if plain is file else LONGEST_ZIPPED
+            while line := text.readline(most):
                 number += 1
                 if on_read and number % LINES_AT_ONCE == 0 and file.seekable():
                     on_read(file.tell(), os.fstat(file.fileno()).st_size)
-                if "\0" in line or not line.isascii() or len(line) == LONGEST_LINE:
-                    _check_line(line, number, where, encoding)
+                if "\0" in line or not line.isascii() or len(line) == most:
+                    _check_line(line, number, where, encoding, most)
                 yield line
         except UnicodeError as error:  # of an encoding that has no surrogates
             facts, remedy = f"row {number + 1} or a later one: {error}", "pass another encoding"
@@ -167,14 +168,14 @@ def open_text(
             text.detach()  # otherwise it would close what others opened
 
 
-def _check_line(line, number, where, encoding):
+def _check_line(line, number, where, encoding, most):
     """Raise DataError if a line is not text, or endless."""
     if "\0" in line:
         remedy = "give a CSV or TSV file in UTF-8"
         raise DataError(where, "is not text", f"row {number} contains a NUL byte", remedy)
-    if len(line) == LONGEST_LINE:
+    if len(line) == most:
         wrong = f"row {number} is too long to be a row"
-        facts = f"it goes on after {LONGEST_LINE:,} characters"
+        facts = f"it goes on after {most:,} characters"
         raise DataError(where, wrong, facts, "give a text file with one row per line")
     try:
         line.encode()

@@ -213,6 +213,8 @@ class Scaling:
         elif kind == "minmax":
             shift = low.astype(np.float64)
             scale = np.where(varies, high - shift, 1.0)
+        tiny = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32).tiny
+        scale = np.where(scale < tiny, 1.0, scale)  # a denormal has few digits, or none
         reach = np.maximum(np.abs(low), np.abs(high), dtype=np.float64)
         limit = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32).max / 4
         for f in np.flatnonzero((reach > limit) | ~np.isfinite(scale)):

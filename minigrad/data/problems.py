@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import DataError
 from ..text import counted, shown
 from .cells import PLAIN, Format, formats_of, looks_like_number
+from .precision import offsets_of
 
 MISSING_RULES = ("mean", "drop", "error")
 UNSEEN_RULES = ("skip", "zero", "error")  # for a word that the training data did not have
@@ -124,6 +125,7 @@ class Problems:
         self.unknown = Findings(distinct=True)
         self.unusable = Findings()  # the cells for which rows are left out
         self.rows = self.dropped = 0
+        self.offsets: np.ndarray | None = None  # of the numbers; found in the first rows
 
     def triage(
         self,
@@ -184,12 +186,16 @@ class Problems:
         return self.not_numbers.total() - sum(self.words.values()) > MOST_ELSEWHERE
 
     def features(self, x: np.ndarray, kept: np.ndarray) -> np.ndarray:
-        """Return the kept rows of x (n, F) as `dtype`, with NaN for each missing value.
+        """Return the kept rows of x (n, F), minus the offsets, as `dtype`; NaN is a missing value.
 
         It is x itself if nothing needs to change.
         """
         if not kept.all():
             x = x[kept]
+        if self.offsets is None and not self.trained:
+            self.offsets = offsets_of(x, self.dtype)
+        if self.offsets is not None and self.offsets.any():
+            x = x - self.offsets
         with np.errstate(over="ignore"):
             x = x.astype(self.dtype, copy=False)
         if self.missing_rule == "mean" and self.missing:

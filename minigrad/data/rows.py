@@ -103,6 +103,8 @@ def read_rows(
         raise ArgumentError("read_rows", wrong, facts, "leave it out for 'skip'")
     dtype = check_options("read_rows", dtype, header)
     form = replace(schema.form, delimiter=None).changed("read_rows", **written)
+    if schema.offsets.any():
+        dtype = np.dtype(np.float64)  # until the model has subtracted them
     where = name_of(source)
     builtin = isinstance(source, str) and source in BUILTIN
     arrays = None if builtin else read_arrays(source, where, labels)
@@ -193,10 +195,11 @@ def _text_rows(lines, where, schema, labels, dtype, form, header, unseen, keep):
 def _is_header(first, schema):
     """Whether the first row of a file names its columns.
 
-    It does if the training file's did. Otherwise it does if none of its fields is a value.
+    It does if the training file's did. Otherwise it does if there are columns of numbers, and none
+    of its fields is a value; where all columns hold words, a word may always be a new value.
     """
-    if schema.by_name:
-        return True
+    if schema.by_name or all(column.values is not None for column in schema.columns):
+        return schema.by_name
     values = {value for column in schema.columns for value in column.values or ()}
     values.update(schema.class_names)
     form = schema.form
@@ -208,8 +211,10 @@ def _places(table, schema, labels):
     names, where = table.names, table.where
     features = [column.name for column in schema.columns]
     wanted = [*features, schema.label] if labels and schema.label else features
-    if not schema.by_name and not set(wanted) <= set(names):
-        names = [f"column_{i}" for i in range(len(names))]
+    by_name = schema.by_name or (table.has_header and set(wanted) <= set(names))
+    numbered = all(_place(name) is not None for name in (*features, schema.label))
+    if numbered and not by_name:
+        return _places_without_names(table, schema, labels)
     place = {name: i for i, name in enumerate(names)}
     if len(place) < len(names):  # of two with the same name, training may have dropped one
         left = [i for i in range(len(names)) if i not in schema.dropped]
@@ -238,3 +243,31 @@ def _places(table, schema, labels):
     facts = f"the schema has {counted(len(features), 'column')} of features{label}"
     remedy = "give the columns of the training file, or without labels the features alone"
     raise DataError(where, wrong, facts, remedy)
+
+
+def _places_without_names(table, schema, labels):
+    """Return the same for a schema whose file had no names: the number of columns tells them apart.
+
+    They are those of the training file, all of these but the label, or the features alone.
+    """
+    width, count = len(table.names), len(schema.columns)
+    places = [_place(column.name) for column in schema.columns]
+    label = _place(schema.label)
+    whole = 1 + count + len(schema.dropped) + len(schema.left_out)
+    if width == whole and max(*places, label) < whole:
+        return places, label if labels else None
+    if width == whole - 1 and max(*places, label) < whole and not labels:
+        return [place - (place > label) for place in places], None
+    if width == count and not labels:
+        return list(range(count)), None
+    wrong = f"has {counted(width, 'column')}, and the training file had {whole}, without names"
+    facts = f"{whole - 1} without the label, {counted(count, 'column')} of features alone"
+    if labels:
+        facts = f"the label is in {shown(schema.label)}"
+    raise DataError(table.where, wrong, facts, "give a file of one of these widths")
+
+
+def _place(name):
+    """Return 3 for "column_3", and None for another name."""
+    number = name.removeprefix("column_")
+    return int(number) if number.isdecimal() and number != name else None

@@ -64,7 +64,8 @@ def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
         points, labels = _rows(run)
     except (ArgumentError, DataError, OSError) as error:
         return _without_rows(run, classifier, error)
-    points = np.where(np.isnan(points), classifier.scaling.fill, points)
+    fill = classifier.scaling.fill + classifier.schema.offsets
+    points = np.where(np.isnan(points), fill, points)
     low, high = points.min(axis=0), points.max(axis=0)
     margin = np.where(high > low, MARGIN * (high - low), np.maximum(MARGIN * np.abs(high), 1.0))
     return Plane(classifier, run.features, low - margin, high + margin, points, labels), ()
@@ -74,7 +75,11 @@ def _rows(run):
     """Return the rows (N, 2) and the labels (N,) that a run was trained and tested on."""
     dataset = run_data.read_again(run)
     parts = [dataset] if dataset.test is None else [dataset, dataset.test]
-    return np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts])
+    offsets = dataset.schema.offsets
+    points = np.concatenate([part.x for part in parts])
+    if offsets.any():
+        points = points + offsets
+    return points, np.concatenate([part.y for part in parts])
 
 
 def _without_rows(run, classifier, error):
@@ -82,9 +87,10 @@ def _without_rows(run, classifier, error):
     scaling = classifier.scaling
     if scaling.kind == "none":
         return None, (f"{run.folder}: no decision regions without rows or scaling: {error}",)
-    low, high = scaling.shift - SPREAD * scaling.scale, scaling.shift + SPREAD * scaling.scale
+    shift = scaling.shift + classifier.schema.offsets
+    low, high = shift - SPREAD * scaling.scale, shift + SPREAD * scaling.scale
     if scaling.kind == "minmax":
-        low, high = scaling.shift, scaling.shift + scaling.scale
+        low, high = shift, shift + scaling.scale
     empty = np.empty((0, 2)), np.empty(0, dtype=np.int64)
     remark = f"{run.folder}: decision regions without the rows: {error}"
     return Plane(classifier, run.features, low, high, *empty), (remark,)

@@ -214,12 +214,16 @@ class Classifier:
                 facts = f"{theirs!r} where the model has {ours!r}"
                 remedy = "give a set of the same columns and classes, in the same order"
                 raise DataError("Classifier.predict", wrong, facts, remedy)
-            rows = rows.x
+            theirs = rows.schema.offsets if rows.schema else 0.0
+            rows, moved = rows.x, self.schema.offsets - theirs
         else:
             rows = features_of("Classifier.predict", rows, self.schema)
+            moved = self.schema.offsets
         dtype = self.architecture["dtype"]
         try:
             with np.errstate(over="ignore"):
+                if moved.any():
+                    rows = np.asarray(rows, np.float64) - moved
                 x = np.atleast_2d(np.asarray(rows, dtype))
         except (TypeError, ValueError, OverflowError) as error:
             wrong = "the rows are not numbers"

@@ -1,17 +1,21 @@
 """How the program ends: one line or none and an exit code of the list, never a traceback."""
 
 import ast
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from minigrad.cli import shell
+from tests.cli.models import classifier, make_rows, write_csv
 from tests.cli.program import ENVIRONMENT, ROOT, SCRIPT
+from tests.training.folders import write_run
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
 FULL = "Error: the output: No space left on device; check the path, its rights, and the space there"
@@ -215,6 +219,34 @@ def test_an_ignored_signal_stays_ignored(tmp_path):
 
 
 # ---- a terminal shows text
+
+
+def test_predict_shows_names_as_text_on_a_terminal_and_as_bytes_in_a_pipe(tmp_path):
+    pty = pytest.importorskip("pty")
+    model = classifier()
+    names = ("\x1b[31mred", "plain", "\x07bell")
+    replace(model, schema=replace(model.schema, class_names=names)).save(tmp_path / "m.npz")
+    rows = write_csv(tmp_path / "rows.csv", make_rows(100))
+    args = ["predict", str(tmp_path / "m.npz"), str(rows), "-q"]
+    piped = subprocess.run(
+        [*SCRIPT, *args], env=ENVIRONMENT, capture_output=True, check=True
+    ).stdout
+    assert b"\x1b[31mred" in piped or b"\x07bell" in piped
+    screen, end = pty.openpty()
+    process = subprocess.Popen([*SCRIPT, *args], env=ENVIRONMENT, stdout=end)
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end was closed
+        while part := os.read(screen, 65536):
+            shown += part
+    assert process.wait(timeout=60) == 0
+    assert shown.replace(b"\r\n", b"\n") == piped.replace(b"\x1b", b"?").replace(b"\x07", b"?")
+
+
+def test_a_plot_for_a_terminal_of_any_width(tmp_path):
+    write_run(tmp_path / "run")
+    code, out, err = in_shell(f"plot {tmp_path}/run", COLUMNS="9" * 30)
+    assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 3000
 
 
 def test_what_a_terminal_shows_is_text():

@@ -389,6 +389,6 @@ def test_damaged_gzip_data(refused):
 def test_an_endless_line(refused):
     text = "a" * (1 << 24) + ",b\n1,2\n"
     assert refused(gzip.compress(text.encode())) == (
-        "row 1 is too long to be a row; it goes on after 16,777,216 characters; "
+        "row 1 is too long to be a row; it goes on after 524,288 characters; "
         "give a text file with one row per line"
     )

@@ -1,6 +1,7 @@
 """Files: written whole or not at all."""
 
 import errno
+import gzip
 import os
 import stat
 import subprocess
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from minigrad.data.files import atomic_write, opened
+from minigrad.data.files import atomic_write, open_text, opened
 from minigrad.errors import DataError
 from tests.cli.program import ENVIRONMENT
 
@@ -233,3 +234,15 @@ def test_what_is_not_a_file_is_not_opened(tmp_path, stream):
 def test_a_nul_in_a_path():
     with pytest.raises(DataError, match="cannot be read; embedded null byte; "), opened("a\0b"):
         pass
+
+
+def test_a_line_of_gzip_data_may_not_grow_without_end(tmp_path):
+    """A kilobyte of it can be a megabyte of columns."""
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"1," * (1 << 22)))
+    with pytest.raises(DataError) as error:
+        list(open_text(path))
+    assert str(error.value) == (
+        f"{path}: row 1 is too long to be a row; it goes on after 524,288 characters; give a text "
+        "file with one row per line"
+    )

@@ -126,3 +126,11 @@ def test_missing_values_of_pandas_own_types(dtype):
     np.testing.assert_allclose(model.predict_proba(colours), model.predict_proba(x), rtol=1e-6)
     with pytest.raises(DataError, match='row 0, column "colour=blue": nan is a missing value'):
         classifier().predict(colours)
+
+
+def test_a_missing_text_is_what_it_is_in_a_file(tmp_path):
+    frame = FRAME.assign(colour=[None, *FRAME["colour"][1:]])
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    model = classifier("mean")
+    (block,) = data.read_rows(tmp_path / "rows.csv", model.schema)
+    np.testing.assert_allclose(model.predict_proba(frame), model.predict_proba(block.x), rtol=1e-6)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from minigrad import data
+from minigrad.data.rows import _is_header
 from minigrad.errors import ArgumentError, DataError
 from tests.data.files import ENVIRONMENT, refusal, write
 
@@ -103,7 +104,8 @@ NAMELESS = "1,5,x\n2,6,y\n1,7,x\n2,8,y\n"
         ({"label": 0}, "5,z\n", False, None),
         ({"label": 0, "drop": [2]}, "5\n6\n", False, ([[5], [6]], None)),
         ({"label": 0, "drop": [2]}, "2,7,z\n", True, ([[7]], [1])),
-        ({"label": 0, "drop": [2]}, "2,7\n", True, ([[7]], [1])),
+        ({"label": 0, "drop": [2]}, "2,7\n", True, None),
+        ({"label": 0, "drop": [2]}, "5,z\n6,z\n", False, ([[5], [6]], None)),
     ],
 )
 def test_unnamed_columns_are_found_by_position(tmp_path, read, options, text, labels, expected):
@@ -118,6 +120,29 @@ def test_unnamed_columns_are_found_by_position(tmp_path, read, options, text, la
             list(read(text, schema, labels=labels, unseen="error"))
         return
     assert joined(read(text, schema, labels=labels))[:2] == expected
+
+
+def test_a_file_without_names_of_another_width(tmp_path, read):
+    training = write(tmp_path / "a.csv", "x,1,5,0,z\ny,2,6,0,z\n" * 2)
+    schema = data.load(training, label=0, drop=[3, 4]).schema
+    for labels, text, facts in (
+        (False, "1,2,3\n", "4 without the label, 2 columns of features alone"),
+        (True, "x,1,2\n", 'the label is in "column_0"'),
+    ):
+        with pytest.raises(DataError) as error:
+            read(text, schema, labels=labels)
+        assert str(error.value) == (
+            f"{tmp_path}/new.csv: has 3 columns, and the training file had 5, without names; "
+            f"{facts}; give a file of one of these widths"
+        )
+    for text in ("1,5,0,z\n", "?,1,5,0,z\n", "1,5\n"):
+        assert joined(read(text, schema))[0] == [[1, 5]]
+
+
+def test_new_values_do_not_make_a_header(tmp_path):
+    training = write(tmp_path / "a.csv", "red,a\ngreen,b\n" * 5 + "red,b\n")
+    schema = data.load(training, one_hot=[0], header="no").schema
+    assert not _is_header(["blue"], schema)
 
 
 def test_rows_without_names_for_a_file_that_had_them(flowers, read, refused):
