@@ -13,6 +13,7 @@ from ..nn import Module
 from ..typing import ArrayLike
 from .diagnosis import diagnose, rounds_to_float32
 from .differences import (
+    DENORMAL,
     NEGLIGIBLE,
     ROUNDED,
     ROUNDED_32,
@@ -265,7 +266,7 @@ class _Check:
     def _lines(self, i: int, places: list[Where]) -> list[Line]:
         """Return what is found along these lines of leaf i: its elements, or a direction."""
         probe, g = self.probe(i), self.gradients[i]
-        resolution = float(abs(self.u) @ abs(self.y)) * EPS
+        resolution = max(float(abs(self.u) @ abs(self.y)), self.flow) * EPS
         lines = []
         for where in places:
             line = Line(i, where, self.flow)
@@ -298,18 +299,15 @@ class _Check:
             line.verdict = "NONFINITE"
             return
         line.ladder = ladder = Ladder(probe, line.where, self.noise, self.flow, ends)
-        for more in (ladder.few, ladder.all) if thorough else (ladder.few,):
-            more()
-            slopes = ladder.slopes()
-            line.numeric, line.error = slopes[0]
-            if np.isfinite(line.numeric):
-                line.largest = max(line.largest, abs(line.numeric))
-            line.verdict = self._verdict(line, slopes)
-            if line.verdict == "PASS":
-                gap = abs(line.analytic - line.numeric)
-                if gap > self._bound(line):  # both are 0 but for the rounding: the error shows it
-                    line.error = gap
-                return
+        ladder.few()
+        self._judge(line)
+        # Where f does not move, only steps close together show how coarse its floats are.
+        if ladder.flat if line.verdict == "PASS" else thorough:
+            ladder.all()
+            self._judge(line)
+        if line.verdict != "PASS" and abs(line.numeric) <= ROUNDED * self.flow:  # is it rounding?
+            ladder.look_far(self.subject)
+            self._judge(line)
         if ends and np.isinf(line.analytic) and ladder.grows(np.sign(line.analytic)):
             line.verdict = "KINK"
 
@@ -319,19 +317,32 @@ class _Check:
         left, right = (np.isfinite(probe.at(line.where, t)[0]).all() for t in sides)
         return int(right) - int(left) if left or right else None
 
+    def _judge(self, line: Line) -> None:
+        """Judge a line by the slopes on its ladder."""
+        slopes = line.ladder.slopes()
+        line.numeric, line.error = slopes[0]
+        if np.isfinite(line.numeric):
+            line.largest = max(line.largest, abs(line.numeric))
+        line.verdict = self._verdict(line, slopes)
+        gap = abs(line.analytic - line.numeric)
+        if line.verdict == "PASS" and gap > self._bound(line):
+            line.error = gap  # both are 0 but for the rounding: the error shows it
+
     def _verdict(self, line: Line, slopes: list[Slope]) -> str:
         """Return the verdict; UNDECIDED in place of one where f is too rough for it."""
         ladder, analytic = line.ladder, line.analytic
         word = verdict(analytic, slopes, line.largest, line.flow, self.tolerance)
-        if word == "UNDECIDED" and ladder.flat:  # constant, or in floats, like a saturated loss
-            scale = float(abs(self.u) @ abs(self.y)) + line.flow * unit(ladder.value)
-            seen = EPS * scale / ladder.flat  # a larger slope would show
+        if word != "PASS" and ladder.flat:  # constant, or in floats, like a saturated loss
+            rounds = ladder.resolution() + EPS * line.flow * unit(ladder.value)
+            seen = rounds / ladder.flat  # a larger slope would show
             if max(abs(analytic), seen) <= NEGLIGIBLE * line.flow:
                 return "PASS"
         if ladder.scrambled():
             return "UNDECIDED"
         if word != "FAIL" or not np.isfinite(analytic):
             return word
+        if 0 < abs(ladder.value) <= DENORMAL and ladder.grows(np.sign(analytic)):
+            return "UNDECIDED"  # all steps are far wider than x
         if self.noise.lost or (not ladder.is_flat and ladder.staircase(analytic)):
             return "UNDECIDED"
         gap, off = abs(analytic - line.numeric), self.gradient_noise[line.i]

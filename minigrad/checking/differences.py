@@ -35,7 +35,7 @@ NEGLIGIBLE = 1e-8  # of the largest gradient that flows: half of the digits of a
 BENT = 1e-3  # of the slopes: a plain difference whose sides differ by more may meet a kink
 ROUNDED = 1e-12  # of the largest gradient: what some thousand roundings of ε add up to
 ROUNDED_32 = 1e-4  # in float32: a thousand of its ε
-DENORMAL = 1e-150  # nearer to 0, x² underflows: such an x is stepped like 0
+DENORMAL = 1e-290  # an x nearer to 0 has no steps of its own, and is stepped like 0
 
 Where = tuple | np.ndarray  # the index of one element, or a direction for the whole array
 

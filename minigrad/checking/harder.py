@@ -18,9 +18,10 @@ from ..debugging import watched_by
 from .differences import DENORMAL, STEP, Probe, Slope, Where, unit
 from .watches import EPS, Rounding
 
-RATIO = 8.0  # between two steps of a ladder: half of them would do for a smooth f
+RATIO = 7.0  # between two steps of a ladder; by a power of 2, all of them would round alike
 FINEST = 32 * EPS  # of x: a smaller step keeps fewer than 5 bits
 ROUGH = 1000  # roundings of y itself; beyond that, those of larger numbers show in it
+COARSE = 64  # roundings of y, or of what flows: a first move of y by more is f's own
 WIDE = 256  # times the roundings of the operations: what they spoil follows no more by then
 LOST = 1e-6  # of an output: one that rounds by less still shows its slopes
 PLATEAU = 4  # steps, each eight times the one before
@@ -49,9 +50,7 @@ def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
     """Measure how f rounds: beside x, where no tie and no threshold sits, or at x."""
     with beside(subject, rng):
         exact = _rounded(subject, 0, 0)
-        noise = EPS * abs(y)
-        for run in range(RUNS):
-            np.fmax(noise, abs(_rounded(subject, run, 1)[-1][1] - exact[-1][1]), out=noise)
+        noise = np.fmax(EPS * abs(y), _spread(subject))
         moves, apart = ([np.zeros(a.shape) for _, a in exact] for _ in range(2))
         for run in range(RUNS // 2):
             up, down = (_rounded(subject, run, times) for times in (WIDE, -WIDE))
@@ -105,6 +104,13 @@ def beside(subject, rng: np.random.Generator, share: float = NEAR) -> Iterator[N
             data[...] = before
 
 
+def _spread(subject) -> np.ndarray:
+    """Return by how much y moves if the operations round differently."""
+    y = subject.evaluate()
+    moves = [abs(_rounded(subject, run, 1)[-1][1] - y) for run in range(RUNS)]
+    return 2 * functools.reduce(np.fmax, moves, EPS * abs(y))  # the runs miss the largest
+
+
 END = "f"  # what the last of the outputs below is called
 
 
@@ -136,7 +142,8 @@ class Ladder:
         self.probe, self.where, self.flow, self.side = probe, where, flow, side
         self.noise_of, self.noise = noise, abs(probe.u) * noise.y
         self.value = float(probe.x[where]) if isinstance(where, tuple) else 1.0
-        self.top = max(1.0, abs(self.value))
+        self.top, self.is_whole = max(1.0, abs(self.value)), False
+        self.far = np.zeros(())  # by how much y rounds more at the widest step
         self.rungs: dict[float, tuple[np.ndarray, float]] = {}  # by step: change of y, length
 
     def add(self, steps) -> None:
@@ -151,6 +158,11 @@ class Ladder:
             if a != b and np.isfinite(change).all():
                 self.rungs[h] = change, b - a
 
+    def look_far(self, subject) -> None:
+        """Measure how f rounds at the widest step, where its numbers may be much larger."""
+        spread = Probe(lambda: _spread(subject), self.probe.x, self.probe.u, self.probe.y)
+        self.far = abs(self.probe.u) * spread.at(self.where, self.top)[0]
+
     def few(self) -> None:
         """Take slopes at steps decades apart, enough for a smooth f, and at the widest."""
         shares = (2.0**-27, 2.0**-17, 2.0**-10)
@@ -161,6 +173,7 @@ class Ladder:
         bottom = FINEST * max(unit(self.value), abs(self.value))
         count = int(np.log(self.top / bottom) / np.log(RATIO)) + 1
         self.add(self.top * RATIO**-k for k in range(1, count + 1))
+        self.is_whole = True
 
     @property
     def flat(self) -> float:
@@ -180,7 +193,7 @@ class Ladder:
     def grows(self, sign: float) -> bool:
         """Return whether the slope has this sign and grows without a bound, as of √x at 0."""
         finest = [sign * change @ self.probe.u / b for _, (change, b) in sorted(self.rungs.items())]
-        return all(fine > 1.5 * wide for fine, wide in zip(finest[:5], finest[1:6], strict=True))
+        return all(fine > 1.5 * wide for fine, wide in zip(finest[:5], finest[1:6], strict=False))
 
     def slopes(self) -> list[Slope]:
         """Return an estimate of the derivative for each step, the most accurate first.
@@ -199,23 +212,24 @@ class Ladder:
 
     def _rounded(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the slopes, from the finest step on, and how far rounding may put them off."""
-        changes, lengths = map(
-            np.array, zip(*(self.rungs[h] for h in sorted(self.rungs)), strict=True)
-        )
-        reached, noise = self.reached(), self._noise(abs(changes))
-        rounds = 2 * float(noise @ reached if reached.any() else noise.sum()) / lengths
-        return changes @ self.probe.u / lengths, rounds
+        steps = sorted(self.rungs)
+        changes, lengths = (np.array([self.rungs[h][k] for h in steps]) for k in (0, 1))
+        rounds = self.resolution() + self.far.sum() * np.array(steps) / self.top
+        return changes @ self.probe.u / lengths, 2 * rounds / lengths
 
-    def _noise(self, sizes: np.ndarray) -> np.ndarray:
-        """Return the rounding error of each term of L, which is at least what y resolves.
+    def resolution(self) -> float:
+        """Return the rounding error of L, which is at least what the floats of y resolve.
 
         ln(1 + z) of a small z moves by steps of ε: a y that stayed, and then moved, can show no
         less. If it is far more than rounding, f is a staircase.
         """
+        sizes = np.array([abs(self.rungs[h][0]) for h in sorted(self.rungs)])
         first = (sizes > 0).argmax(axis=0)
         step = np.where(first > 0, np.take_along_axis(sizes, first[None], axis=0)[0], 0)
         step *= abs(self.probe.u)
-        return np.maximum(self.noise, np.where(step <= ROUGH * EPS * self.flow, step, 0))
+        noise = np.maximum(self.noise, np.where(step <= COARSE * EPS * self.flow, step, 0))
+        reached = self.reached()
+        return float(noise @ reached if reached.any() else noise.sum())
 
     def scrambled(self) -> bool:
         """Return whether x reaches a y that does not follow the roundings of f's operations."""
@@ -238,6 +252,8 @@ class Ladder:
         """
         slopes, rounds = self._rounded()
         numeric = self.slopes()[0].value
+        if abs(analytic) < abs(numeric):  # further away, a bounded f is flatter
+            return False
         so = abs(slopes - analytic) < abs(numeric - analytic) / 10
         so &= abs(slopes - numeric) > rounds  # the others do not contradict it
         return int(np.count_nonzero(so)) >= PLATEAU

@@ -1,6 +1,7 @@
 """What the check sees inside f: broken promises, what differs between two runs, rounding."""
 
 import copy
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +12,7 @@ from .differences import ROUNDED, ROUNDED_32
 
 EPS = float(np.finfo(np.float64).eps)
 SCALE = -1024.0  # of gy, exact in floats: a backward is linear in it
+SMALL = 1000  # elements of gy, up to which a backward is also called in ways that cost more
 ROUNDINGS = 4  # in one operation, each by ε / 2 at most: softmax takes −, exp, Σ and ÷
 
 
@@ -26,8 +28,8 @@ class Contract(Watch):
         flow: the largest gradient that flows anywhere, the upstream one included.
         narrowed: for each leaf by its id, which backward pass gave it too narrow a gradient.
         non_finite: the operation whose backward made the first NaN or infinity; empty if none did.
-        otherwise: set it to call every backward in other ways as well: with a gy that is not
-            contiguous and SCALE times as large, and with one half of the inputs needing a gradient.
+        otherwise: set it to call every backward in other ways as well, which must not matter: with
+            gy in another memory layout, scaled, or in two halves, and for some of the inputs alone.
         unstable: the first operation whose backward returns something else each time.
         inconsistent: what the first operation does that returns something else if it is called in
             another way.
@@ -45,6 +47,7 @@ class Contract(Watch):
         """Note what flows into the node."""
         note_generators(options, self.generators)
         self._inputs = [] if self.otherwise else [(a, a.copy()) for a in arrays]
+        self._on_class = _arrays_of(type(node))
         return arrays
 
     def after_forward(self, node, y):
@@ -52,11 +55,17 @@ class Contract(Watch):
         for i, (now, before) in enumerate(self._inputs):
             if not _equal(now, before):
                 self._found(node, "forward", f"wrote to its input {i}: make a new array instead")
+        for name, a in _arrays_of(type(node)).items():
+            if self._on_class.get(name) is not a:
+                where = "on its class, where the next call overwrites it: save it on self"
+                self._found(node, "forward", f"saved {name} {where}")
         if not self.otherwise:
             copies = {id(now): before for now, before in self._inputs}
+            written = "which forward saved, was written to"
+            kept = [(f"self.{name}, {written}", a) for name, a in saved_arrays(node)]
+            kept += [(f"wrote to its input {i}", a) for i, (a, _) in enumerate(self._inputs)]
             self._saved[node] = [
-                (name, a, copies[id(a)] if id(a) in copies else a.copy())
-                for name, a in saved_arrays(node)
+                (what, a, copies[id(a)] if id(a) in copies else a.copy()) for what, a in kept
             ]
 
     def backward(self, node, gy):
@@ -65,17 +74,16 @@ class Contract(Watch):
         gradients = node.backward(gy)
         if not _equal(gy, upstream):
             self._found(node, "backward", "wrote to gy: gy * 3 makes a new array, gy *= 3 does not")
-        for attribute, now, before in self._saved.pop(node, ()):
+        for what, now, before in self._saved.pop(node, ()):
             if not _equal(now, before):
-                what = f"self.{attribute}, which forward saved, was written to"
                 self._found(node, "backward", f"{what}: make a new array instead")
         parts = gradients if isinstance(gradients, tuple) else (gradients,)
         from_finite = self._see(upstream)
         kept = [gy, *(x.data for x in inputs), *(a for _, a in saved_arrays(node))]
-        for i, (g, x, needed) in enumerate(zip(parts, inputs, node.needs, strict=False)):
-            if g is None or not needed:
+        numbers = [_numbers(g) if n else None for g, n in zip(parts, node.needs, strict=False)]
+        for i, (g, x) in enumerate(zip(numbers, inputs, strict=False)):
+            if g is None:
                 continue
-            g = np.asarray(g)
             finite = self._see(g)
             if g.dtype.kind == "f" and g.dtype.itemsize < x.dtype.itemsize:
                 why = f"{name}.backward returned {g.dtype} for an input of {x.dtype}"
@@ -88,52 +96,82 @@ class Contract(Watch):
                 self._found(node, "backward", f"{what}, and `fresh = True` promises a new one")
             kept.append(g)
         self._returned.update((id(_owner(g)), g) for g in parts if isinstance(g, np.ndarray))
-        return self._in_other_ways(node, upstream, parts) if self.otherwise else gradients
+        if not self.otherwise:
+            return gradients
+        copies = [None if g is None else np.copy(g) for g in numbers]
+        self._call_in_other_ways(node, upstream, copies)
+        for now, before in zip(numbers, copies, strict=True):
+            if now is not None and not _equal(now, before):
+                what = "returned an array that its next call writes to: make a new one"
+                self._found(node, "backward", what)
+        return tuple(parts if g is None else g for g, parts in zip(copies, parts, strict=False))
 
-    def _in_other_ways(self, node, gy: np.ndarray, parts: tuple) -> tuple:
-        """Call backward in other ways and compare; return copies, for it may reuse its arrays."""
-        parts = tuple(None if g is None else np.copy(g) for g in parts)
-        for k in (0, 1):
-            needs = tuple(n and i % 2 == k for i, n in enumerate(node.needs))
-            if any(needs) and not self._agree(parts, _called(node, gy, needs, True, SCALE), needs):
+    def _call_in_other_ways(self, node, gy: np.ndarray, parts: list) -> None:
+        """Call backward in ways that must not matter, and note which one does."""
+        every, count = node.needs, len(node.needs)
+        alone = [tuple(n and i == k for i, n in enumerate(every)) for k in range(count)]
+        others = (every, every) if count == 1 else [needs for needs in alone if any(needs)]
+        ways = [
+            (needs, *(("strided", SCALE), ("Fortran", -1 / SCALE))[k % 2])
+            for k, needs in enumerate(others)
+        ]
+        if gy.size <= SMALL:
+            subsets = itertools.product(*((False, True)[: 1 + n] for n in every))
+            ways += [(needs, "C", 1) for needs in subsets if any(needs)] if count <= 3 else []
+            ways.append((every, "halves", 1))
+        for needs, layout, scale in ways:
+            if not self._agree(parts, _called(node, gy, needs, layout, scale), needs):
                 self._blame(node, gy, parts, needs)
-        return parts
 
-    def _blame(self, node, gy: np.ndarray, parts: tuple, needs: tuple) -> None:
+    def _blame(self, node, gy: np.ndarray, parts: list, needs: tuple) -> None:
         """Note in which of the other ways backward returns another gradient."""
+        name, every = f"{type(node).__name__}.backward", node.needs
+        ordinary = _called(node, gy, every, "C", 1)
+        if isinstance(ordinary, Exception):  # it may have freed what forward saved
+            return
+        if not self._agree(parts, ordinary, every):
+            self.unstable = self.unstable or name
+            return
+        linear = "is not linear in gy: compare it for"
         ways = (
-            ("", node.needs, False, 1),
-            ("returns another gradient if gy is not contiguous", node.needs, True, 1),
-            (f"is not linear in gy: compare it for gy and {SCALE:g} gy", node.needs, False, SCALE),
+            ("returns another gradient if gy is not contiguous", every, "strided", 1),
+            ("returns another gradient if gy is in Fortran order", every, "Fortran", 1),
+            (f"{linear} gy and {SCALE:g} gy", every, "C", SCALE),
+            (f"{linear} gy and gy / {-SCALE:g}", every, "C", -1 / SCALE),
+            (f"{linear} gy and its two halves, each with 0 elsewhere", every, "halves", 1),
             (
                 f"returns another gradient for input {needs.index(True)} if another needs none",
                 needs,
-                False,
+                "C",
                 1,
             ),
         )
-        differ = [
-            what for what, *way in ways if not self._agree(parts, _called(node, gy, *way), way[0])
-        ]
-        name = f"{type(node).__name__}.backward"
-        if differ and differ[0]:
-            self.inconsistent = self.inconsistent or f"{name} {differ[0]}"
-        else:  # with the same arguments, or it does not happen again
-            self.unstable = self.unstable or name
+        for what, *way in ways:
+            found = _called(node, gy, *way)
+            if not self._agree(parts, found, way[0]):
+                if isinstance(found, Exception):
+                    raised = f"raises {type(found).__name__}"
+                    what = what.replace("returns another gradient", raised)
+                self.inconsistent = self.inconsistent or f"{name} {what}"
+                return
+        self.unstable = self.unstable or name  # it does not happen again
 
-    def _agree(self, parts: tuple, others: tuple, needs: tuple) -> bool:
-        """Return whether two calls of backward return the same gradients, if they can be compared.
+    def _agree(self, parts: list, others, needs: tuple) -> bool:
+        """Return whether another call of backward returned the same gradients.
 
         What cancels to 0 is rounding, and may come out otherwise.
         """
+        if isinstance(others, Exception):
+            return False
         for a, b, needed in zip(parts, others, needs, strict=False):
-            if not needed or a is None or b is None or np.array_equal(a, b):
+            if not needed or a is None or (b is not None and np.array_equal(a, b)):
                 continue
-            a = np.asarray(a)
+            if b is None:
+                return False
             rounded = ROUNDED if a.dtype == np.float64 else ROUNDED_32
             least = rounded * self.flow
             same = a.shape != b.shape or close(a, b, same_share(a.dtype), least)
-            if not same and all_finite([a, b]):
+            if not same and all_finite([a]):
                 return False
         return True
 
@@ -150,23 +188,48 @@ class Contract(Watch):
         self.fault = self.fault or f"{type(node).__name__}.{method} {what}"
 
 
-def _called(node, gy: np.ndarray, needs: tuple, strided: bool, scale: float) -> tuple:
-    """Return the gradients that backward returns in another way; () if it raises."""
-    gy = gy * scale
-    if strided:
-        buffer = np.empty((*gy.shape[::-1], 2), gy.dtype)
-        buffer[..., 0] = gy.T
-        gy = buffer[..., 0].T
-    before = node.needs
+def _called(node, gy: np.ndarray, needs: tuple, layout: str, scale: float):
+    """Return the gradients that backward returns in another way, or what it raises."""
+    half = (np.arange(gy.size) % 2).reshape(gy.shape).astype(gy.dtype)
+    ways = (gy * half, gy * (1 - half)) if layout == "halves" else (gy * scale,)
+    before, found = node.needs, []
     try:
         node.needs = needs
-        gradients = node.backward(gy)
-        parts = gradients if isinstance(gradients, tuple) else (gradients,)
-        return tuple(None if g is None else np.asarray(g) / scale for g in parts)
-    except Exception:  # it may have freed what forward saved
-        return ()
+        for way in ways:
+            gradients = node.backward(_laid_out(way, layout))
+            parts = gradients if isinstance(gradients, tuple) else (gradients,)
+            found.append([None if g is None else np.asarray(g) / scale for g in parts])
+        sums = [None if g[0] is None else sum(g) for g in zip(*found, strict=True)]
+        if abs(scale) > 1 and not all_finite([g for g in sums if g is not None]):
+            return _called(node, gy, needs, layout, -1)  # the larger numbers may overflow
+        return sums
+    except Exception as error:
+        return error
     finally:
         node.needs = before
+
+
+def _laid_out(gy: np.ndarray, layout: str) -> np.ndarray:
+    """Return a copy of gy in another memory layout."""
+    if layout == "Fortran":
+        return gy.copy("F")
+    if layout == "strided":
+        buffer = np.empty((*gy.shape[::-1], 2), gy.dtype)
+        buffer[..., 0] = gy.T
+        return buffer[..., 0].T
+    return gy
+
+
+def _numbers(g) -> np.ndarray | None:
+    """Return a gradient as an array of numbers; None if it is none."""
+    if isinstance(g, (np.ndarray, np.generic, int, float, list)):
+        g = np.asarray(g)
+        return g.astype(np.float64) if g.dtype.kind in "iub" else g if g.dtype.kind == "f" else None
+    return None
+
+
+def _arrays_of(cls: type) -> dict[str, np.ndarray]:
+    return {name: a for name, a in vars(cls).items() if isinstance(a, np.ndarray)}
 
 
 class Record(Watch):

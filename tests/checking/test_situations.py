@@ -132,9 +132,7 @@ def test_a_backward_that_is_wrong_at_one_call(wrong):
         calls += 1
         return gy * np.cos(x) * (2 if calls == wrong else 1)
 
-    # At the fourth call there is nothing to compare any more: the gradient that counts is right.
-    expected = "PASS" if wrong == 4 else "NONDETERMINISTIC"
-    assert verdict(op(np.sin, backward), X) == expected
+    assert verdict(op(np.sin, backward), X) == "NONDETERMINISTIC"
 
 
 # ---- the contract ------------------------------------------------------------------------------
