@@ -194,6 +194,8 @@ class _Check:
             if len(a) != len(b) or not all(map(lambda x, y: close(x, y, same), a, b)):
                 source = f"{name}.{which}"
                 break
+        if method == "backward" and source == "f itself":
+            return "two backward passes differ, and two later ones did not"
         text = f"two {method} passes differ, first in {source}"
         if method == "forward":
             text += "; if a layer is random or keeps a state, pass module=model"
@@ -235,6 +237,8 @@ class _Check:
                 lines[i] = self._lines(i, list(np.ndindex(x.shape)))
             else:
                 (along,) = self._lines(i, [direction(x.data, self.rng)])
+                if along.verdict == "NONFINITE":  # as of √x, if some x are moved beyond 0
+                    (along,) = self._lines(i, [direction(x.data, self.rng, 0.0)])
                 found[i] = self._along(along)
                 if along.verdict != "PASS":
                     lines[i] = self._lines(i, self._sample(along))
@@ -383,7 +387,9 @@ class _Check:
             gap = float(np.vdot(g, part)) - probe.sides(part, self.step).mean
             return abs(gap) > abs(along.analytic - along.numeric) / 4
 
-        found = locate(disagrees, along.where, SAMPLE, self.rng)
+        found = np.flatnonzero(~np.isfinite(g))[:SAMPLE]
+        if not found.size:
+            found = locate(disagrees, along.where, SAMPLE, self.rng)
         rest = self.rng.permutation(np.setdiff1d(np.arange(g.size), found))
         sample = np.sort(np.concatenate([found, rest[: SAMPLE - len(found)]]))
         return [tuple(int(n) for n in np.unravel_index(k, g.shape)) for k in sample]
@@ -480,8 +486,8 @@ class _Check:
         flat = [e for e in chosen if e.ladder and e.ladder.is_flat and e.sides == (0, 0)]
         if flat and kinks.jumps.issuperset(set(chosen).difference(flat)):
             return (
-                "f is piecewise constant here, and its derivative is 0; a straight-through "
-                "estimator is not a derivative: check the function that it stands for"
+                "f is piecewise constant here, and its derivative is 0; if backward is a "
+                "straight-through estimator, check the function that it stands for"
             )
         if self._composition_is_to_blame(i, chosen):
             return (

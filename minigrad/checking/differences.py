@@ -154,15 +154,15 @@ def unit(value: float) -> float:
     return min(size, 1.0) if size > DENORMAL else 1.0
 
 
-def direction(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a random direction: each element by ±½ to ±1 of itself, or of a tenth of the typical.
+def direction(x: np.ndarray, rng: np.random.Generator, least: float = 0.1) -> np.ndarray:
+    """Return a random direction: each element by ±½ to ±1 of itself, or of a share of the typical.
 
     An element near 0 moves like a tenth of the others, or a wrong gradient of it would not show.
     """
     typical = float(np.linalg.norm(x)) / max(x.size, 1) ** 0.5 or 1.0
     share = rng.random(x.shape, dtype=np.float32) - np.float32(0.5)
     share += np.copysign(np.float32(0.5), share)
-    return np.maximum(abs(x), typical / 10) * share
+    return np.maximum(abs(x), typical * least) * share
 
 
 def settled(analytic, numeric, rtol: float, resolution: float, flow: float):

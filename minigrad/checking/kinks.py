@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .differences import Line, Probe
+from .differences import Line, Probe, unit
 from .harder import KEPT, beside
 
 if TYPE_CHECKING:
@@ -28,13 +28,18 @@ if TYPE_CHECKING:
 
 MOVE = 1e-6  # of |x|, from the kink to a neighbour: f's curvature shows in the sixth digit
 SHARE = 1 / 64  # of it, the step of the slopes there: it crosses no kink, for 8 members
-SHRINK = 16  # by which a step is made smaller to see whether a bend stays
+SHRINK = 64  # by which a step is made smaller, twice, to see whether a bend stays
 ALIKE = 0.1  # of a bend: by how much it may differ between two scales
 ANGLE = 1e-3  # of the slopes: the smallest bend that counts, far above the curvature's
 SOME = 64  # elements, drawn at random, that are looked at for kinks that no axis shows
 GROUPS = 200  # that are looked at, drawn at random
 BUDGET = 10_000  # evaluations of f, after which no more groups are looked at
 HULL = 1e-5  # of the slopes: by how much a gradient may lie outside of the hull
+FLOAT32 = (1e-4, 8, 1e-3)  # these three in float32 mode: a threshold, such as 0.1, is rounded
+GROWN = 8  # times what the last of them added to the hull: it is still growing
+MORE = 200  # neighbours anywhere around, twice, before a gradient lies outside
+STEEP = 0.9  # of a change of slope from scale to scale: with less, the slope converges
+ELSEWHERE = 10_000  # elements of a sampled leaf, up to which all of them may be partners
 SMALL = 1e-3  # of the moves of one leaf, those of the others where it outweighs them
 ORDERS = 64  # more patterns, so that each of up to 8 elements takes each place in order
 EVERY = 6  # elements of a group, up to which every pattern of signs is tried
@@ -59,9 +64,12 @@ class Kinks:
 
     def __init__(self, check: _Check, lines: list[Line], agree: bool):
         self.check, self.lines, self.verdicts = check, lines, {}
+        self.move, self.shrink, self.hull = FLOAT32 if check.narrow else (MOVE, SHRINK, HULL)
+        self.steep: dict[Line, list[float]] = {}
         self.looked, self.groups, self.evaluations = 0, 0, 0
         self.joint: set[Line] = set()
         self.jumps: set[Line] = set()
+        self.elsewhere = self._not_sampled()
         lines = [line for line in lines if np.isfinite(line.analytic)]
         bent = {e for e in lines if self._bends(e)}
         rest = [e for e in lines if e not in bent and not (agree and e.verdict == "PASS")]
@@ -81,6 +89,19 @@ class Kinks:
             "between those of the neighbours"
         )
         return text + self._of_how_many()
+
+    def _not_sampled(self) -> list[Line]:
+        """Return the elements of sampled leaves that were not drawn: kinks may need them."""
+        check, rest = self.check, []
+        for i in {e.i for e in self.lines if e.is_element}:
+            drawn = {e.where for e in self.lines if e.i == i}
+            x, g = check.subject.leaves[i][1].data, check.gradients[i]
+            for where in np.ndindex(x.shape) if len(drawn) < x.size <= ELSEWHERE else ():
+                if where not in drawn:
+                    line = Line(i, where, check.flow)
+                    line.unit, line.analytic = unit(float(x[where])), float(g[where])
+                    rest.append(line)
+        return rest
 
     def why(self, failing: list[Line]) -> str:
         """Return why elements on a kink fail; "" if others fail as well."""
@@ -105,8 +126,16 @@ class Kinks:
         """Return whether the slopes to the two sides differ alike at all scales, or f jumps."""
         if not e.bends and e.verdict == "PASS":
             return False
-        bends, slopes = zip(*(self._bend(e, MOVE / SHRINK**n) for n in range(3)), strict=True)
+        bends, slopes = zip(
+            *(self._bend(e, self.move / self.shrink**n) for n in range(3)), strict=True
+        )
         if _alike(bends):
+            return True
+        sides = np.sum(slopes, axis=2).T
+        steep = [_grows(side) for side in sides]
+        if sum(steep) == 1 and np.ptp(sides[steep.index(False)]) <= ALIKE * abs(sides).max():
+            ends = sides[:, -1] * np.where(steep, np.inf, 1)
+            self.steep[e] = sorted(map(float, ends))
             return True
         if _alike([slope / SHRINK**n for n, slope in enumerate(slopes)]):
             self.jumps.add(e)
@@ -129,7 +158,7 @@ class Kinks:
 
         In one direction it is the same at all scales, as that of a smooth f is in all directions.
         """
-        u, shares = self.check.u, [MOVE / SHRINK**n for n in range(3)]
+        u, shares = self.check.u, [self.move / self.shrink**n for n in range(3)]
         seeds = self.check.rng.integers(2**32, size=4)
         slopes = np.empty((len(shares), len(seeds)))
         for n, share in enumerate(shares):
@@ -155,12 +184,12 @@ class Kinks:
 
     @contextlib.contextmanager
     def _moved(self, moves: dict[Line, float]) -> Iterator[None]:
-        """Move elements by shares of MOVE, and put them back."""
+        """Move elements by shares of a move, and put them back."""
         leaves = self.check.subject.leaves
         before = [(leaves[e.i][1].data, e.where, leaves[e.i][1].data[e.where]) for e in moves]
         try:
             for (x, where, value), (e, share) in zip(before, moves.items(), strict=True):
-                x[where] = value + share * MOVE * self._unit(e)
+                x[where] = value + share * self.move * self._unit(e)
             yield
         finally:
             for x, where, value in before:
@@ -181,7 +210,8 @@ class Kinks:
                 continue
             self.looked += 1
             # A tie that no axis shows is made with elements that seem to pass.
-            others = [o for o in (self.lines if e in self.flat else order) if o is not e]
+            others = self.elsewhere + (self.lines if e in self.flat else order)
+            others = [o for o in others if o is not e]
             tries = TRIES if e in self.flat else 1
             group = [e, *self._partners(e, others, tries)]
             if len(group) > 1:  # and their partners: a bias meets the others through the inputs
@@ -213,10 +243,10 @@ class Kinks:
 
     def _interact(self, e: Line, others: list[Line], tries: int) -> bool:
         u, n = abs(self.check.u), len(others)
-        alone = np.nan_to_num(self._slopes(e, MOVE * SHARE) * u)
+        alone = np.nan_to_num(self._slopes(e, self.move * SHARE) * u)
         for signs in (np.ones(n), -np.ones(n), *self.check.rng.choice([-1, 1], (tries, n))):
             with self._moved(dict(zip(others, signs, strict=True))):
-                together = np.nan_to_num(self._slopes(e, MOVE * SHARE) * u)
+                together = np.nan_to_num(self._slopes(e, self.move * SHARE) * u)
             if abs(together - alone).sum() > 10 * ANGLE * abs(alone).sum():
                 return True
         return False
@@ -226,11 +256,13 @@ class Kinks:
     def _verdict(self, group: list[Line]) -> str:
         """Return whether the gradient of the group lies in the hull of those at its neighbours."""
         check, n = self.check, len(group)
+        if n == 1 and group[0] in self.steep:
+            low, high = self.steep[group[0]]
+            return "KINK" if low <= group[0].analytic <= high else "FAIL"
         units = np.array([self._unit(e) for e in group])
         axes, patterns = np.eye(n)[:MEMBERS], self._patterns(group)
         ways = axes if n <= MEMBERS else np.vstack([axes, units / units.max()])
-        rows = np.array([self._rows(group, shares, units, ways) for shares in patterns])
-        rows = rows[np.isfinite(rows).all(axis=(1, 2))]  # neighbour, output, way
+        rows = self._neighbours(group, patterns, units, ways)
         if not len(rows):
             return "UNDECIDED"
         nearer = self._rows(group, patterns[0] / 4, units, ways, SHARE / 4)
@@ -241,35 +273,60 @@ class Kinks:
         if n <= MEMBERS:
             mixed = np.vstack([mixed, np.ones(n), check.rng.standard_normal((DIRECTIONS, n))])
         along = mixed @ ways
-        ends = rows @ mixed.T  # the slopes along these directions: neighbour, output, direction
         size = abs(rows[:, :, : len(axes)]).max(axis=(0, 2))
-        rounds = 2 * check.noise.y[:, None] / (MOVE * SHARE * units)
-        slack = (HULL * size + 4 * curve)[:, None] * abs(along).sum(axis=1) + rounds @ abs(along).T
+        rounds = 2 * check.noise.y[:, None] / (self.move * SHARE * units)
+        slack = (self.hull * size + 4 * curve)[:, None] * abs(along).sum(axis=1)
+        slack += rounds @ abs(along).T
         reached = np.flatnonzero(rows.any(axis=(0, 2)))
         total = np.array([e.analytic for e in group])
         alone = self._analytic(group, np.isin(np.arange(len(check.u)), reached) * check.u)
         # What the other outputs' upstream gradients add has to be 0.
-        if (
-            abs(along @ (total - alone)) > (abs(check.u) @ slack) + HULL * abs(along @ alone)
-        ).any():
+        gap = abs(along @ (total - alone)) - self.hull * abs(along @ alone)
+        if (gap > abs(check.u) @ slack).any():
             return "FAIL"
-        # The gradient for u lies in the sum of the hulls of all outputs; that of each in its own.
-        u, low, high = check.u[:, None], ends.min(axis=0) - slack, ends.max(axis=0) + slack
-        least, most = np.minimum(u * low, u * high), np.maximum(u * low, u * high)
-        cases = [(total, least.sum(axis=0), most.sum(axis=0))]
-        for k in check.rng.permutation(reached)[:OUTPUTS]:
+        chosen, gradients = check.rng.permutation(reached)[:OUTPUTS], [along @ total]
+        for k in chosen:
             g = self._analytic(group, np.arange(len(check.u)) == k)
             if (rounds[k] > 0.1 * max(size[k], abs(g).max(), ANGLE * check.flow)).any():
                 return "UNDECIDED"
-            cases.append((g, low[k], high[k]))
-            apart = (abs(ends[:, k] - along @ g) > slack[k]).all(axis=0)
+            gradients.append(along @ g)
+            apart = (abs(rows[:, k] @ mixed.T - along @ g) > slack[k]).all(axis=0)
             if n == 1 and group[0] in self.jumps and apart.any():  # one of the sides, not between
                 return "FAIL"
-        outside = [(along @ g < low) | (along @ g > high) for g, low, high in cases]
-        if not np.any(outside):
+
+        def hulls(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            """Return the ends of the hulls along the directions: of L, and of the chosen y."""
+            ends, u = rows @ mixed.T, check.u[:, None]  # neighbour, output, direction
+            low, high = ends.min(axis=0) - slack, ends.max(axis=0) + slack
+            least, most = np.minimum(u * low, u * high), np.maximum(u * low, u * high)
+            return tuple(
+                np.vstack([o.sum(axis=0), e[chosen]]) for o, e in ((least, low), (most, high))
+            )
+
+        # The gradient for u lies in the sum of the hulls of all outputs; that of each in its own.
+        low, high = hulls(rows)
+        outside = np.fmax(low - gradients, gradients - high)
+        if n > 1 and (outside > 0).any():  # in a thin sector between the patterns, or on an arc?
+            for _ in range(2):
+                before = low, high
+                anywhere = check.rng.standard_normal((MORE, n))
+                anywhere /= abs(anywhere).max(axis=1, keepdims=True)
+                more = self._neighbours(group, anywhere, units, ways)
+                rows = np.concatenate([rows, more])
+                low, high = hulls(rows)
+            grown = np.fmax(before[0] - low, high - before[1])
+            outside = np.fmax(low - gradients, gradients - high)
+            if ((outside > 0) & (outside <= GROWN * grown)).any():
+                return "UNDECIDED"
+        if not (outside > 0).any():
             return "KINK"
         # Of a large group not all neighbours were seen, but the last way moves all of it at once.
-        return "FAIL" if n <= MEMBERS or np.any([o[-1] for o in outside]) else "UNDECIDED"
+        return "FAIL" if n <= MEMBERS or (outside[:, -1] > 0).any() else "UNDECIDED"
+
+    def _neighbours(self, group, patterns, units, ways) -> np.ndarray:
+        """Return the rows at several neighbours, without those where f is not finite."""
+        rows = np.array([self._rows(group, shares, units, ways) for shares in patterns])
+        return rows[np.isfinite(rows).all(axis=(1, 2))]  # neighbour, output, way
 
     def _patterns(self, group: list[Line]) -> np.ndarray:
         """Return by which shares of MOVE the members of a group go to each neighbour."""
@@ -301,11 +358,13 @@ class Kinks:
         """Return the derivative of each output along some ways of the group, at a neighbour."""
         rows = []
         for way in ways:
-            h = MOVE * share * float((units[way != 0] / way[way != 0]).min())
+            h = self.move * share * float((units[way != 0] / way[way != 0]).min())
             ys = []
             for t in (-h, h):
                 self.evaluations += 1
-                with self._moved(dict(zip(group, shares + t * way / (MOVE * units), strict=True))):
+                with self._moved(
+                    dict(zip(group, shares + t * way / (self.move * units), strict=True))
+                ):
                     ys.append(self.check.subject.evaluate())
             rows.append((ys[1] - ys[0]) / (2 * h))
         return np.array(rows).T
@@ -320,3 +379,9 @@ def _alike(bends: Sequence[np.ndarray]) -> bool:
     """Return whether there is a bend, and it is the same at all scales."""
     size = abs(bends[-1]).sum()
     return size > 0 and all(abs(bend - bends[-1]).sum() <= ALIKE * size for bend in bends)
+
+
+def _grows(slopes: np.ndarray) -> bool:
+    """Return whether the slope to one side grows on and on at smaller and smaller scales."""
+    first, second = np.diff(slopes) * np.sign(slopes[-1])
+    return bool(second >= STEEP * first and first > ALIKE / 2 * abs(slopes[-1]))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minigrad import Function, gradcheck, nn
+from minigrad import Function, Tensor, gradcheck, nn
 from minigrad import functions as F
 
 
@@ -113,3 +113,271 @@ def test_a_sample_of_kinks_is_said_to_be_one():
     assert result.verdict == "KINK" and " of 256 sampled of 2000 elements sit on a kink" in (
         result.diagnosis
     )
+
+
+# ---- floats that are coarser than f shows ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: np.exp(x) - 1, [1e-12]),
+        (lambda x: np.exp(x) - 1, [1e-14]),
+        (lambda x: (x + 1) - 1, [1e-15, 1.0]),
+        (lambda x: 1 - np.cos(x), [1e-7]),
+        (lambda x: np.asarray((x * x).mean() - x.mean() ** 2), [1e9, 1e9 + 1, 1e9 + 3]),
+    ],
+    ids=["exp − 1", "exp − 1 nearer to 0", "1 taken away again", "1 − cos", "a naive variance"],
+)
+def test_a_backward_of_zeros_does_not_pass_where_f_hardly_moves(f, x):
+    for seed in range(3):
+        (result,) = gradcheck(
+            operation(f, lambda gy, x: 0 * x), np.array(x), seed=seed, raises=False
+        ).results
+        assert result.verdict in ("FAIL", "UNDECIDED")
+
+
+@pytest.mark.parametrize("x", [1e-12, 1e-15])
+def test_the_right_backward_there_does_not_fail(x):
+    right = operation(lambda x: np.exp(x) - 1, lambda gy, x: gy * np.exp(x))
+    assert gradcheck(right, np.array([x]), raises=False).results[0].verdict != "FAIL"
+
+
+@pytest.mark.parametrize("x", [999.3, 1000.2])
+def test_a_slope_that_a_bounded_function_has_here_alone_is_seen(x):
+    bell = operation(lambda x: np.exp(-((x - 1e3) ** 2)), lambda gy, x: 0 * x)
+    assert gradcheck(bell, np.array([x]), raises=False).results[0].verdict == "FAIL"
+
+
+@pytest.mark.parametrize("x", [1e-120, 1e-150, 1e-200, 1e-280])
+@pytest.mark.parametrize("f", [F.sqrt, lambda x: x**0.25, F.log, lambda x: x * F.log(x)])
+def test_a_slope_that_grows_towards_0_at_a_tiny_number(f, x):
+    assert gradcheck(f, np.array([x]))
+
+
+@pytest.mark.parametrize("x", [5e-324, 1e-310])
+def test_a_slope_that_grows_towards_0_at_a_denormal_is_not_called_wrong(x):
+    assert gradcheck(F.sqrt, np.array([x]), raises=False).results[0].verdict != "FAIL"
+
+
+# ---- how a backward is called ------------------------------------------------------------------
+
+RNG = np.random.default_rng(0)
+MATRIX = RNG.standard_normal((3, 4))
+
+
+def of_raveled(gy, x, order="C"):
+    return (gy.ravel(order) * 2 * x.ravel()).reshape(x.shape)
+
+
+def in_place(gy, x):
+    gy = gy.view()
+    gy.shape = (-1,)  # raises if this needs a copy
+    return of_raveled(gy, x)
+
+
+BUFFER = np.empty((3, 4))
+CALLS = {
+    "raises if gy is not contiguous": (in_place, "raises AttributeError if gy is not contiguous"),
+    "reads gy as it lies in memory": (
+        lambda gy, x: of_raveled(gy, x, "A"),
+        "returns another gradient if gy is in Fortran order",
+    ),
+    "divides by gy": (
+        lambda gy, x: 2 * x * gy * gy / gy,
+        "is not linear in gy: compare it for gy and its two halves, each with 0 elsewhere",
+    ),
+    "drops what is small": (
+        lambda gy, x: 2 * x * np.where(abs(gy) < 1e-3, 0, gy),
+        "is not linear in gy: compare it for gy and gy / 1024",
+    ),
+    "clips what is large": (
+        lambda gy, x: 2 * x * np.clip(gy, -5, 5),
+        "is not linear in gy: compare it for gy and -1024 gy",
+    ),
+    "returns its buffer": (
+        lambda gy, x: np.multiply(gy, 2 * x, out=BUFFER),
+        "returned an array that its next call writes to: make a new one",
+    ),
+}
+
+
+@pytest.mark.parametrize(("backward", "text"), CALLS.values(), ids=CALLS)
+def test_a_backward_that_depends_on_how_it_is_called(backward, text):
+    (result,) = gradcheck(operation(np.square, backward), MATRIX, raises=False).results
+    assert (result.verdict, result.diagnosis) == ("FAIL", f"Mine.backward {text}")
+
+
+def affine(needed):
+    """Return x W + b, whose backward returns zeros unless needed(self.needs)."""
+
+    class Affine(Function):
+        def forward(self, x, W, b):
+            self.x, self.W = x, W
+            return x @ W + b
+
+        def backward(self, gy):
+            gradients = gy @ self.W.T, self.x.T @ gy, gy.sum(axis=0)
+            right = all(self.needs) or not needed(self.needs)
+            return gradients if right else tuple(0 * g for g in gradients)
+
+    return Affine.apply
+
+
+@pytest.mark.parametrize(
+    "needs", [n for n in np.ndindex(2, 2, 2) if 0 < sum(n) < 3], ids=lambda n: str(n)
+)
+def test_a_mistake_for_one_choice_of_the_inputs_that_need_a_gradient(needs):
+    inputs = [RNG.standard_normal(shape) for shape in ((4, 3), (3, 2), 2)]
+    report = gradcheck(affine(lambda now: now == tuple(map(bool, needs))), inputs, raises=False)
+    text = (
+        f"Affine.backward returns another gradient for input {needs.index(1)} if another needs none"
+    )
+    assert {r.diagnosis for r in report.results} == {text}
+
+
+def test_none_if_a_sibling_needs_no_gradient():
+    class Affine(Function):
+        def forward(self, x, W):
+            self.x, self.W = x, W
+            return x @ W
+
+        def backward(self, gy):
+            if not self.needs[0]:
+                return None, None
+            return gy @ self.W.T, self.x.T @ gy
+
+    assert not gradcheck(Affine.apply, [MATRIX, MATRIX.T], raises=False)
+
+
+def test_what_is_saved_on_the_class():
+    class Shared(Function):
+        def forward(self, x):
+            Shared.x = x
+            return x * x
+
+        def backward(self, gy):
+            return 2 * Shared.x * gy
+
+    (result,) = gradcheck(Shared.apply, MATRIX, raises=False).results
+    assert result.diagnosis == (
+        "Shared.forward saved x on its class, where the next call overwrites it: save it on self"
+    )
+
+
+@pytest.mark.parametrize("returned", [Tensor(MATRIX, requires_grad=True), {"x": MATRIX}, "gx"])
+def test_what_is_no_gradient_is_said_without_a_traceback(returned):
+    (result,) = gradcheck(operation(np.sin, lambda gy, x: returned), MATRIX, raises=False).results
+    assert result.verdict == "FAIL" and result.diagnosis.startswith("Mine.backward: returned a")
+
+
+# ---- large arrays ------------------------------------------------------------------------------
+
+
+def test_a_direction_does_not_leave_the_domain():
+    z = RNG.standard_normal((120, 10)) * 5
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    t = np.arange(120) % 10
+    for seed in range(3):
+        assert gradcheck(F.log, RNG.random(1100) ** 3, seed=seed)
+        assert gradcheck(lambda p: -F.log(p[np.arange(120), t]).mean(), p, seed=seed)
+
+
+def test_the_partner_of_a_tie_may_be_outside_of_the_sample():
+    def backward(gy, x):
+        return gy[:, None] * (x == x.max(axis=1)[:, None])  # the whole to each
+
+    x = np.random.default_rng(0).standard_normal((110, 10))
+    x[7, (x[7].argmax() + 1) % 10] = x[7].max()
+    wrong = operation(lambda x: x.max(axis=1), backward)
+    for seed in range(6):
+        assert gradcheck(wrong, x, seed=seed, raises=False).results[0].verdict == "FAIL"
+
+
+def test_a_sort_of_many_numbers_with_ties():
+    class Sort(Function):
+        def forward(self, x):
+            self.order = np.argsort(x, kind="stable")
+            return x[self.order]
+
+        def backward(self, gy):
+            return gy[np.argsort(self.order)]
+
+    (result,) = gradcheck(Sort.apply, RNG.standard_normal(1100).round(2), raises=False).results
+    assert result.verdict in ("KINK", "UNDECIDED")
+
+
+def test_a_gradient_with_nan_in_one_of_many_rows_is_located():
+    def backward(gy, x):
+        g = 2 * x * gy
+        g[3] = np.nan
+        return g
+
+    (result,) = gradcheck(
+        operation(np.square, backward), RNG.standard_normal((120, 10)), raises=False
+    ).results
+    assert (result.verdict, result.index[0]) == ("FAIL", 3)
+    assert result.diagnosis == "the gradient is NaN, made by Mine.backward"
+
+
+# ---- kinks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [4, 6])
+def test_weights_of_zero_before_relu(rows):
+    A = Tensor(np.random.default_rng(rows).standard_normal((rows, 2)))
+    for seed in range(10):
+        report = gradcheck(lambda W: F.relu(A @ W).sum(), np.zeros((2, 1)), seed=seed, raises=False)
+        assert report.results[0].verdict in ("KINK", "UNDECIDED")
+
+
+@pytest.mark.parametrize("v", [(0.5, 0.5), (1, 0), (0.6, 0.8), (0, 0)])
+def test_a_norm_at_0_may_have_any_gradient_of_the_unit_ball(v):
+    def backward(gy, x):
+        return gy * (x / np.sqrt(x @ x) if x.any() else np.array(v))
+
+    norm = operation(lambda x: np.asarray(np.sqrt(x @ x)), backward)
+    for seed in range(3):
+        result = gradcheck(norm, np.zeros(2), seed=seed, raises=False).results[0]
+        assert result.verdict in ("KINK", "UNDECIDED")
+
+
+def test_a_norm_at_0_may_not_have_a_gradient_outside_of_it():
+    far = operation(lambda x: np.asarray(np.sqrt(x @ x)), lambda gy, x: gy * np.array([3.0, 0.0]))
+    assert gradcheck(far, np.zeros(2), raises=False).results[0].verdict == "FAIL"
+
+
+def test_a_slope_without_bound_on_one_side():
+    def entropy(p):
+        return F.where(p > 0, p * F.log(F.where(p > 0, p, 1)), 0).sum()
+
+    for seed in range(3):
+        assert gradcheck(entropy, np.array([0.0, 0.5, 0.5]), seed=seed)
+
+
+@pytest.mark.parametrize("at", [0.1, 0.2, 0.3, 0.7])
+def test_a_threshold_that_float32_rounds(at):
+    x = np.array([at, 1.5])
+    for seed in range(3):
+        assert gradcheck(lambda x: F.relu(x - at), x, dtype="float32", seed=seed)
+    wrong = operation(lambda x: relu(x - at), lambda gy, x: 2 * gy * (x > at))
+    assert not gradcheck(wrong, x, dtype="float32", raises=False)
+
+
+WIDTH = 1e-9
+SHARP = {
+    "relu, wrong beside its kink": (
+        operation(lambda x: relu(x - 1), lambda gy, x: gy * (x > 1 - 3 * WIDTH)),
+        [1 - WIDTH, 0.5, 2.0],
+    ),
+    "smooth, and half of its slope on one side": (
+        operation(lambda x: np.sqrt((x - 1) ** 2 + WIDTH**2), lambda gy, x: 0.5 * gy),
+        [1.0],
+    ),
+}
+
+
+@pytest.mark.parametrize(("f", "x"), SHARP.values(), ids=SHARP)
+def test_a_mistake_a_billionth_beside_a_kink_is_none_at_a_kink(f, x):
+    for seed in range(3):
+        assert gradcheck(f, np.array(x), seed=seed, raises=False).results[0].verdict == "FAIL"

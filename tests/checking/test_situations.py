@@ -425,8 +425,8 @@ def test_integer_codes_in_a_column_of_floats():
 
 
 CONSTANT = (
-    "f is piecewise constant here, and its derivative is 0; a straight-through estimator is not a "
-    "derivative: check the function that it stands for"
+    "f is piecewise constant here, and its derivative is 0; if backward is a straight-through "
+    "estimator, check the function that it stands for"
 )
 
 
