@@ -316,7 +316,7 @@ class Kinks:
                 low, high = hulls(rows)
             grown = np.fmax(before[0] - low, high - before[1])
             outside = np.fmax(low - gradients, gradients - high)
-            if ((outside > 0) & (outside <= GROWN * grown)).any():
+            if 0 < outside.max() <= GROWN * grown.max():
                 return "UNDECIDED"
         if not (outside > 0).any():
             return "KINK"
