@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..debugging import watched_by
-from .differences import DENORMAL, STEP, Probe, Slope, Where, unit
+from .differences import DENORMAL, NEGLIGIBLE, STEP, Probe, Slope, Where, unit
 from .watches import EPS, Rounding
 
 RATIO = 7.0  # between two steps of a ladder; by a power of 2, all of them would round alike
@@ -232,8 +232,12 @@ class Ladder:
         return float(noise @ reached if reached.any() else noise.sum())
 
     def scrambled(self) -> bool:
-        """Return whether x reaches a y that does not follow the roundings of f's operations."""
-        return bool((self.noise_of.scrambled & self.reached()).any())
+        """Return whether x reaches a y that does not follow the roundings of f's operations.
+
+        It does not matter if they are too small to hide a slope.
+        """
+        matters = self.noise > NEGLIGIBLE * self.flow * unit(self.value)
+        return bool((self.noise_of.scrambled & matters & self.reached()).any())
 
     def sees(self, gap: float) -> bool:
         """Return whether a slope within |x|, or 1, is accurate enough to show such a gap.
