@@ -299,9 +299,8 @@ class Kinks:
             ends, u = rows @ mixed.T, check.u[:, None]  # neighbour, output, direction
             low, high = ends.min(axis=0) - slack, ends.max(axis=0) + slack
             least, most = np.minimum(u * low, u * high), np.maximum(u * low, u * high)
-            return tuple(
-                np.vstack([o.sum(axis=0), e[chosen]]) for o, e in ((least, low), (most, high))
-            )
+            lowest = np.vstack([least.sum(axis=0), low[chosen]])
+            return lowest, np.vstack([most.sum(axis=0), high[chosen]])
 
         # The gradient for u lies in the sum of the hulls of all outputs; that of each in its own.
         low, high = hulls(rows)
