@@ -1,16 +1,17 @@
-"""SGD: PyTorch's trajectories, its formulas in plain Python, arrays replaced, and its errors."""
+"""Optimizers: PyTorch's trajectories, the formulas in plain Python, arrays replaced, and errors."""
 
 import itertools
+import math
 import re
 import warnings
 
 import numpy as np
 import pytest
 
-from minigrad import Tensor, nn
+from minigrad import Tensor, nn, optim
 from minigrad import functions as F
 from minigrad.errors import ArgumentError, MinigradWarning
-from minigrad.optim import SGD
+from minigrad.optim import SGD, Adam, AdamW, RMSprop, clip_grad_value
 from tests.helpers import exactly, leaf
 
 OPTIONS = [
@@ -18,6 +19,23 @@ OPTIONS = [
     for m, d, w, n in itertools.product((0, 0.5, 0.9), (0, 0.3), (0, 0.05), (False, True))
     if not n or (m > 0 and d == 0)
 ]
+ADAPTIVE = [
+    *[
+        (RMSprop, {"alpha": a, "eps": e, "weight_decay": w, "momentum": m, "centered": c})
+        for a, e, w, m, c in itertools.product(
+            (0.99, 0.7), (1e-8, 1e-2), (0, 0.05), (0, 0.9), (False, True)
+        )
+    ],
+    *[
+        (kind, {"betas": b, "eps": e, "weight_decay": w})
+        for kind, b, e, w in itertools.product(
+            (Adam, AdamW), ((0.9, 0.999), (0.5, 0.8), (0.0, 0.0)), (1e-8, 1e-2), (0, 0.05)
+        )
+    ],
+]
+each_adaptive = pytest.mark.parametrize(
+    ("kind", "options"), ADAPTIVE, ids=lambda value: getattr(value, "__name__", str(value))
+)
 RNG = np.random.default_rng(0)
 X, T = RNG.standard_normal((20, 3)), RNG.integers(0, 2, 20)
 
@@ -85,6 +103,47 @@ def test_50_steps_are_those_of_pytorch(torch, options):
     assert np.abs(model[0].weight.data - start["0.weight"]).max() > 0.01
 
 
+@each_adaptive
+def test_50_adaptive_steps_are_those_of_pytorch(torch, kind, options):
+    model, twin, twin_step = twins(torch)
+    start = model.state_dict()
+    ours = kind(model.parameters(), lr=0.01, **options)
+    theirs = getattr(torch.optim, kind.__name__)(twin.parameters(), lr=0.01, **options)
+    for _ in range(50):
+        step(model, ours)
+        twin_step(theirs)
+    assert_equal_weights(model, twin)
+    assert np.abs(model[0].weight.data - start["0.weight"]).max() > 0.01
+
+
+@pytest.mark.parametrize("kind", [SGD, RMSprop, Adam, AdamW])
+def test_the_defaults_are_those_of_pytorch(torch, kind):
+    given = {"lr": 0.1} if kind is SGD else {}  # whose learning rate has no default here
+    ours = kind([leaf([1.0])], **given).param_groups[0]
+    theirs = getattr(torch.optim, kind.__name__)([torch.ones(1)], **given).param_groups[0]
+    assert {name: theirs[name] for name in ours if name != "params"} == {
+        name: value for name, value in ours.items() if name != "params"
+    }
+
+
+@pytest.mark.parametrize("kind", [RMSprop, Adam, AdamW])
+def test_adaptive_groups_and_a_learning_rate_changed_midway(torch, kind):
+    model, twin, twin_step = twins(torch)
+    special = {"lr": 0.003, "weight_decay": 0.1, "eps": 1e-4}
+    ours = kind(
+        [{"params": model[0].parameters()}, {"params": model[2].parameters(), **special}], lr=0.02
+    )
+    theirs = getattr(torch.optim, kind.__name__)(
+        [{"params": twin[0].parameters()}, {"params": twin[2].parameters(), **special}], lr=0.02
+    )
+    for i in range(50):
+        if i == 20:
+            ours.param_groups[0]["lr"] = theirs.param_groups[0]["lr"] = 0.001
+        step(model, ours)
+        twin_step(theirs)
+    assert_equal_weights(model, twin)
+
+
 def test_two_groups_and_a_learning_rate_changed_midway(torch):
     model, twin, twin_step = twins(torch)
     common = {"lr": 0.2, "momentum": 0.9, "weight_decay": 0.01}
@@ -106,11 +165,20 @@ def test_two_groups_and_a_learning_rate_changed_midway(torch):
     assert_equal_weights(model, twin)
 
 
-def test_a_parameter_whose_first_gradient_comes_late(torch):
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (SGD, {"lr": 0.1, "momentum": 0.9, "dampening": 0.5}),
+        (RMSprop, {"momentum": 0.9}),
+        (Adam, {}),
+        (AdamW, {}),
+    ],
+)
+def test_a_parameter_whose_first_gradient_comes_late(torch, kind, options):
     p, q = leaf([1.0, 2.0]), torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
     r, s = leaf([1.0]), torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
-    options = {"lr": 0.1, "momentum": 0.9, "dampening": 0.5}
-    ours, theirs = SGD([p, r], **options), torch.optim.SGD([q, s], **options)
+    ours = kind([p, r], **options)
+    theirs = getattr(torch.optim, kind.__name__)([q, s], **options)
     r.grad, s.grad = np.ones(1), torch.ones(1, dtype=torch.float64)
     for i in range(5):
         if i >= 2:
@@ -150,9 +218,73 @@ def test_50_steps_are_those_of_the_formulas(options):
     np.testing.assert_allclose(p.data, expected, rtol=0, atol=1e-12)
 
 
-def test_it_trains():
+def plain_rmsprop(p, gradient, lr, alpha, eps, weight_decay, momentum, centered):
+    """50 steps of RMSprop for one number, as its docstring says it."""
+    v = m = b = 0.0
+    for _ in range(50):
+        g = gradient(p) + weight_decay * p
+        v = alpha * v + (1 - alpha) * g**2
+        m = alpha * m + (1 - alpha) * g
+        u = g / (math.sqrt(v - m**2 if centered else v) + eps)
+        b = momentum * b + u
+        p = p - lr * b
+    return p
+
+
+def plain_adam(p, gradient, lr, betas, eps, weight_decay, decoupled=False):
+    """50 steps of Adam for one number, as its docstring says it."""
+    beta1, beta2 = betas
+    m = v = 0.0
+    for t in range(1, 51):
+        g = gradient(p)
+        if decoupled:
+            p = p - lr * weight_decay * p
+        else:
+            g = g + weight_decay * p
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        p = p - lr * (m / (1 - beta1**t)) / (math.sqrt(v / (1 - beta2**t)) + eps)
+    return p
+
+
+@each_adaptive
+def test_50_adaptive_steps_are_those_of_the_formulas(kind, options):
+    start = [1.5, -0.5, 2.0]
+    p = leaf(start)
+    optimizer = kind([p], lr=0.002, **options)
+    for _ in range(50):
+        optimizer.zero_grad()
+        (p**4 - 3 * p**2 + p).sum().backward()
+        optimizer.step()
+    plain = plain_rmsprop if kind is RMSprop else plain_adam
+    more = {"decoupled": True} if kind is AdamW else {}
+    expected = [plain(x, lambda x: 4 * x**3 - 6 * x + 1, 0.002, **options, **more) for x in start]
+    np.testing.assert_allclose(p.data, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+@pytest.mark.parametrize("kind", [Adam, AdamW])
+def test_the_first_step_of_adam_is_lr_whatever_the_scale(kind, scale):
+    p = leaf([1.0, -2.0])
+    optimizer = kind([p], lr=0.01, weight_decay=0)
+    p.grad = scale * np.array([3.0, -0.1])
+    optimizer.step()
+    np.testing.assert_allclose(p.data, [0.99, -1.99], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda params: SGD(params, lr=0.5, momentum=0.9),
+        lambda params: RMSprop(params, lr=0.05),
+        lambda params: Adam(params, lr=0.05),
+        lambda params: AdamW(params, lr=0.05),
+    ],
+    ids=["SGD", "RMSprop", "Adam", "AdamW"],
+)
+def test_it_trains(make):
     model = network()
-    optimizer = SGD(model.parameters(), lr=0.5, momentum=0.9)
+    optimizer = make(model.parameters())
     first = step(model, optimizer)
     for _ in range(200):
         last = step(model, optimizer)
@@ -165,20 +297,27 @@ def test_the_dtype_and_the_array_of_a_parameter_stay(dtype):
     for shape in ((), (3,)):
         p = Tensor(np.ones(shape, dtype), requires_grad=True)
         data = p.data
-        for options in ({}, {"momentum": 0.9, "weight_decay": 0.1, "nesterov": True}):
-            optimizer = SGD([p], lr=np.float64(0.1), **options)
+        lr = np.float64(0.1)
+        for optimizer in (
+            SGD([p], lr),
+            SGD([p], lr, momentum=0.9, weight_decay=0.1, nesterov=True),
+            RMSprop([p], lr, momentum=np.float64(0.9), centered=True, weight_decay=lr),
+            Adam([p], lr, weight_decay=lr),
+            AdamW([p], lr, weight_decay=lr),
+        ):
             for _ in range(3):
                 optimizer.zero_grad()
                 (p * p).sum().backward()
                 optimizer.step()
+            assert all(a.dtype in (dtype, int) for a in optimizer.state.get(p, {}).values())
         assert p.data is data and p.dtype == dtype and p.node is None
         assert (p.data < 1).all()
 
 
 def test_step_leaves_the_gradient_alone():
     p = leaf([1.0, 2.0])
-    for options in OPTIONS:
-        optimizer = SGD([p], lr=0.1, **options)
+    for kind, options in [*((SGD, options) for options in OPTIONS), *ADAPTIVE]:
+        optimizer = kind([p], lr=0.1, **options)
         for _ in range(3):
             p.grad = np.array([3.0, 4.0])
             optimizer.step()
@@ -349,6 +488,51 @@ def test_options_outside_their_values(options, faults, values):
         SGD([{"params": [p], **options}], lr=0.1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "faults", "values"),
+    [
+        (
+            RMSprop,
+            {"alpha": -1, "eps": -1, "momentum": -1},
+            "momentum must be 0 or more, not -1; alpha must be 0 or more, not -1; "
+            "eps must be 0 or more, not -1",
+            "lr 0.01, alpha -1, eps -1, weight_decay 0, momentum -1, centered False",
+        ),
+        (
+            Adam,
+            {"betas": (0.9, 1)},
+            "betas must be two numbers, each 0 or more and less than 1, not (0.9, 1)",
+            "lr 0.001, betas (0.9, 1), eps 1e-08, weight_decay 0",
+        ),
+        (
+            AdamW,
+            {"betas": 0.9, "lr": None},
+            "lr must be a number, not None; "
+            "betas must be two numbers, each 0 or more and less than 1, not 0.9",
+            "lr None, betas 0.9, eps 1e-08, weight_decay 0.01",
+        ),
+        (
+            AdamW,
+            {"betas": (0.9, "b")},
+            "betas must be two numbers, each 0 or more and less than 1, not (0.9, 'b')",
+            "lr 0.001, betas (0.9, 'b'), eps 1e-08, weight_decay 0.01",
+        ),
+    ],
+)
+def test_options_outside_their_values_of_the_others(kind, options, faults, values):
+    name = kind.__name__
+    text = exactly(f"{name}: {faults}; {values}; see help(optim.{name})")
+    with pytest.raises(ArgumentError, match=text):
+        kind([leaf([1.0])], **options)
+
+
+def test_an_optimizer_without_a_move():
+    p = leaf([1.0])
+    p.grad = np.ones(1)
+    with pytest.raises(NotImplementedError, match="Optimizer defines no move"):
+        optim.Optimizer([p], lr=0.1).step()
+
+
 def test_options_at_their_limits():
     SGD([leaf([1.0])], lr=0, momentum=0, weight_decay=0)
     SGD([leaf([1.0])], lr=10, momentum=1.5, dampening=-1)
@@ -425,3 +609,34 @@ def test_groups_are_dicts_with_all_options():
     assert [g["momentum"] for g in optimizer.param_groups] == [0.9, 0.9]
     assert optimizer.param_groups[1]["params"] == [q] and list(groups[1]) == ["params"]
     assert SGD(iter([p, q]), lr=0.1).param_groups[0]["params"] == [p, q]
+
+
+# ---- clip_grad_value ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_clip_grad_value_limits_every_element_in_place(dtype):
+    p, q, unused = leaf([0.0] * 4, dtype), leaf(0.0, dtype), leaf([0.0], dtype)
+    p.grad, q.grad = np.array([-3.0, 0.25, np.nan, np.inf], dtype), np.array(7.0, dtype)
+    given = p.grad
+    clip_grad_value([p, q, unused], 0.5)
+    np.testing.assert_array_equal(p.grad, np.array([-0.5, 0.25, np.nan, 0.5], dtype))
+    assert p.grad is given and q.grad == 0.5 and unused.grad is None
+    clip_grad_value([p], 0)
+    np.testing.assert_array_equal(p.grad, [0, 0, np.nan, 0])
+
+
+@pytest.mark.parametrize("value", [-1, float("nan")])
+def test_clip_grad_value_refuses_what_is_not_a_limit(value):
+    text = f"clip_grad_value: clip_value is not a limit; clip_value {value}; give 0 or more"
+    with pytest.raises(ArgumentError, match=exactly(text)):
+        clip_grad_value([leaf([1.0])], value)
+
+
+def test_clip_grad_value_is_that_of_pytorch(torch):
+    g = np.random.default_rng(0).standard_normal((5, 3))
+    p, q = leaf(np.zeros((5, 3))), torch.zeros((5, 3), dtype=torch.float64, requires_grad=True)
+    p.grad, q.grad = g.copy(), torch.tensor(g)
+    clip_grad_value([p], 0.7)
+    torch.nn.utils.clip_grad_value_([q], 0.7)
+    np.testing.assert_array_equal(p.grad, q.grad.numpy())

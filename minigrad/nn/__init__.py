@@ -1,5 +1,6 @@
 """Modules: layers and losses with their parameters."""
 
+from . import init
 from .builder import ACTIVATIONS, mlp
 from .layers import (
     ELU,
@@ -24,5 +25,5 @@ __all__ = [
     "ACTIVATIONS", "ELU", "GELU", "BCEWithLogitsLoss", "CrossEntropy", "Dropout", "Flatten",
     "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "Module", "NLLLoss", "Parameter", "ReLU",
     "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh", "evaluating", "mlp",
-    "summary", "watching",
+    "init", "summary", "watching",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from ..data import Dataset
 from ..errors import ArgumentError, DivergedError
 from ..nn import Module, evaluating, watching
-from ..optim import SGD, clip_grad_norm
+from ..optim import Optimizer, clip_grad_norm
 from ..tensor import Tensor
 from .metrics import confusion_matrix
 
@@ -51,7 +51,7 @@ class Sums:
 def train_step(
     model: Module,
     loss: Module,
-    optimizer: SGD,
+    optimizer: Optimizer,
     parts: Sequence[tuple[np.ndarray, np.ndarray]],
     sums: Sums,
     clip_grad: float = math.inf,
@@ -92,7 +92,7 @@ def _mass(loss: Module, t: np.ndarray) -> float:
     return loss.mass(t) if hasattr(loss, "mass") else len(t)
 
 
-def _finite(what: str, value: float, model: Module, optimizer: SGD, x: np.ndarray) -> float:
+def _finite(what: str, value: float, model: Module, optimizer: Optimizer, x: np.ndarray) -> float:
     if not math.isfinite(value):
         wrong = f"the {what} is {value} at step {optimizer.steps + 1}"
         raise diverged(wrong, model, optimizer, x)
@@ -100,7 +100,7 @@ def _finite(what: str, value: float, model: Module, optimizer: SGD, x: np.ndarra
 
 
 def train_epoch(
-    model: Module, loss: Module, optimizer: SGD, batches: Iterable
+    model: Module, loss: Module, optimizer: Optimizer, batches: Iterable
 ) -> tuple[float, float]:
     """Take one step for each batch (x, t); return the mean loss and the accuracy of the rows.
 
@@ -151,7 +151,7 @@ def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
 
 
 def diverged(
-    wrong: str, model: Module, optimizer: SGD, x: np.ndarray, *, finite: bool = False
+    wrong: str, model: Module, optimizer: Optimizer, x: np.ndarray, *, finite: bool = False
 ) -> DivergedError:
     """Return the error that names the cause: the data, or the learning rate and a layer.
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..data import Dataset
 from ..errors import ArgumentError
 from ..nn import Module
-from ..optim import SGD
+from ..optim import Optimizer
 from ..settings import checked
 from ..typing import Rng
 from .checks import (
@@ -74,7 +74,7 @@ class Trainer:
         val: Dataset | None = None,
         *,
         loss: Module,
-        optimizer: SGD,
+        optimizer: Optimizer,
         epochs: int,
         batch_size: int,
         rng: Rng,
@@ -228,7 +228,8 @@ class Trainer:
             "best": self.best and {"epoch": self.best.epoch, "val_loss": self.best.val_loss},
         }
         arrays = {f"model/{name}": a for name, a in self.model.state_dict().items()}
-        arrays |= {f"velocity/{names[p]}": v.copy() for p, v in self.optimizer.velocity.items()}
+        for p, kept in self.optimizer.state.items():
+            arrays |= {f"{kind}/{names[p]}": array.copy() for kind, array in kept.items()}
         if self.best:
             arrays |= {f"best/{name}": a for name, a in self.best.state.items()}
         return numbers, arrays
@@ -239,13 +240,17 @@ class Trainer:
         Raises:
             ArgumentError: if the arrays do not fit the model.
         """
-        parts: dict[str, dict] = {"model": {}, "velocity": {}, "best": {}}
+        parts: dict[str, dict] = {"model": {}, "best": {}}
+        parameters = dict(self.model.named_parameters())
+        self.optimizer.state = {}
         for name, array in arrays.items():
             part, _, parameter = name.partition("/")
-            parts[part][parameter] = array
+            if part in parts:
+                parts[part][parameter] = array
+            else:  # of the optimizer, such as "velocity"
+                kept = self.optimizer.state.setdefault(parameters[parameter], {})
+                kept[part] = array.copy()
         self.model.load_state_dict(parts["model"])
-        parameters = dict(self.model.named_parameters())
-        self.optimizer.velocity = {parameters[n]: v.copy() for n, v in parts["velocity"].items()}
         self.optimizer.steps = numbers["steps"]
         for group, lr in zip(self.optimizer.param_groups, numbers["lrs"], strict=True):
             group["lr"] = lr

@@ -8,6 +8,7 @@ import pytest
 
 from minigrad import Tensor, data, nn, optim, training
 from minigrad.errors import ArgumentError, DivergedError, MinigradWarning
+from minigrad.training import archive
 from tests.helpers import exactly
 
 TRAIN, VAL = (data.blobs(n, noise=0.8, rng=s, dtype=np.float64) for n, s in ((50, 0), (20, 1)))
@@ -17,10 +18,14 @@ class Stop(Exception):
     """Raised by the callbacks of these tests, to stop a run."""
 
 
-def trainer(train=TRAIN, val=VAL, *, lr=0.1, momentum=0.9, dropout=0.0, weight=None, **options):
+def trainer(
+    train=TRAIN, val=VAL, *, lr=0.1, momentum=0.9, dropout=0.0, weight=None, kind=None, **options
+):
     rng = np.random.default_rng(3)
     model = nn.mlp(2, (6,), 3, activation="tanh", dropout=dropout, rng=rng, dtype=np.float64)
     optimizer = optim.SGD(model.parameters(), lr=lr, momentum=momentum)
+    if kind is not None:
+        optimizer = kind(model.parameters(), lr=lr)
     options = {"epochs": 4, "batch_size": 8, **options}
     loss = nn.CrossEntropy(weight=weight)
     return training.Trainer(model, train, val, loss=loss, optimizer=optimizer, rng=rng, **options)
@@ -378,6 +383,11 @@ RUNS = {
     "dropout": {"dropout": 0.4},
     "no momentum": {"momentum": 0.0},
     "no val": {"val": None},
+    "RMSprop": {
+        "kind": lambda *p, lr: optim.RMSprop(*p, lr, momentum=0.5, centered=True), "lr": 0.01,
+    },
+    "Adam": {"kind": optim.Adam},
+    "AdamW": {"kind": optim.AdamW, "schedule": "cosine"},
     "all": {
         "dropout": 0.3, "schedule": "cosine", "warmup": 0.5, "accumulate": 2, "clip_grad": 0.5,
         "patience": 2, "lr": 1.0,
@@ -386,7 +396,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize("options", RUNS.values(), ids=RUNS)
-def test_a_run_stopped_at_any_step_resumes_to_the_bit(options):
+def test_a_run_stopped_at_any_step_resumes_to_the_bit(tmp_path, options):
     whole = trainer(**options)
     whole.run()
     for stop in range(0, whole.optimizer.steps, 3):
@@ -400,6 +410,8 @@ def test_a_run_stopped_at_any_step_resumes_to_the_bit(options):
             first.run(on_step=leave)
         numbers, arrays = first.state()
         numbers = json.loads(json.dumps(numbers))
+        archive.write(tmp_path / "state.npz", {}, arrays, sync=False)
+        _, arrays = archive.read(tmp_path / "state.npz")
         second = trainer(**options)
         second.load_state(numbers, arrays)
         assert second.run() == whole.history
