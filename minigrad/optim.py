@@ -68,11 +68,12 @@ class Optimizer:
         """Move each parameter p of the pairs (p, gradient), by the options of their group."""
         raise NotImplementedError(f"{type(self).__name__} defines no move")
 
-    def kept(self, p: Tensor, *names: str) -> dict[str, np.ndarray]:
-        """Return the arrays of these names that are kept for p; they start at 0."""
-        if p not in self.state:
-            self.state[p] = {name: np.zeros_like(p.data) for name in names}
-        return self.state[p]
+    def kept(self, p: Tensor, name: str) -> np.ndarray:
+        """Return the array of this name that is kept for p; it starts at 0."""
+        arrays = self.state.setdefault(p, {})
+        if name not in arrays:
+            arrays[name] = np.zeros_like(p.data)
+        return arrays[name]
 
     def _warn_of_missing_gradients(self) -> None:
         self._asked = True
@@ -195,19 +196,17 @@ class RMSprop(Optimizer):
     def move(self, pairs: list[tuple[Tensor, np.ndarray]], group: dict[str, Any]) -> None:
         """Move the parameters; see the class."""
         alpha, momentum, centered = group["alpha"], group["momentum"], group["centered"]
-        names = ["v"] + ["m"] * bool(centered) + ["b"] * bool(momentum)
         for p, g in pairs:
             g = with_decay(g, p, group["weight_decay"])
-            kept = self.kept(p, *names)
-            v = kept["v"]
+            v = self.kept(p, "v")
             v += (1 - alpha) * (g * g - v)
             if centered:
-                m = kept["m"]
+                m = self.kept(p, "m")
                 m += (1 - alpha) * (g - m)
                 v = v - m * m
             u = g / (np.sqrt(v) + group["eps"])
             if momentum:
-                b = kept["b"]
+                b = self.kept(p, "b")
                 b *= momentum
                 b += u
                 u = b
@@ -251,8 +250,8 @@ class Adam(Optimizer):
         """Move the parameters; see the class."""
         lr, (beta1, beta2) = float(group["lr"]), group["betas"]
         for p, g in pairs:
-            g, kept = self.decayed(g, p, group), self.kept(p, "m", "v")
-            m, v, t = kept["m"], kept["v"], kept.setdefault("t", np.array(0))
+            g, m, v = self.decayed(g, p, group), self.kept(p, "m"), self.kept(p, "v")
+            t = self.state[p].setdefault("t", np.array(0))
             t += 1
             m *= beta1
             m += (1 - beta1) * g

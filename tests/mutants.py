@@ -121,6 +121,15 @@ def leaves(arrays: list[np.ndarray]) -> list[Tensor]:
 
 # ---- in the source: where ----------------------------------------------------------------------
 
+STEPS = [
+    f"test_optim.py::test_{what}"
+    for what in (
+        "50_steps_are_those_of_the_formulas",
+        "50_adaptive_steps_are_those_of_the_formulas",
+        "the_dtype_and_the_array_of_a_parameter_stay",
+        "step_leaves_the_gradient_alone",
+    )
+]
 # Functions outside the table, and the tests that have to fail when one is changed.
 PLACES = {
     differences.unit: ["checking/test_differences.py"],
@@ -128,6 +137,15 @@ PLACES = {
     differences.verdict: ["checking/test_differences.py"],
     differences.bound: ["checking/test_differences.py"],
     optim.clip_grad_norm: ["training/test_trainer.py"],
+    optim.clip_grad_value: [
+        "test_optim.py::test_clip_grad_value_limits_every_element_in_place",
+        "test_optim.py::test_clip_grad_value_refuses_what_is_not_a_limit",
+    ],
+    optim.with_decay: STEPS,
+    optim.SGD.move: [*STEPS, "test_optim.py::test_the_first_velocity_is_not_the_gradient_array"],
+    optim.RMSprop.move: STEPS,
+    optim.Adam.move: STEPS,
+    optim.AdamW.decayed: STEPS,
     training.lr_factor: ["training/test_trainer.py"],
     training.Trainer.done.fget: ["training/test_trainer.py"],
     training.Trainer._set_lr: ["training/test_trainer.py"],
