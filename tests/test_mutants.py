@@ -52,7 +52,9 @@ def test_every_backward_and_what_it_calls_is_mutated():
     helpers = {"Reduction.spread", "_product_before", "logistic", "unbroadcast", "Var.forward"}
     trainer = {f"Trainer.{name}" for name in ("done", "_set_lr", "_end_epoch")}
     verdicts = {"unit", "settled", "verdict", "bound"}
-    elsewhere = {"clip_grad_norm", "lr_factor"} | trainer | verdicts
+    optimizers = {"SGD.move", "RMSprop.move", "Adam.move", "AdamW.decayed", "with_decay"}
+    optimizers |= {"clip_grad_norm", "clip_grad_value"}
+    elsewhere = {"lr_factor"} | optimizers | trainer | verdicts
     assert names == {f"{c.__name__}.backward" for c in functions_below()} | helpers | elsewhere
 
 
