@@ -48,6 +48,7 @@ from minigrad.checking.cases import CASES, Case
 from minigrad.checking.report import GOOD
 from minigrad.engine import Function
 from minigrad.functions.arithmetic import Add
+from minigrad.functions.convolution import AvgPool2d, Conv2d, MaxPool2d, Windows
 from minigrad.functions.reductions import Std, Var
 from minigrad.functions.shapes import BroadcastTo
 from tests import test_engine
@@ -200,6 +201,10 @@ def sources() -> list[Source]:
             used.setdefault(function, (name, set()))[1].add(cls)
     used[engine.unbroadcast] = "unbroadcast", {Add, BroadcastTo}
     used[Var.forward] = "Var.forward", {Var, Std}
+    for function in (Windows.collected, Windows.slices, Windows.columns):
+        used[function] = function.__qualname__, {Conv2d, MaxPool2d, AvgPool2d}
+    for function in (Windows.collected, Windows.slices, Windows.columns):
+        used[function] = function.__qualname__, {Conv2d, MaxPool2d, AvgPool2d}
     found = []
     for function, (name, classes) in used.items():
         of_rows = [row for cls in rows if cls in classes for row in rows[cls]]

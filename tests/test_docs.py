@@ -1,6 +1,7 @@
 """Every snippet in README.md and docs/ is executed, and its output compared."""
 
 import doctest
+import inspect
 import os
 import re
 import subprocess
@@ -8,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from minigrad import functions as F
+from minigrad import nn, optim
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -106,6 +110,14 @@ def close(shown, printed):
 )
 def test_a_wrong_number_is_seen(shown, printed, same):
     assert bool(matches(shown, printed)) is same
+
+
+def test_the_page_of_functions_has_every_public_name_and_no_other():
+    text = (ROOT / "docs" / "functions.md").read_text("utf-8")
+    named = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\|.*\|$", text, re.M))))
+    layers = {name for name in nn.__all__ if inspect.isclass(getattr(nn, name))}
+    others = {"Module", "Parameter", "Optimizer"}
+    assert named == {*F.__all__, *layers, *nn.init.__all__, *optim.__all__} - others
 
 
 def test_readme_states_the_two_set_up_commands():

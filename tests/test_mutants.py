@@ -50,6 +50,7 @@ def source(name):
 def test_every_backward_and_what_it_calls_is_mutated():
     names = {s.name for s in sources()}
     helpers = {"Reduction.spread", "_product_before", "logistic", "unbroadcast", "Var.forward"}
+    helpers |= {"Conv2d.cut", *[f"Windows.{name}" for name in ("collected", "slices", "columns")]}
     trainer = {f"Trainer.{name}" for name in ("done", "_set_lr", "_end_epoch")}
     verdicts = {"unit", "settled", "verdict", "bound"}
     optimizers = {"SGD.move", "RMSprop.move", "Adam.move", "AdamW.decayed", "with_decay"}

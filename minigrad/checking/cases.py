@@ -867,6 +867,146 @@ MSE = [
     )
     for how in REDUCTION
 ]
+# ---- images, normalisation ---------------------------------------------------------------------
+
+CONVOLUTIONS = [  # shapes of x, W and b; stride, padding, dilation, groups
+    ([(2, 3, 5, 6), (4, 3, 3, 2), (4,)], (1, 0, 1, 1)),
+    ([(3, 2, 3, 3), (3, 2, 3, 3), (3,)], (1, 1, 1, 1)),
+    ([(2, 1, 7, 6), (2, 1, 3, 2), (2,)], (2, 1, 1, 1)),
+    ([(1, 2, 6, 7), (2, 2, 2, 3), (2,)], ((1, 3), (2, 0), 1, 1)),
+    ([(2, 2, 7, 8), (3, 2, 2, 3), (3,)], (1, 0, (3, 2), 1)),
+    ([(2, 4, 4, 5), (6, 2, 2, 2), (6,)], (1, 0, 1, 2)),
+    ([(2, 3, 4, 4), (3, 1, 3, 3), (3,)], (2, 1, 1, 3)),
+    ([(2, 3, 2, 2), (2, 3, 1, 1), (2,)], (1, 0, 1, 1)),
+    ([(0, 2, 4, 4), (3, 2, 2, 2), (3,)], (1, 0, 1, 1)),
+]
+
+
+def convolution(shapes, options, note=""):
+    """Return the row of conv2d with these options, with b if there is a third shape."""
+    return Case(
+        "conv2d",
+        lambda x, W, b=None: F.conv2d(x, W, b, *options),
+        lambda torch, x, W, b=None: torch.nn.functional.conv2d(x, W, b, *options),
+        [shapes],
+        note="stride={} padding={} dilation={} groups={}".format(*options) + note,
+    )
+
+
+def spaced(rng, shape):
+    """Return numbers of which any two are at least 0.1 apart: no difference changes their order."""
+    return rng.permutation(np.prod(shape, dtype=int)).reshape(shape) / 10
+
+
+def pooling(name, options, kinks=()):
+    """Return the row of a pooling with these options."""
+    return Case(
+        name,
+        lambda x: getattr(F, name)(x, *options),
+        lambda torch, x: getattr(torch.nn.functional, name)(x, *options),
+        [[(2, 3, 5, 6)], [(3, 3, 3, 3)], [(0, 2, 4, 4)]],
+        spaced,
+        kinks,
+        note="kernel_size={} stride={} padding={}".format(*options),
+    )
+
+
+POOLINGS = [
+    (2, None, 0), (3, 1, 0), (3, 2, 1), ((2, 3), None, (1, 0)), (1, None, 0), (1, 2, 0),
+    ((3, 2), (1, 2), (0, 1)),
+]  # fmt: skip
+NO_ORDER = np.array([[1, 1, 0, 0], [1, 1, 0, -0.0], [np.nan, 1, 2, np.inf], [2, np.nan, np.inf, 2]])
+IMAGE_KINKS = [[NO_ORDER[None, None]], [np.full((1, 2, 4, 4), -np.inf)]]
+
+IMAGES = [
+    *[convolution(shapes, options) for shapes, options in CONVOLUTIONS],
+    *[convolution(shapes[:2], options, " without b") for shapes, options in CONVOLUTIONS[::3]],
+    *[pooling("max_pool2d", options) for options in POOLINGS],
+    pooling("max_pool2d", (2, 1, 0), IMAGE_KINKS),
+    pooling("max_pool2d", (3, 1, 1), IMAGE_KINKS[:1]),
+    *[pooling("avg_pool2d", options) for options in POOLINGS],
+    Case(
+        "global_avg_pool2d",
+        F.global_avg_pool2d,
+        lambda torch, x: torch.nn.functional.adaptive_avg_pool2d(x, 1).flatten(1),
+        [[(2, 3, 4, 5)], [(3, 3, 3, 3)], [(1, 1, 1, 1)], [(0, 2, 3, 3)]],
+    ),
+]
+
+CHANNELS = [[(5, 3)], [(3, 3)], [(4, 2, 3)], [(2, 3, 4, 2)], [(5, 1)]]
+MEANS, VARIANCES = np.array([0.5, -1.0, 0.25]), np.array([2.0, 0.5, 1.25])
+
+
+def statistics(x):
+    """Return a running mean and a running variance for the channels of x."""
+    return MEANS[: x.shape[1]], VARIANCES[: x.shape[1]]
+
+
+def torch_batch_norm(torch, x, W=None, b=None, training=True, eps=1e-5):
+    """Return PyTorch's batch norm, with the `statistics` in eval mode."""
+    mean, var = [torch.tensor(a, dtype=x.dtype) for a in statistics(x)]
+    if training:
+        mean = var = None
+    return torch.nn.functional.batch_norm(x, mean, var, W, b, training=training, eps=eps)
+
+
+def our_batch_norm(x, *Wb, training=True, eps=1e-5):
+    """Return batch_norm, with the `statistics` in eval mode, in the dtype of x."""
+    both = (None, None) if training else [a.astype(x.dtype) for a in statistics(x)]
+    return F.batch_norm(x, *both, *Wb, training=training, eps=eps)
+
+
+def with_parameters(rows):
+    """Return the shapes (x, W, b) for the shapes of x (N, C, …)."""
+    return [[x, (x[1],), (x[1],)] for (x,) in rows]
+
+
+ROW = (2, 3)  # of layer_norm
+NORMALISATION = [
+    *[
+        Case(
+            "batch_norm",
+            lambda *xs, options=options: our_batch_norm(*xs, **options),
+            lambda torch, *xs, options=options: torch_batch_norm(torch, *xs, **options),
+            shapes,
+            note=" ".join(f"{k}={v}" for k, v in options.items()),
+        )
+        for options in ({"training": True}, {"training": False}, {"training": True, "eps": 0.5})
+        for shapes in (with_parameters(CHANNELS), CHANNELS[2:])
+    ],
+    Case(
+        "layer_norm",
+        lambda x, W, b: F.layer_norm(x, W.shape, W, b),
+        lambda torch, x, W, b: torch.nn.functional.layer_norm(x, tuple(W.shape), W, b),
+        [
+            [(5, 3), (3,), (3,)],
+            [(3, 3), (3,), (3,)],
+            [(4, *ROW), ROW, ROW],
+            [(2, 3, 2, 3), ROW, ROW],
+            [(4,), (4,), (4,)],
+            [(0, 3), (3,), (3,)],
+        ],
+    ),
+    Case(
+        "layer_norm",
+        lambda x: F.layer_norm(x, 3, eps=0.1),
+        lambda torch, x: torch.nn.functional.layer_norm(x, (3,), eps=0.1),
+        [[(5, 3)], [(2, 4, 3)]],
+        note="without W and b",
+    ),
+]
+
+WORDS = np.array([[0, 2, 2], [1, 2, 0]])  # row 3 is not used
+EMBEDDING = [
+    Case(
+        "embedding",
+        lambda W, t=t: F.embedding(t, W),
+        lambda torch, W, t=t: torch.nn.functional.embedding(torch.from_numpy(t), W),
+        [[(4, 3)], [(3, 3)]],
+        note=f"t {t.shape}",
+    )
+    for t in (WORDS, WORDS[0], np.array(1), WORDS.astype(np.int32)[:, :0])
+]
 
 # ---- modules -----------------------------------------------------------------------------------
 
@@ -991,6 +1131,99 @@ MODULES = [
     ),
 ]
 
+
+def layer(name, arguments, shapes, training=True, **options):
+    """Return the row of a layer that torch.nn has too; its parameters are the inputs after x."""
+
+    def ours(x, *parameters):
+        made = getattr(nn, name)(*arguments, **options).train(training)
+        for (attribute, _), p in zip(made.named_parameters(), parameters, strict=True):
+            setattr(made, attribute, p)
+        return made(x)
+
+    def twin(torch, x, *parameters):
+        made = getattr(torch.nn, name)(*arguments, **options, dtype=x.dtype).train(training)
+        names = [attribute for attribute, _ in made.named_parameters()]
+        return torch.func.functional_call(made, dict(zip(names, parameters, strict=True)), (x,))
+
+    given = [f"{k}={v}" for k, v in options.items()]
+    note = " ".join(given if training else ["eval", *given])
+    return Case(f"nn.{name}", ours, twin, [shapes], note=note)
+
+
+def pool(name, *options):
+    """Return the row of a pooling layer."""
+    return Case(
+        f"nn.{name}",
+        lambda x: getattr(nn, name)(*options)(x),
+        lambda torch, x: getattr(torch.nn, name)(*options)(x),
+        [[(2, 3, 5, 6)]],
+        spaced,
+        note=str(options),
+    )
+
+
+def residual(x, W, b):
+    """Return the output of a Residual: Linear, Tanh."""
+    linear = nn.Linear(3, 3)
+    linear.weight, linear.bias = W, b
+    return nn.Residual(linear, F.tanh)(x)
+
+
+def embedding(W):
+    """Return the rows of an nn.Embedding for WORDS."""
+    made = nn.Embedding(4, 3)
+    made.weight = W
+    return made(WORDS)
+
+
+LAYERS = [
+    layer("Conv2d", (3, 4, 3), [(2, 3, 5, 6), (4, 3, 3, 3), (4,)]),
+    layer(
+        "Conv2d",
+        (4, 6, (3, 2)),
+        [(2, 4, 7, 6), (6, 2, 3, 2)],
+        stride=2,
+        padding=(1, 0),
+        dilation=(1, 2),
+        groups=2,
+        bias=False,
+    ),
+    pool("MaxPool2d", 2),
+    pool("MaxPool2d", 3, (1, 2), 1),
+    pool("AvgPool2d", 2),
+    pool("AvgPool2d", (3, 2), 1, (1, 0)),
+    Case(
+        "nn.GlobalAvgPool2d",
+        lambda x: nn.GlobalAvgPool2d()(x),
+        lambda torch, x: torch.nn.AdaptiveAvgPool2d(1)(x).flatten(1),
+        [[(2, 3, 5, 6)]],
+    ),
+    *[
+        layer(name, (3,), [shape, *parameters], training, affine=bool(parameters), **options)
+        for name, shape in [
+            ("BatchNorm1d", (4, 3)), ("BatchNorm1d", (4, 3, 2)), ("BatchNorm2d", (4, 3, 2, 5)),
+        ]
+        for parameters in ([(3,), (3,)], [])
+        for training, options in [(True, {}), (False, {}), (True, {"eps": 0.1, "momentum": None})]
+    ],
+    layer("LayerNorm", (3,), [(5, 3), (3,), (3,)]),
+    layer("LayerNorm", ([2, 3],), [(4, 2, 3), (2, 3)], eps=0.1, bias=False),
+    layer("LayerNorm", (3,), [(4, 2, 3)], elementwise_affine=False),
+    Case(
+        "nn.Embedding",
+        embedding,
+        lambda torch, W: torch.nn.functional.embedding(torch.from_numpy(WORDS), W),
+        [[(4, 3)]],
+    ),
+    Case(
+        "nn.Residual",
+        residual,
+        lambda torch, x, W, b: x + torch.nn.functional.linear(x, W, b).tanh(),
+        [[(5, 3), (3, 3), (3,)], [(2, 4, 3), (3, 3), (3,)]],
+    ),
+]  # fmt: skip
+
 CASES = [
     *ARITHMETIC,
     *ELEMENTWISE,
@@ -1003,5 +1236,9 @@ CASES = [
     *NLL,
     *BINARY,
     *MSE,
+    *IMAGES,
+    *NORMALISATION,
+    *EMBEDDING,
     *MODULES,
+    *LAYERS,
 ]

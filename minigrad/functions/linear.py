@@ -62,6 +62,10 @@ def _shape_error(x, W, b=None) -> ShapeError:
         return ShapeError("linear", "x has no axis of features", facts, "give x (…, I)")
     if x[-1] != W[1]:
         wrong = f"x has {counted(x[-1], 'feature')} but W takes {W[1]}"
+        if len(x) == 4:  # images
+            features = math.prod(x[1:])
+            remedy = f"put nn.Flatten() before nn.Linear, with in_features={features}"
+            return ShapeError("linear", wrong, facts, remedy)
         return ShapeError("linear", wrong, facts, f"give nn.Linear in_features={x[-1]}")
     wrong = f"b needs {counted(W[0], 'number')}, one for each output"
     return ShapeError("linear", wrong, facts, f"give b as ({W[0]},)")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import Function, as_array, as_tensors, constant
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, DataError, DTypeError, ShapeError
 from ..text import counted
 from ..typing import ArrayLike, Axis, Tensor
 
@@ -187,6 +187,31 @@ def _plain_index(part):
         return part
     part = constant("getitem", "index", part)
     return part if part.size or part.dtype.kind in "iub" else part.astype(int)  # [] is float
+
+
+def embedding(t: ArrayLike, W: ArrayLike) -> Tensor:
+    """Return the rows of W (V, D) that the integers t (…) name, as (…, D).
+
+    This is W[t]: the gradient of a row is the sum of those of all places that it went to.
+
+    Raises:
+        ShapeError: if W is not a matrix.
+        DTypeError, DataError: if t does not hold integers from 0 to V − 1.
+    """
+    t, W = constant("embedding", "t", t), as_tensors(W)[0]
+    facts = f"t {t.shape} {t.dtype}, W {W.shape}"
+    if W.ndim != 2:
+        raise ShapeError("embedding", "W is not a matrix", facts, "give W as (V, D)")
+    if t.dtype.kind not in "iu":
+        wrong, remedy = "t does not hold integers", "convert it with t.astype(int)"
+        raise DTypeError("embedding", wrong, facts, remedy)
+    bad = (t < 0) | (t >= len(W))
+    if bad.any():
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
+        wrong = f"{t[at]} at {at} is outside 0 … {len(W) - 1}"
+        remedy = "give nn.Embedding as many num_embeddings as there are numbers"
+        raise DataError("embedding", wrong, facts, remedy)
+    return Getitem.apply(W, index=t)
 
 
 def concatenate(xs: Sequence[ArrayLike], axis: int = 0) -> Tensor:

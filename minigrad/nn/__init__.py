@@ -2,15 +2,18 @@
 
 from . import init
 from .builder import ACTIVATIONS, mlp
+from .images import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from .layers import (
     ELU,
     GELU,
     Dropout,
+    Embedding,
     Flatten,
     LeakyReLU,
     Linear,
     LogSoftmax,
     ReLU,
+    Residual,
     Sequential,
     Sigmoid,
     SiLU,
@@ -20,10 +23,12 @@ from .layers import (
 )
 from .losses import BCEWithLogitsLoss, CrossEntropy, MSELoss, NLLLoss
 from .module import Module, Parameter, evaluating, summary, watching
+from .norms import BatchNorm1d, BatchNorm2d, LayerNorm
 
 __all__ = [
-    "ACTIVATIONS", "ELU", "GELU", "BCEWithLogitsLoss", "CrossEntropy", "Dropout", "Flatten",
-    "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "Module", "NLLLoss", "Parameter", "ReLU",
-    "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh", "evaluating", "mlp",
-    "init", "summary", "watching",
+    "ACTIVATIONS", "ELU", "GELU", "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d",
+    "Conv2d", "CrossEntropy", "Dropout", "Embedding", "Flatten", "GlobalAvgPool2d", "LayerNorm",
+    "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "NLLLoss", "Parameter",
+    "ReLU", "Residual", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
+    "evaluating", "init", "mlp", "summary", "watching",
 ]  # fmt: skip

@@ -13,6 +13,8 @@ from ..tensor import Tensor
 from ..text import table
 from ..typing import ArrayLike, DTypeLike
 
+Spec = tuple[tuple, str]  # the shape and the dtype of an array
+
 
 class Parameter(Tensor):
     """A Tensor that a Module trains: a leaf that requires a gradient.
@@ -49,8 +51,12 @@ class Module:
 
     A subclass assigns its Parameters and Modules to attributes, alone or in lists, tuples and
     dicts, and writes `forward`. `module(x)` calls `forward(x)`.
+
+    Attributes:
+        buffers: the names of its attributes that are arrays, not trained, but part of its state.
     """
 
+    buffers: tuple[str, ...] = ()
     _training = True
 
     @property
@@ -87,6 +93,14 @@ class Module:
         """Return the parameters with their dotted names; a shared one once, by its first name."""
         return [(name, p) for name, p in _unique(walk(self)) if isinstance(p, Parameter)]
 
+    def named_arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays of the parameters, then the buffers, themselves, by dotted name."""
+        arrays = {name: p.data for name, p in self.named_parameters()}
+        for prefix, module in self.named_modules():
+            for name in module.buffers:
+                arrays[f"{prefix}.{name}".lstrip(".")] = getattr(module, name)
+        return arrays
+
     def parameters(self) -> list[Parameter]:
         """Return the parameters, each once, and write each one's dotted name into its `name`."""
         named = self.named_parameters()
@@ -110,11 +124,11 @@ class Module:
         return self.train(False)
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return a copy of every parameter's array by its dotted name, as PyTorch names them."""
-        return {name: p.data.copy() for name, p in self.named_parameters()}
+        """Return copies of all parameters' arrays and all buffers, under PyTorch's dotted names."""
+        return {name: array.copy() for name, array in self.named_arrays().items()}
 
     def load_state_dict(self, state: dict[str, np.ndarray], strict: bool = True) -> None:
-        """Write the arrays of `state` into the parameters, in place; nothing is written on error.
+        """Write the arrays of `state` into the model's, in place; nothing is written on error.
 
         Args:
             state: arrays by dotted name, as `state_dict` returns them.
@@ -123,31 +137,45 @@ class Module:
         Raises:
             ArgumentError: if names are missing or unexpected, or shapes differ; it lists all.
         """
-        named = self.named_parameters()
+        arrays = self.named_arrays()
         state = {name: np.asarray(value) for name, value in state.items()}
         aliases = {name for name, p in walk(self) if isinstance(p, Parameter)}
+        aliases |= {
+            f"{name}.{buffer}".lstrip(".")
+            for name, m in walk(self)
+            if isinstance(m, Module)
+            for buffer in m.buffers
+        }
         faults = []
-        if strict and (missing := [name for name, _ in named if name not in state]):
+        if strict and (missing := [name for name in arrays if name not in state]):
             faults.append(f"missing {', '.join(missing)}")
         if strict and (unexpected := [name for name in state if name not in aliases]):
             faults.append(f"unexpected {', '.join(unexpected)}")
-        for name, p in named:
-            if name in state and state[name].shape != p.shape:
-                faults.append(f"{name} is {state[name].shape} for {p.shape}")
+        for name, array in arrays.items():
+            if name in state and state[name].shape != array.shape:
+                faults.append(f"{name} is {state[name].shape} for {array.shape}")
             elif name in state and state[name].dtype.kind not in "fiub":
                 faults.append(f"{name} holds {state[name].dtype}, not numbers")
         if faults:
             wrong = "the state does not fit the model"
             remedy = "load it into a model of the same layers and sizes"
             raise ArgumentError("load_state_dict", wrong, "; ".join(faults), remedy)
-        for name, p in named:
+        for name, array in arrays.items():
             if name in state:
-                p.data[...] = state[name]
+                array[...] = state[name]
 
     def arguments(self) -> dict:
         """Return the arguments that this module was made with, by name, as JSON can hold them.
 
         Without generators and dtypes. A model file keeps a layer as its class's name and these.
+        """
+        return {}
+
+    @classmethod
+    def specs(cls, arguments: dict, dtype: str) -> dict[str, Spec]:
+        """Return the shape and the dtype of each array of a module made with these arguments.
+
+        They come from a file: nothing is allocated, and a ValueError refuses them.
         """
         return {}
 

@@ -8,6 +8,7 @@
 A file can name nothing but the layers in LAYERS, so that reading one runs no code of its writer.
 """
 
+import inspect
 from collections.abc import Iterator
 from itertools import zip_longest
 
@@ -15,19 +16,28 @@ import numpy as np
 
 from .. import nn
 from ..errors import ArgumentError, ShapeError
-from ..fields import FLAG, TABLE, check, number, one_of, whole
-from ..nn.module import walk
+from ..fields import FLAG, TABLE, Maybe, check, number, one_of, whole
+from ..nn.layers import Plain
+from ..nn.module import Spec, walk
 from ..text import counted, kind_of
 
 LAYERS: dict[str, type[nn.Module]] = {
     layer.__name__: layer
     for layer in (
         nn.Linear, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Sigmoid,
-        nn.Tanh, nn.Softmax, nn.LogSoftmax, nn.Dropout, nn.Flatten,
+        nn.Tanh, nn.Softmax, nn.LogSoftmax, nn.Dropout, nn.Flatten, nn.Conv2d, nn.MaxPool2d,
+        nn.AvgPool2d, nn.GlobalAvgPool2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm,
+        nn.Embedding,
     )
 }  # fmt: skip
+BLOCKS: dict[str, type[nn.Sequential]] = {"Sequential": nn.Sequential, "Residual": nn.Residual}
 # What the file can say of a layer, by the name of its class; of the others, nothing.
 AXIS = {"axis": whole(-(2**31), 2**31)}
+PAIR, PADDING = (whole(1), whole(1)), (whole(), whole())
+POOL = {"kernel_size": PAIR, "stride": Maybe(PAIR), "padding": PADDING}
+NORM = {
+    "num_features": whole(1), "eps": number(0), "momentum": Maybe(number(0, 1)), "affine": FLAG,
+}  # fmt: skip
 ARGUMENTS = {
     "Linear": {"in_features": whole(), "out_features": whole(), "bias": FLAG},
     "LeakyReLU": {"negative_slope": number()},
@@ -36,11 +46,21 @@ ARGUMENTS = {
     "Softmax": AXIS,
     "LogSoftmax": AXIS,
     "Dropout": {"p": number(0, 1)},
-}
+    "Conv2d": {
+        "in_channels": whole(1), "out_channels": whole(1), "kernel_size": PAIR, "stride": PAIR,
+        "padding": PADDING, "dilation": PAIR, "groups": whole(1), "bias": FLAG,
+    },
+    "MaxPool2d": POOL,
+    "AvgPool2d": POOL,
+    "BatchNorm1d": NORM,
+    "BatchNorm2d": NORM,
+    "LayerNorm": {
+        "normalized_shape": [whole(1)], "eps": number(0), "elementwise_affine": FLAG, "bias": FLAG,
+    },
+    "Embedding": {"num_embeddings": whole(1), "embedding_dim": whole(1)},
+}  # fmt: skip
 DTYPES = ("float16", "float32", "float64")
 DEEPEST = 20  # Sequentials inside each other
-
-Spec = tuple[tuple, str]  # the shape and the dtype of an array
 
 
 def describe(model: nn.Module) -> dict:
@@ -54,8 +74,7 @@ def describe(model: nn.Module) -> dict:
     if type(model) is not nn.Sequential:
         raise _unfit("the network is not an nn.Sequential", f"it is {kind_of(model)}")
     layers = _entries(model)  # first: nothing else ends in a model that holds itself
-    arrays = {name: p.data for name, p in model.named_parameters()}
-    dtypes = [str(array.dtype) for array in arrays.values()]
+    dtypes = [str(p.dtype) for _, p in model.named_parameters()]
     architecture = {"dtype": dtypes[0] if dtypes else "float32", "layers": layers}
     if architecture["dtype"] not in DTYPES:
         wrong = "a file cannot hold parameters of this dtype"
@@ -67,7 +86,7 @@ def describe(model: nn.Module) -> dict:
             facts = f"{name!r} is the same as {names[p]!r}"
             raise _unfit("two layers share a parameter", facts)
     try:
-        check_arrays(parameter_specs(architecture), arrays)
+        check_arrays(array_specs(architecture), model.named_arrays())
     except ValueError as error:
         wrong = "the parameters are not those that the layers were made with"
         raise _unfit(wrong, str(error)) from error
@@ -84,7 +103,7 @@ def build(architecture: dict, arrays: dict[str, np.ndarray]) -> nn.Sequential:
         ValueError: if the layers are not described so, or do not fit the arrays.
     """
     check(architecture, {"dtype": one_of(*DTYPES), "layers": [TABLE]}, "architecture")
-    check_arrays(parameter_specs(architecture), arrays)
+    check_arrays(array_specs(architecture), arrays)
     model = _sequential(architecture["layers"], architecture["dtype"])
     model.load_state_dict(arrays)
     return model
@@ -105,7 +124,7 @@ def flat(layers: list, prefix: str = "") -> Iterator[tuple[str, str, dict]]:
     for i, entry in enumerate(layers):
         name, arguments = f"{prefix}{i}", dict(entry)
         kind = arguments.pop("layer", None)
-        if kind == "Sequential" and [*arguments] == ["layers"]:
+        if isinstance(kind, str) and kind in BLOCKS and [*arguments] == ["layers"]:
             yield from flat(arguments["layers"], f"{name}.")
         elif isinstance(kind, str) and kind in LAYERS:
             described = ARGUMENTS.get(kind, {})
@@ -117,15 +136,12 @@ def flat(layers: list, prefix: str = "") -> Iterator[tuple[str, str, dict]]:
             raise ValueError(f"layer {name} is {entry!r:.80}, not one of {', '.join(LAYERS)}")
 
 
-def parameter_specs(architecture: dict) -> dict[str, Spec]:
-    """Return the shape and the dtype of each parameter by its name, as the layers declare them."""
+def array_specs(architecture: dict) -> dict[str, Spec]:
+    """Return the shape and the dtype of each parameter and buffer, as the layers declare them."""
     specs: dict[str, Spec] = {}
     for name, kind, arguments in flat(architecture["layers"]):
-        if kind == "Linear":  # the only layer with parameters
-            inputs, outputs = arguments["in_features"], arguments["out_features"]
-            specs[f"{name}.weight"] = (outputs, inputs), architecture["dtype"]
-            if arguments["bias"]:
-                specs[f"{name}.bias"] = (outputs,), architecture["dtype"]
+        of_layer = LAYERS[kind].specs(arguments, architecture["dtype"])
+        specs.update({f"{name}.{array}": spec for array, spec in of_layer.items()})
     return specs
 
 
@@ -133,7 +149,9 @@ def check_sizes(architecture: dict) -> None:
     """Raise ShapeError for the first Linear that does not take what the one before it gives."""
     before, width = "", None
     for name, kind, arguments in flat(architecture["layers"]):
-        if kind == "Linear":  # the only layer that changes the number of features
+        if kind in ("Conv2d", "GlobalAvgPool2d", "Embedding"):  # what is behind it depends on x
+            width = None
+        elif kind == "Linear":
             takes = arguments["in_features"]
             if width not in (None, takes):
                 wrong = "the layers of the network do not fit each other"
@@ -183,13 +201,14 @@ def _entries(model: nn.Sequential, prefix: str = "") -> list[dict]:
     entries = []
     for i, layer in enumerate(model.layers):
         name, kind = f"{prefix}{i}", type(layer).__name__
-        if type(layer) is nn.Sequential:
+        if BLOCKS.get(kind) is type(layer):
             entries.append({"layer": kind, "layers": _entries(layer, f"{name}.")})
         elif LAYERS.get(kind) is type(layer):
             entries.append({"layer": kind, **layer.arguments()})
         else:
             wrong = f"layer {name} is not one that a model file can hold"
-            raise _unfit(wrong, f"it is {kind_of(layer)}")
+            what = f"the function {layer!r}" if isinstance(layer, Plain) else kind_of(layer)
+            raise _unfit(wrong, f"it is {what}")
     return entries
 
 
@@ -197,11 +216,14 @@ def _sequential(layers: list[dict], dtype: str, prefix: str = "") -> nn.Sequenti
     made: list[nn.Module] = []
     for i, entry in enumerate(layers):
         kind = entry["layer"]
-        if kind == "Sequential":
-            made.append(_sequential(entry["layers"], dtype, f"{prefix}{i}."))
+        if kind in BLOCKS:
+            inner = _sequential(entry["layers"], dtype, f"{prefix}{i}.").layers
+            made.append(BLOCKS[kind](*inner))
             continue
         arguments = {key: value for key, value in entry.items() if key != "layer"}
-        options = {"rng": 0, "dtype": dtype} if kind == "Linear" else {}
+        taken = inspect.signature(LAYERS[kind]).parameters
+        filled = {"rng": 0, "dtype": dtype} if "dtype" in taken else {}  # then it has arrays
+        options = {option: value for option, value in filled.items() if option in taken}
         try:
             layer = LAYERS[kind](**arguments, **options)
             if repr(layer.arguments()) != repr(arguments):  # as text, since True == 1 == 1.0

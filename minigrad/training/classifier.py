@@ -166,10 +166,10 @@ class Classifier:
         return log_p
 
     def _check_parameters(self) -> None:
-        for name, p in self.model.named_parameters():
-            if not np.isfinite(p.data).all():
+        for name, array in self.model.named_arrays().items():
+            if not np.isfinite(array).all():
                 wrong = "the parameters of the model are not finite"
-                value = p.data[~np.isfinite(p.data)][0]
+                value = array[~np.isfinite(array)][0]
                 remedy = "train it again, with a smaller learning rate"
                 raise DataError("Classifier.predict", wrong, f"{name!r} holds {value}", remedy)
 

@@ -369,8 +369,9 @@ class Experiment:
             facts = f"{other[0]!r} there is {other[1]!r} here"
             warn_once("init_from", wrong, facts, "continue if that is intended")
         # Not by name: Dropout layers, which have no parameters, may shift the numbers.
-        for p, q in zip(self.trainer.model.parameters(), saved.model.parameters(), strict=True):
-            p.data[...] = q.data
+        models = self.trainer.model, saved.model
+        for a, b in zip(*[m.named_arrays().values() for m in models], strict=True):
+            a[...] = b
 
     def _describe(self, source: str, origins: dict[str, str]) -> dict:
         """Return what the files of a run say of its data, options and versions."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,8 @@ class Trainer:
         loss: takes logits (N, C) and class indices (N,) and returns their mean.
         optimizer: holds the model's parameters.
         epochs: passes over the training rows.
-        batch_size: rows that go through the model at once; an epoch's last batch may be shorter.
+        batch_size: rows that go through the model at once. An epoch's last batch may be shorter; a
+            last row alone joins the batch before it, since a batch norm cannot take it.
         rng: a `numpy.random.Generator`, an int seed, or None for fresh entropy; it shuffles.
         accumulate: batches whose gradients make one step: the gradient of the mean over all their
             rows.
@@ -169,8 +171,12 @@ class Trainer:
             self.model.load_state_dict(self.best.state)
 
     def _step(self) -> None:
-        rows = self.order[self.sums.rows :][: self.batch_size * self.accumulate]
-        batches = [rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)]
+        left, size = self.order[self.sums.rows :], self.batch_size
+        rows = left[: size * self.accumulate + 1]
+        ends = [*range(size, len(rows), size), len(rows)]
+        if len(rows) == len(left) and len(rows) % size == 1 and len(ends) > 1:
+            ends.pop(-2)  # the last row would be alone
+        batches = [rows[start:end] for start, end in pairwise([0, *ends[: self.accumulate]])]
         parts = [(self.train.x[batch], self.train.y[batch]) for batch in batches]
         self._set_lr()
         sums = replace(self.sums)
@@ -180,7 +186,8 @@ class Trainer:
     def _set_lr(self) -> None:
         if self.schedule == "constant" and not self.warmup:
             return
-        steps = math.ceil(len(self.train) / (self.batch_size * self.accumulate))
+        joins = self.batch_size > 1 and len(self.train) > 1  # a last row alone; see `_step`
+        steps = math.ceil((len(self.train) - joins) / (self.batch_size * self.accumulate))
         done = steps * len(self.history) + self.sums.steps
         factor = lr_factor(self.schedule, done, steps * self.epochs, round(steps * self.warmup))
         for group in self.optimizer.param_groups:

@@ -93,16 +93,14 @@ def test_unknown_activation():
 @pytest.mark.parametrize(
     "sizes, at_fault",
     [
-        ((0, (8,), 3), "in_features 0, out_features 8"),
-        ((4, (8, 0), 3), "in_features 8, out_features 0"),
-        ((4, (-1,), 3), "in_features 4, out_features -1"),
-        ((4, (), 0), "in_features 4, out_features 0"),
+        ((0, (8,), 3), "in_features 0"),
+        ((4, (8, 0), 3), "out_features 0"),
+        ((4, (-1,), 3), "out_features -1"),
+        ((4, (), 0), "out_features 0"),
     ],
 )
 def test_a_size_below_one(sizes, at_fault):
     with pytest.raises(ArgumentError) as error:
         nn.mlp(*sizes)
-    assert str(error.value) == (
-        f"Linear: a layer needs at least one input and one output; {at_fault}; "
-        "give both as 1 or more"
-    )
+    name = at_fault.split()[0]
+    assert str(error.value) == f"Linear: {name} is less than 1; {at_fault}; give 1 or more"

@@ -85,12 +85,13 @@ def test_no_global_generator_is_touched():
     np.testing.assert_array_equal(before, np.random.get_state()[1])
 
 
-@pytest.mark.parametrize(("inputs", "outputs"), [(0, 3), (3, 0), (-1, 2)])
-def test_linear_needs_an_input_and_an_output(inputs, outputs):
-    text = exactly(
-        "Linear: a layer needs at least one input and one output; "
-        f"in_features {inputs}, out_features {outputs}; give both as 1 or more"
-    )
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "at_fault"),
+    [(0, 3, "in_features 0"), (3, 0, "out_features 0"), (-1, 2, "in_features -1")],
+)
+def test_linear_needs_an_input_and_an_output(inputs, outputs, at_fault):
+    name = at_fault.split()[0]
+    text = exactly(f"Linear: {name} is less than 1; {at_fault}; give 1 or more")
     with pytest.raises(ArgumentError, match=text):
         nn.Linear(inputs, outputs)
 
@@ -150,7 +151,7 @@ def test_an_argument_is_refused_when_the_layer_is_made(make, message):
 
 def test_a_wrong_number_of_features_names_the_remedy():
     text = exactly(
-        "linear: x has 5 features but W takes 3; x (32, 5), W (4, 3), b (4,); "
+        "layer 0, linear: x has 5 features but W takes 3; x (32, 5), W (4, 3), b (4,); "
         "give nn.Linear in_features=5"
     )
     with pytest.raises(ShapeError, match=text):
@@ -175,7 +176,7 @@ def test_sequential_runs_its_layers_in_a_row():
 @pytest.mark.parametrize(
     ("layers", "i", "what"),
     [
-        ((nn.ReLU,), 0, "<class 'minigrad.nn.layers.ReLU'>"),
+        ((nn.ReLU, F.relu), 0, "<class 'minigrad.nn.layers.ReLU'>"),
         ((nn.Tanh(), None), 1, "None"),
         (([nn.Tanh(), nn.ReLU()],), 0, "[Tanh(), ReLU()]"),
         ((nn.Tanh(), 5), 1, "5"),
@@ -189,6 +190,67 @@ def test_sequential_takes_modules_only(layers, i, what):
     )
     with pytest.raises(ArgumentError, match=text):
         nn.Sequential(*layers)
+
+
+def test_sequential_takes_plain_functions():
+    def double(x):
+        return x * 2
+
+    linear = nn.Linear(3, 4, rng=0)
+    model = nn.Sequential(linear, F.relu, double, lambda x: x + 1)
+    x = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
+    np.testing.assert_array_equal(model(x).data, 2 * np.maximum(linear(x).data, 0) + 1)
+    assert repr(model) == (
+        "Sequential(\n  (0): Linear(3 -> 4)\n  (1): relu\n  (2): double\n  (3): <lambda>\n)"
+    )
+    assert nn.summary(model, (3,)) == (
+        "layer             output  parameters\n"
+        "0 Linear(3 -> 4)  (N, 4)          16\n"
+        "1 relu            (N, 4)           0\n"
+        "2 double          (N, 4)           0\n"
+        "3 <lambda>        (N, 4)           0\n"
+        "total                             16"
+    )
+    assert list(model.state_dict()) == ["0.weight", "0.bias"] and gradcheck(model, x)
+
+
+def test_the_layer_that_cannot_take_its_input_is_named_by_its_number():
+    inner = nn.Sequential(F.relu, nn.Residual(nn.Linear(4, 3, rng=0)))
+    model = nn.Sequential(nn.Linear(3, 4, rng=0), inner)
+    text = (
+        "layer 1.1, Residual: the layers change the shape; x (2, 4), f(x) (2, 3); "
+        "keep it, as Linear(4, 4) and Conv2d(8, 8, 3, padding=1) do"
+    )
+    with pytest.raises(ShapeError, match=exactly(text)):
+        model(np.ones((2, 3), np.float32))
+    inner[1].layers[0].weight = nn.Parameter(np.ones((3, 5)))
+    with pytest.raises(
+        ShapeError, match=r"\Alayer 1\.1\.0, linear: x has 4 features but W takes 5; "
+    ):
+        model(np.ones((2, 3), np.float32))
+
+
+def test_residual_adds_its_input():
+    x = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    f = nn.Sequential(nn.Linear(4, 4, rng=0), nn.Tanh())
+    model = nn.Residual(*f)
+    np.testing.assert_array_equal(model(x).data, x + f(x).data)
+    assert repr(model) == "Residual(\n  (0): Linear(4 -> 4)\n  (1): Tanh()\n)"
+    assert list(nn.Sequential(model).state_dict()) == ["0.0.weight", "0.0.bias"]
+    with pytest.raises(ShapeError):  # (5, 1) would broadcast
+        nn.Residual(nn.Linear(4, 1, rng=0))(x)
+
+
+def test_embedding_takes_rows_and_refuses_what_is_none():
+    layer = nn.Embedding(5, 3, rng=0)
+    t = np.array([[0, 4, 4], [1, 0, 4]])
+    y = layer(t)
+    np.testing.assert_array_equal(y.data, layer.weight.data[t])
+    y.sum().backward()
+    np.testing.assert_array_equal(layer.weight.grad, np.repeat([[2], [1], [0], [0], [3]], 3, 1))
+    assert repr(layer) == "Embedding(num_embeddings=5, embedding_dim=3)"
+    many = nn.Embedding(1000, 50, rng=0).weight.data
+    assert abs(many.mean()) < 0.02 and many.std() == pytest.approx(1, rel=0.02)
 
 
 # ---- the other layers and the losses -----------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from minigrad import Tensor, data, nn, optim, training
 from minigrad.errors import ArgumentError, DivergedError, MinigradWarning
 from minigrad.training import archive
+from minigrad.training.loop import train_step
 from tests.helpers import exactly
 
 TRAIN, VAL = (data.blobs(n, noise=0.8, rng=s, dtype=np.float64) for n, s in ((50, 0), (20, 1)))
@@ -19,10 +20,21 @@ class Stop(Exception):
 
 
 def trainer(
-    train=TRAIN, val=VAL, *, lr=0.1, momentum=0.9, dropout=0.0, weight=None, kind=None, **options
+    train=TRAIN,
+    val=VAL,
+    *,
+    lr=0.1,
+    momentum=0.9,
+    dropout=0.0,
+    weight=None,
+    kind=None,
+    norm=False,
+    **options,
 ):
     rng = np.random.default_rng(3)
     model = nn.mlp(2, (6,), 3, activation="tanh", dropout=dropout, rng=rng, dtype=np.float64)
+    if norm:
+        model = nn.Sequential(model[0], nn.BatchNorm1d(6, dtype=np.float64), *model.layers[1:])
     optimizer = optim.SGD(model.parameters(), lr=lr, momentum=momentum)
     if kind is not None:
         optimizer = kind(model.parameters(), lr=lr)
@@ -375,6 +387,49 @@ def test_patience_without_validation_rows():
     )
 
 
+# ---- a last row alone
+
+
+@pytest.mark.filterwarnings("ignore:fit. 100.0% of the training rows")
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "accumulate", "sizes", "steps"),
+    [
+        (33, 8, 1, [8, 8, 8, 9], 4),
+        (34, 8, 1, [8, 8, 8, 8, 2], 5),
+        (9, 8, 1, [9], 1),
+        (8, 8, 1, [8], 1),
+        (1, 8, 1, [1], 1),
+        (3, 1, 1, [1, 1, 1], 3),
+        (33, 8, 2, [8, 8, 8, 9], 2),
+        (25, 8, 2, [8, 8, 9], 2),
+        (17, 4, 2, [4, 4, 4, 5], 2),
+        (3, 2, 3, [3], 1),
+    ],
+)
+def test_a_last_row_alone_joins_the_batch_before_it(
+    monkeypatch, rows, batch_size, accumulate, sizes, steps
+):
+    train, seen = TRAIN.take(slice(rows)), []
+    run = trainer(train, None, epochs=1, batch_size=batch_size, accumulate=accumulate)
+
+    def see(model, loss, optimizer, parts, sums, clip_grad):
+        seen.append([len(x) for x, _ in parts])
+        train_step(model, loss, optimizer, parts, sums, clip_grad)
+
+    monkeypatch.setattr("minigrad.training.trainer.train_step", see)
+    run.run()
+    assert sum(seen, []) == sizes and len(seen) == run.optimizer.steps == steps
+    assert all(len(step) <= accumulate for step in seen)
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(33, 4), (34, 5), (9, 1), (8, 1)])
+def test_a_schedule_counts_the_steps_that_there_are(rows, steps):
+    run, seen = trainer(TRAIN.take(slice(rows)), epochs=3, schedule="step", lr=1.0), []
+    run.run(on_step=lambda: seen.append(run.optimizer.param_groups[0]["lr"]))
+    assert len(seen) == 3 * steps
+    np.testing.assert_allclose(seen, np.repeat([1, 0.1, 0.01], steps))
+
+
 # ---- state
 
 
@@ -388,6 +443,7 @@ RUNS = {
     },
     "Adam": {"kind": optim.Adam},
     "AdamW": {"kind": optim.AdamW, "schedule": "cosine"},
+    "batch norm": {"norm": True, "batch_size": 7},
     "all": {
         "dropout": 0.3, "schedule": "cosine", "warmup": 0.5, "accumulate": 2, "clip_grad": 0.5,
         "patience": 2, "lr": 1.0,
