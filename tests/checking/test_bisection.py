@@ -17,7 +17,8 @@ from minigrad.functions.activations import Tanh
 from minigrad.functions.arithmetic import Mul
 from minigrad.functions.dropout import Dropout
 from minigrad.functions.linear import Linear
-from tests.helpers import exactly
+from minigrad.functions.normalisation import BatchNorm
+from tests.helpers import assert_same_arrays, exactly
 
 # ---- a model of twelve operations, each on a line of its own -------------------------------------
 
@@ -253,6 +254,19 @@ def test_dropout_is_run_again_with_the_same_draws(seed, monkeypatch):
     plant(monkeypatch, Dropout, PLANTED["scale"], lambda node: node.m.shape == (6, 8))
     found = bisect(f, X, module=model)
     assert found.steps[found.found].layer == "2 Dropout"
+
+
+def test_a_batch_norm_that_takes_its_mean_for_a_constant_is_found(monkeypatch):
+    model = nn.Sequential(nn.Linear(4, 5, rng=0), nn.BatchNorm1d(5), nn.Linear(5, 3, rng=1))
+    x = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
+    before = model.state_dict()
+    assert bisect(model, x)
+    right = BatchNorm.backward
+    wrong = lambda self, gy: (gy * self.W / self.s, *right(self, gy)[1:])  # noqa: E731
+    monkeypatch.setattr(BatchNorm, "backward", wrong)
+    found = bisect(model, x)
+    assert found.found == 1 and found.steps[1].layer == "1 BatchNorm1d"
+    assert_same_arrays(before, model.state_dict())
 
 
 def test_a_kink_is_no_mistake():
