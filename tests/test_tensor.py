@@ -338,6 +338,8 @@ OWN |= {"shape", "size"}
 METHODS = sorted(name for name in dir(Tensor) if not name.startswith("_") and name not in OWN)
 NO_METHOD = {
     "linear": "takes weights",
+    **dict.fromkeys(("conv2d", "batch_norm", "layer_norm"), "takes weights"),
+    **dict.fromkeys(("max_pool2d", "avg_pool2d", "global_avg_pool2d"), "takes images"),
     "dropout": "takes rng",
     "mse_loss": "takes a target",
     "neg": "-x",
