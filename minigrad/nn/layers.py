@@ -61,7 +61,7 @@ def _short(value) -> str:
     return repr(values[0] if len(set(values)) == 1 else tuple(values))
 
 
-def uniform(shape: tuple, inputs: int, rng: np.random.Generator, dtype: DTypeLike) -> Parameter:
+def uniform(shape: tuple, inputs: int, rng: "np.random.Generator", dtype: DTypeLike) -> Parameter:
     """Return a Parameter that is uniform in ±1/√inputs."""
     bound = 1 / math.sqrt(inputs)
     return Parameter(rng.uniform(-bound, bound, shape), dtype=dtype)

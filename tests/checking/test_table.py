@@ -43,7 +43,7 @@ def test_names_are_found_with_and_without_the_prefix_of_modules():
     "name, remedy",
     [
         ("sofmax", "did you mean 'softmax' or 'log_softmax' or 'max'?"),
-        ("nn.Linaer", "did you mean 'nn.Linear'?"),
+        ("nn.Linaer", "did you mean 'nn.Linear' or 'nn.LayerNorm'?"),
         ("quux", "`minigrad gradcheck` without a name lists them all"),
     ],
 )
