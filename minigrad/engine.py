@@ -1,7 +1,12 @@
 """The engine: what an operation is, and the sweep that runs a graph of them backwards.
 
+A backward pass computes ∂L/∂v for the arrays v from which a number L, usually a loss, was computed.
+This is the gradient of v, written gv; it has v's shape. The rule is gxⱼ = Σᵢ gyᵢ ∂yᵢ/∂xⱼ for an
+operation from x to y, because xⱼ reaches L by every yᵢ (see docs/backprop.md).
+
 A `Function` is one operation. Applying it makes one node of the graph, which holds everything that
-its backward pass needs. `backward` visits the nodes in reverse order of creation. A node is always
+its backward pass needs. An array that no operation made, such as a parameter, is a leaf: gradients
+are kept at leaves alone. `backward` visits the nodes in reverse order of creation. A node is always
 younger than the nodes that made its inputs, so each one has received the gradients of all its uses
 when its own turn comes:
 
@@ -71,9 +76,9 @@ class Function:
             Computes y, and saves on `self` what backward will read. The engine gives y the
             floating dtype of the inputs.
         backward(self, gy) -> a gradient for each input (a tuple, or the array itself for one)
-            `gy` is the gradient of the loss with respect to y, and has y's shape and dtype. A
-            gradient has its input's shape or, if the input was broadcast, the shape that it was
-            broadcast to: the engine does the sum. An input whose `self.needs` is False gets None.
+            `gy` is ∂L/∂y, in y's shape and dtype. A gradient has its input's shape or, if the input
+            was broadcast, the shape that it was broadcast to: the engine does the sum. An input
+            whose `self.needs` is False gets None.
 
     Attributes:
         inputs: the Tensors that the operation was applied to; None after the graph was freed.

@@ -266,3 +266,15 @@ def test_no_path_of_somebodys_machine(name):
 def test_no_line_is_left_for_later():
     for name, path in SOURCES.items():
         assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", path.read_text(encoding="utf-8")), name
+
+
+def test_the_reading_order_needs_nothing_that_comes_later():
+    page = (PACKAGE.parent / "docs" / "reading.md").read_text("utf-8")
+    known, read = {"", "functions", "nn", "data"}, []  # packages, whose modules are listed
+    for stop in re.split(r"^## ", page, flags=re.M):
+        names = [dotted(PACKAGE / file) for file in re.findall(r"`minigrad/(\S+?\.py)`", stop)]
+        known.update(names)
+        read += names
+        for name in names:
+            assert imports_of(name)[0] <= known, f"{name} comes before what it imports"
+    assert len(read) == len(set(read)) > 20

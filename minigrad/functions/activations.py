@@ -141,11 +141,15 @@ class Tanh(Function):
 
 
 class Softmax(Function):
-    """yᵢ = eˣⁱ / Σⱼ eˣʲ
+    """yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ)
 
     gxᵢ = yᵢ (gyᵢ − Σⱼ gyⱼ yⱼ)
 
-    xᵢ raises yᵢ and lowers all: ∂yⱼ/∂xᵢ = yⱼ ([i = j] − yᵢ). So gxᵢ = Σⱼ gyⱼ yⱼ ([i = j] − yᵢ).
+    xᵢ is in the numerator of yᵢ and in the denominator of every yⱼ:
+
+        ∂yᵢ/∂xᵢ = yᵢ − yᵢ yᵢ      ∂yⱼ/∂xᵢ = −yⱼ yᵢ for j ≠ i
+
+    So gxᵢ = Σⱼ gyⱼ ∂yⱼ/∂xᵢ = gyᵢ yᵢ − Σⱼ gyⱼ yⱼ yᵢ.
     """
 
     def forward(self, x, axis):
@@ -160,9 +164,11 @@ class Softmax(Function):
 
 
 class LogSoftmax(Function):
-    """yᵢ = xᵢ − ln Σⱼ eˣʲ
+    """yᵢ = xᵢ − ln Σⱼ exp(xⱼ)
 
-    gxᵢ = gyᵢ − pᵢ Σⱼ gyⱼ,   p = eʸ = softmax(x)
+    gxᵢ = gyᵢ − pᵢ Σⱼ gyⱼ,   p = exp(y) = softmax(x)
+
+    xᵢ raises yᵢ by 1, and the logarithm in every yⱼ by pᵢ: ∂yⱼ/∂xᵢ is 1 − pᵢ for j = i, or −pᵢ.
     """
 
     def forward(self, x, axis):
@@ -185,7 +191,7 @@ def logistic(x: np.ndarray) -> np.ndarray:
 def shifted(x: np.ndarray, axis: Axis) -> np.ndarray:
     """Return x minus its maximum: the softmax is the same, and no exponential overflows.
 
-    eˣⁱ⁻ᵐ / Σⱼ eˣʲ⁻ᵐ = eˣⁱ / Σⱼ eˣʲ, for e⁻ᵐ cancels. The largest exponent is now 0.
+    exp(xᵢ − m) / Σⱼ exp(xⱼ − m) = exp(xᵢ) / Σⱼ exp(xⱼ): exp(−m) cancels. The largest exponent is 0.
     """
     if x.dtype.kind != "f":
         x = x.astype(np.float64)  # as np.exp does with integers

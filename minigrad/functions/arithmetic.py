@@ -113,8 +113,8 @@ class Pow(Function):
 class Matmul(Function):
     """y = a b      a (…, M, K)   b (…, K, N)   ->   y (…, M, N)
 
-    ga = gy bᵀ      y_mn = Σ_k a_mk b_kn, so a_mk reaches y_mn through b_kn
-    gb = aᵀ gy
+    ga = gy bᵀ      y_mn = Σ_k a_mk b_kn:  a_mk reaches y_mn for every n, by b_kn
+    gb = aᵀ gy                             b_kn reaches y_mn for every m, by a_mk
 
     The leading axes broadcast. As in NumPy, a 1-D `a` is a row (1, K), a 1-D `b` is a column
     (K, 1), and the added axis of length 1 is removed from y.

@@ -12,11 +12,11 @@ from .shapes import reshape
 class Linear(Function):
     """y = x Wᵀ + b
 
-    x (N, I)   W (O, I)   b (O,)   ->   y (N, O)
+    x (N, I), a batch of N rows   W (O, I), a row for each output   b (O,)   ->   y (N, O)
 
-    gx = gy W        each input reaches every output through one column of W
-    gW = gyᵀ x       summed over the batch
-    gb = Σₙ gy
+    gx = gy W        y_no = Σ_i x_ni W_oi + b_o:  x_ni reaches y_no for every o, by W_oi
+    gW = gyᵀ x                                    W_oi reaches y_no for every row n, by x_ni
+    gb = Σₙ gyₙ                                   b_o reaches y_no for every row n, by 1
     """
 
     fresh = True

@@ -1,5 +1,9 @@
 """Losses: cross_entropy, nll_loss, mse_loss and binary_cross_entropy_with_logits.
 
+A loss is one number that says how far the outputs are from the targets t. A classifier's outputs z
+are logits, any numbers; p = softmax(z) are its probabilities. The cross-entropy −ln p[t] is 0
+if the target's probability is 1, and grows without bound as it goes to 0.
+
 A loss of N rows is Σₙ wₙ ℓₙ. The Functions are the maths. The public functions check what they are
 given (see targets.py) and choose the row weights w, which hold the class weights and, for the mean,
 the division by N.
@@ -22,10 +26,11 @@ class CrossEntropy(Function):
 
     z (N, C)   t (N,) class indices   w (N,) or a number
 
-    gzₙ = gy wₙ (pₙ − onehot(tₙ))
+    gzₙ = gy wₙ (pₙ − onehot(tₙ))      onehot(t) is 1 at t and 0 elsewhere
 
-    ℓ = ln Σⱼ eᶻʲ − z_t. The first term has the slope eᶻᶜ / Σⱼ eᶻʲ = p_c for every class c, the
-    second has −1 for c = t: each logit is pushed down by its probability, and t's up by 1.
+    ℓ = ln Σⱼ exp(zⱼ) − z_t. The first term has the slope exp(z_c) / Σⱼ exp(zⱼ) = p_c for every
+    class c, the second has −1 for c = t: each logit is pushed down by its probability, and t's up
+    by 1.
     """
 
     def forward(self, z, t, w, total):

@@ -89,6 +89,8 @@ class Prod(Reduction):
     """y = Πᵢ xᵢ
 
     gxᵢ = gy Π_{j≠i} xⱼ      not gy y / xᵢ, which fails at xᵢ = 0
+
+    The product of all others is that of the elements before xᵢ, times that of those after it.
     """
 
     def forward(self, x, axis, keepdims):
@@ -142,10 +144,10 @@ class Std(Var):
 class Logsumexp(Reduction):
     """y = ln Σᵢ exp(xᵢ) = m + ln Σᵢ exp(xᵢ − m),   m = maxᵢ xᵢ
 
-    gxᵢ = gy exp(xᵢ − y)      the softmax of x
+    gxᵢ = gy pᵢ,   p = exp(x − y) = exp(xᵢ − m) / Σⱼ exp(xⱼ − m)
 
     Taking m out leaves y as it is and keeps every exponent at 0 or below, so nothing overflows.
-    The softmax is computed without y, whose rounding is that of m: 1 % of it at m = 10⁵ in float32.
+    p is computed without y, whose rounding is that of m: 1 % of it at m = 10⁵ in float32.
     """
 
     def forward(self, x, axis, keepdims):
