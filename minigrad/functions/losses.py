@@ -34,19 +34,18 @@ class CrossEntropy(Function):
     """
 
     def forward(self, z, t, w, total):
-        z = shifted(z, 1)
+        z = shifted(np.ascontiguousarray(z.T), 0)  # (C, N): a maximum over rows takes 8 times as long
         self.e = np.exp(z)
-        self.sums = self.e.sum(axis=1, keepdims=True)
+        self.sums = self.e.sum(axis=0)
         self.rows, self.t, self.w = np.arange(len(t)), t, w
-        losses = w * (np.log(self.sums[:, 0]) - z[self.rows, t])
+        losses = w * (np.log(self.sums) - z[t, self.rows])
         return losses.sum() if total else losses
 
     def backward(self, gy):
-        p = self.e / self.sums
-        g = (gy * self.w).reshape(-1, 1)
-        gz = g * p
-        gz[self.rows, self.t] -= g[:, 0]
-        return gz
+        g = gy * self.w
+        gz = self.e * (g / self.sums)  # g p
+        gz[self.t, self.rows] -= g
+        return gz.T
 
 
 class SoftCrossEntropy(Function):
