@@ -22,6 +22,7 @@ class Linear(Function):
     fresh = True
 
     def forward(self, x, W, b=None):
+        _check_shapes(x, W, b)
         self.x, self.W = x, W
         y = x.dot(W.T)  # on small matrices `dot` is 0.35 µs faster than `@`, of 3.8
         if b is not None:
@@ -43,29 +44,31 @@ def linear(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> Tensor:
     Raises:
         ShapeError: if the shapes do not match.
     """
-    inputs = as_tensors(x, W) if b is None else as_tensors(x, W, b)
-    x, x_shape, W_shape = inputs[0], inputs[0].data.shape, inputs[1].data.shape
-    b_fits = b is None or inputs[2].data.shape == W_shape[:1]
-    if len(W_shape) != 2 or x_shape[-1:] != W_shape[1:] or not b_fits:
-        raise _shape_error(*(a.shape for a in inputs))
-    if len(x_shape) == 2:
+    inputs = (x, W) if b is None else (x, W, b)
+    if getattr(x, "ndim", 0) == 2:
         return Linear.apply(*inputs)
-    rows = reshape(x, (math.prod(x_shape[:-1]), x_shape[-1]))
-    return reshape(Linear.apply(rows, *inputs[1:]), (*x_shape[:-1], W_shape[0]))
+    x, *parameters = as_tensors(*inputs)
+    _check_shapes(x, *parameters)
+    rows = reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+    return reshape(Linear.apply(rows, *parameters), (*x.shape[:-1], len(parameters[0])))
 
 
-def _shape_error(x, W, b=None) -> ShapeError:
-    facts = f"x {x}, W {W}" + ("" if b is None else f", b {b}")
-    if len(W) != 2:
-        return ShapeError("linear", "W is not a matrix", facts, "give W as (O, I)")
-    if not x:
-        return ShapeError("linear", "x has no axis of features", facts, "give x (…, I)")
-    if x[-1] != W[1]:
-        wrong = f"x has {counted(x[-1], 'feature')} but W takes {W[1]}"
-        if len(x) == 4:  # images
-            features = math.prod(x[1:])
+def _check_shapes(x, W, b=None) -> None:
+    """Raise ShapeError unless x is (…, I), W (O, I) and b (O,) or None."""
+    b_fits = b is None or b.shape == W.shape[:1]
+    if len(W.shape) == 2 and x.shape[-1:] == W.shape[1:] and b_fits:
+        return
+    facts = f"x {x.shape}, W {W.shape}" + ("" if b is None else f", b {b.shape}")
+    if len(W.shape) != 2:
+        raise ShapeError("linear", "W is not a matrix", facts, "give W as (O, I)")
+    if not x.shape:
+        raise ShapeError("linear", "x has no axis of features", facts, "give x (…, I)")
+    if x.shape[-1] != W.shape[1]:
+        wrong = f"x has {counted(x.shape[-1], 'feature')} but W takes {W.shape[1]}"
+        remedy = f"give nn.Linear in_features={x.shape[-1]}"
+        if len(x.shape) == 4:  # images
+            features = math.prod(x.shape[1:])
             remedy = f"put nn.Flatten() before nn.Linear, with in_features={features}"
-            return ShapeError("linear", wrong, facts, remedy)
-        return ShapeError("linear", wrong, facts, f"give nn.Linear in_features={x[-1]}")
-    wrong = f"b needs {counted(W[0], 'number')}, one for each output"
-    return ShapeError("linear", wrong, facts, f"give b as ({W[0]},)")
+        raise ShapeError("linear", wrong, facts, remedy)
+    wrong = f"b needs {counted(len(W), 'number')}, one for each output"
+    raise ShapeError("linear", wrong, facts, f"give b as ({len(W)},)")
