@@ -64,7 +64,7 @@ def test_a_transpose_that_is_not_undone_is_caught():
 
 
 def test_a_cross_entropy_that_forgets_to_divide_is_caught():
-    right = {"t": np.array([0, 2, 1]), "w": 1 / 3, "total": True}
+    right = {"t": np.array([0, 2, 1]), "w": 1 / 3, "smoothing": 0.0, "total": True}
     assert failing(CrossEntropy, lambda gy, g: 3 * g, [(3, 3)], **right)
 
 
