@@ -1,4 +1,4 @@
-"""The time of one training step: minigrad, PyTorch, JAX and NumPy by hand, side by side.
+"""The time of one training step: minigrad beside PyTorch, JAX, scikit-learn and NumPy by hand.
 
     python benchmarks/step.py
 
@@ -9,8 +9,8 @@ training on one batch would fill the momentum of dead units with denormal number
 Batches are converted to the contender's own type before the clock starts, and every step returns
 its loss as a Python float.
 
-The table shows the medians over the rounds; the ratio is the median of the rounds' ratios.
-PyTorch and JAX (extra `bench`) are optional.
+The table shows the 20 % quantile over the rounds, and ratios of these; --json gives the medians as
+well. PyTorch, JAX and scikit-learn (extra `bench`) are optional.
 """
 
 import importlib.util
@@ -21,7 +21,7 @@ import time
 from importlib.metadata import version
 
 import click
-from turns import limit, take_turns
+from turns import limit, quiet, take_turns
 
 NETWORKS = {  # name: sizes of the layers, batch, steps in a turn
     "spirals": ((2, 64, 64, 3), 32, 2000),
@@ -113,6 +113,73 @@ def jax(sizes, batch):
     return lambda x, t: (jnp.asarray(x), jnp.asarray(t)), start
 
 
+def scikit_learn(sizes, batch):
+    """MLPClassifier, by partial_fit with one batch at a time."""
+    import numpy as np
+    from sklearn.neural_network import MLPClassifier
+
+    classes = np.arange(sizes[-1])
+    options = {"solver": "sgd", "learning_rate_init": LR, "momentum": MOMENTUM, "alpha": 0.0}
+    options |= {"nesterovs_momentum": False, "batch_size": batch, "shuffle": False}
+
+    def start(weights):
+        network = MLPClassifier(sizes[1:-1], **options)
+        x = np.zeros((batch, sizes[0]), np.float32)
+        network.partial_fit(x, np.arange(batch) % sizes[-1], classes=classes)  # makes the arrays
+        arrays = list(weights.values())
+        for mine, theirs in zip(
+            network.coefs_ + network.intercepts_, arrays[::2] + arrays[1::2], strict=True
+        ):
+            mine[...] = theirs.T
+        for velocity in network._optimizer.velocities:
+            velocity[...] = 0
+
+        def step(x, t):
+            network.partial_fit(x, t)
+            return network.loss_
+
+        return step
+
+    return lambda x, t: (x, t), start
+
+
+def plain(sizes, batch):
+    """NumPy without a framework, as one writes it first: a new array for every result."""
+    import numpy as np
+
+    def start(weights):
+        arrays = [np.ascontiguousarray(a.T) for a in weights.values()]  # W is (I, O)
+        velocities = [np.zeros_like(a) for a in arrays]
+        rows = np.arange(batch)
+
+        def step(x, t):
+            inputs = []
+            for i in range(0, len(arrays), 2):
+                inputs.append(np.maximum(x, 0) if i else x)
+                x = inputs[-1] @ arrays[i] + arrays[i + 1]
+            z = x - x.max(axis=1, keepdims=True)
+            e = np.exp(z)
+            total = e.sum(axis=1, keepdims=True)
+            value = float((np.log(total[:, 0]) - z[rows, t]).mean())
+            gy = e / total
+            gy[rows, t] -= 1
+            gy /= batch
+            gradients = []
+            for h, W in zip(reversed(inputs), reversed(arrays[::2]), strict=True):
+                gradients += [gy.sum(axis=0), h.T @ gy]
+                if h is not inputs[0]:
+                    gy = (gy @ W.T) * (h > 0)
+            for p, v, g in zip(arrays, velocities, reversed(gradients), strict=True):
+                v *= MOMENTUM
+                v += g
+                p -= LR * v
+            return value
+
+        return step
+
+    return lambda x, t: (x, t), start
+
+
 def by_hand(sizes, batch):
     """NumPy without a framework: parameters in one array, and every large array is reused."""
     import numpy as np
@@ -192,11 +259,15 @@ def matrix_products(sizes, batch):
 
 CONTENDERS = {  # title: (function, the package that it needs)
     "matrix products": (matrix_products, "numpy"),
-    "by hand": (by_hand, "numpy"),
+    "by hand, arrays reused": (by_hand, "numpy"),
+    "by hand": (plain, "numpy"),
     "JAX jit": (jax, "jax"),
+    "scikit-learn": (scikit_learn, "sklearn"),
     "minigrad": (minigrad, "minigrad"),
     "PyTorch": (pytorch, "torch"),
 }
+
+RATIOS = ("PyTorch", "by hand")  # that the table shows
 
 # ---- the turns ---------------------------------------------------------------------------------
 
@@ -268,29 +339,28 @@ def main(networks, rounds, threads, as_json):
     for title, (_, package) in CONTENDERS.items():
         if importlib.util.find_spec(package):
             titles.append(title)
-            versions[package] = version(package)
+            versions[package] = version({"sklearn": "scikit-learn"}.get(package, package))
         else:
             print(f"{title}: {package} is not installed", file=sys.stderr)
     if not as_json:
         print(", ".join(f"{p} {v}" for p, v in versions.items()), f"{threads} threads", sep="; ")
-        print("|", " | ".join(["network", *titles, "minigrad / PyTorch"]), "|")
-        print("|---" * (len(titles) + 2) + "|")
+        print("|", " | ".join(["network", *titles, *map("minigrad / {}".format, RATIOS)]), "|")
+        print("|---" * (len(titles) + 1 + len(RATIOS)) + "|")
     for network in networks or NETWORKS:
         times = contest(titles, network, rounds, cores)
+        quantiles = {title: quiet(values) for title, values in times.items()}
         medians = {title: statistics.median(values) for title, values in times.items()}
-        ratios = {
-            title: statistics.median(a / b for a, b in zip(times["minigrad"], values, strict=True))
-            for title, values in times.items()
-        }
+        ratios = {title: quantiles["minigrad"] / value for title, value in quantiles.items()}
         sizes, batch, _ = NETWORKS[network]
         if as_json:
             record = {"network": network, "sizes": sizes, "batch": batch, "threads": threads}
-            record |= {"versions": versions, "microseconds": medians, "minigrad_to": ratios}
+            record |= {"versions": versions, "microseconds": quantiles, "medians": medians}
+            record |= {"minigrad_to": ratios}
             print(json.dumps({"event": "step", **record}), flush=True)
         else:
             name = f"{network} {'-'.join(map(str, sizes))}, batch {batch}"
-            ratio = f"{ratios['PyTorch']:.2f}" if "PyTorch" in ratios else "–"
-            cells = [name, *map(shown, medians.values()), ratio]
+            shares = [f"{ratios[title]:.2f}" if title in ratios else "–" for title in RATIOS]
+            cells = [name, *map(shown, quantiles.values()), *shares]
             print("|", " | ".join(cells), "|", flush=True)
 
 

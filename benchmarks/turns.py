@@ -25,6 +25,11 @@ def limit(threads: int | None) -> tuple[int, list[int] | None]:
     return threads, cores
 
 
+def quiet(values: list[float]) -> float:
+    """Return the 20 % quantile: what a turn takes while the machine has nothing else to do."""
+    return sorted(values)[len(values) // 5]
+
+
 def take_turns(contenders: dict[str, tuple], rounds: int, cores, see=lambda results: None) -> dict:
     """Return what each contender answered in each round, the first one left out.
 
