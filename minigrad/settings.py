@@ -25,7 +25,7 @@ class Setting(NamedTuple):
         least, above, below, most: the range of a number or of each part; None has no bound.
         choices: the strings that it can be; empty if any will do.
         many: whether it is a list.
-        none: what None means, where that is the default.
+        none: what None means, where that is the default; for those of `by_rows`, its rule in words.
     """
 
     default: Any
@@ -55,27 +55,41 @@ MANY = 10**9  # of steps, rows or epochs: a larger number is a mistake, and some
 
 SETTINGS = {
     "hidden": Setting(
-        (64,), "whole", "Hidden widths; '' for none.", least=1, most=1_000_000, many=True
+        (128,), "whole", "Hidden widths; '' for none.", least=1, most=1_000_000, many=True
     ),
     "activation": Setting(
         "relu", "text", "Activation of the hidden layers.", choices=tuple(ACTIVATIONS)
     ),
     "dropout": Setting(0.0, "number", "Probability of dropping a hidden unit.", least=0, below=1),
-    "epochs": Setting(30, "whole", "Passes over the training rows.", least=1, most=MANY),
+    "epochs": Setting(
+        None,
+        "whole",
+        "Passes over the training rows.",
+        least=1,
+        most=MANY,
+        none="60,000 / training rows, but 60 to 200; over 20,000 rows 1,200,000 / rows, 10 or more",
+    ),
     "batch_size": Setting(32, "whole", "Rows in one batch.", least=1, most=MANY),
-    "lr": Setting(0.1, "number", "Learning rate.", above=0),
+    "lr": Setting(0.03, "number", "Learning rate.", above=0),
     "momentum": Setting(0.9, "number", "Share of the previous step to keep.", least=0, below=1),
     "nesterov": Setting(False, "flag", "Use Nesterov's momentum."),
-    "weight_decay": Setting(0.001, "number", "Factor of the L2 penalty.", least=0),
+    "weight_decay": Setting(
+        None,
+        "number",
+        "Factor of the L2 penalty.",
+        least=0,
+        none="0.005; over 500 training rows 2.5 / rows",
+    ),
     "label_smoothing": Setting(
-        0.0,
+        None,
         "number",
         "Share of the target that is spread evenly over all classes.",
         least=0,
         below=1,
+        none="0.05; over 500 training rows 25 / rows",
     ),
     "schedule": Setting(
-        "constant",
+        "cosine",
         "text",
         "constant keeps the learning rate; step divides it by 10 after one third and again after "
         "two thirds of the steps; cosine lowers it to 0 along half a cosine.",
@@ -89,7 +103,7 @@ SETTINGS = {
         most=MANY,
     ),
     "clip_grad": Setting(
-        None,
+        1.0,
         "number",
         "Largest norm of all gradients together; larger gradients are scaled down.",
         above=0,
@@ -195,11 +209,12 @@ SETTINGS = {
         choices=("error", "drop"),
     ),
     "scale": Setting(
-        "standard",
+        "asinh",
         "text",
-        "standard scales features to mean 0 and deviation 1, minmax to 0 … 1; none leaves them as "
-        "they are.",
-        choices=("standard", "minmax", "none"),
+        "standard scales features to mean 0 and deviation 1, except those of zeros and ones, which "
+        "stay as they are; asinh takes asinh of that, which brings outliers near; minmax scales to "
+        "0 … 1; none leaves all as they are.",
+        choices=("asinh", "standard", "minmax", "none"),
     ),
     "out": Setting(None, "path", "Folder to write the run to.", none="runs/<data>-<n>"),
     "overwrite": Setting(False, "flag", "Let the run replace the files in that folder."),
@@ -214,17 +229,25 @@ SETTINGS = {
     ),
 }
 
-# What a data set changes in the defaults; chosen by validation accuracy over seeds 0 to 9.
-OWN_DEFAULTS: dict[str, dict[str, Any]] = {
-    "digits": {"hidden": (128,), "label_smoothing": 0.1},
-    "spirals": {"hidden": (64, 64)},
-}
+# What a folder of IDX images changes in the defaults. A pixel that is dark in almost every image
+# becomes so large in the others, if divided by its deviation, that the first steps diverge.
+IMAGES: dict[str, Any] = {"scale": "minmax"}
 
-# The same for a folder of IDX images. A pixel that is dark in almost every image becomes so large
-# in the others, if divided by its deviation, that the first steps diverge.
-IMAGES: dict[str, Any] = {"hidden": (128,), "scale": "minmax"}
 
-VARYING = {name for own in (*OWN_DEFAULTS.values(), IMAGES) for name in own}
+def by_rows(rows: int) -> dict[str, Any]:
+    """Return the defaults that go by the number of training rows; docs/recipe.md says why.
+
+    60 epochs; more for a table so small that these would be few steps, and fewer for a large one.
+    What keeps the network from learning few rows by heart fades as they become more. Numbers have
+    two digits: those that are printed.
+    """
+    epochs = 60_000 / rows if rows < 1000 else 1_200_000 / rows if rows > 20_000 else 60
+    fade = min(1.0, 500 / rows)
+    return {
+        "epochs": min(200, max(10, round(epochs))),
+        "weight_decay": float(f"{0.005 * fade:.2g}"),
+        "label_smoothing": float(f"{0.05 * fade:.2g}"),
+    }
 
 
 def checked(name: str, value: Any, where: str = "Experiment", default: str | None = None) -> Any:

@@ -18,3 +18,17 @@ def test_the_contenders_of_a_step_arrive_at_the_same_loss():
     assert done.returncode == 0, done.stderr  # the benchmark compares the losses
     times = json.loads(done.stdout)["microseconds"]
     assert {"matrix products", "by hand", "scikit-learn", "minigrad"} <= set(times)
+
+
+@pytest.mark.slow
+def test_the_recipe_is_judged_beside_scikit_learn():
+    pytest.importorskip("sklearn")
+    command = [sys.executable, ROOT / "benchmarks" / "recipe.py", "--only", "moons", "--seeds", "0"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
+    assert done.returncode == 0, done.stderr  # it reaches the goal on moons, by 3 points
+    assert "more than 1.5 points or 2 rows below: none" in done.stdout
+    assert done.stdout.endswith("diverged: 0\n")
+    worse = subprocess.run(
+        [*command, "--option", "epochs=1"], capture_output=True, encoding="utf-8", timeout=120
+    )
+    assert worse.returncode == 1 and "more than 1.5 points or 2 rows below: moons" in worse.stdout

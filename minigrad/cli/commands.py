@@ -7,7 +7,7 @@ when a command runs.
 import click
 from click.core import ParameterSource
 
-from ..settings import OWN_DEFAULTS, SETTINGS
+from ..settings import SETTINGS
 from ..text import table
 from . import options as shared
 from .options import config, origins, settings, show, show_config
@@ -38,8 +38,9 @@ def train(ctx, data, as_json, quiet, verbose, show_config, **options):
         v = momentum * v + g              (v = g in the first step)
         p = p - lr * v                    (nesterov: p - lr * (g + momentum * v))
 
-    It ends with the weights of the epoch with the lowest validation loss, and writes a folder:
-    best.npz, the model; last.npz, from which `minigrad resume` continues; history.csv; run.json.
+    It ends with the weights of the last epoch whose validation loss is within 5 % of the lowest,
+    and writes a folder: best.npz, the model; last.npz, from which `minigrad resume` continues;
+    history.csv; run.json.
 
     An option that is not given is read from the environment (MINIGRAD_TRAIN_LR for --lr), then
     from the --config file.
@@ -87,22 +88,14 @@ def resume(run, epochs, as_json, quiet, verbose):
 
 @click.command(cls=Command, context_settings=HELP)
 def datasets():
-    """List the built-in data sets with their sizes and sources.
-
-    If a data set changes defaults of `minigrad train`, they are listed below it.
-    """
+    """List the built-in data sets with their sizes and sources."""
     from ..data import BUILTIN
 
     rows = [("name", "rows", "features", "classes", "source")]
     for name, info in BUILTIN.items():
         sizes = (info.rows, info.features, len(info.classes))
         rows.append((name, *map(str, sizes), info.source))
-    margin = " " * (max(len(name) for name, *_ in rows) + 2)
-    for (name, *_), line in zip(rows, table(rows, "<>>><").splitlines(), strict=True):
-        click.echo(line)
-        if changed := OWN_DEFAULTS.get(name):
-            flags = (f"--{k.replace('_', '-')} {shared.as_text(v)}" for k, v in changed.items())
-            click.echo(f"{margin}changed defaults: {' '.join(flags)}")
+    click.echo(table(rows, "<>>><"))
 
 
 NETWORK = ("hidden", "activation", "dropout", "batch_size", "label_smoothing", "seed", "dtype")

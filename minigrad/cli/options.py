@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from ..errors import DataError
-from ..settings import SETTINGS, VARYING
+from ..settings import IMAGES, SETTINGS
 from ..text import did_you_mean, table
 from .shell import origin_of
 
@@ -105,9 +105,10 @@ def _option(name: str, unset: str | None):
         return click.option(flag, is_flag=True, help=setting.help)
     more: dict = {"default": setting.default, "show_default": True}
     if setting.many or setting.default is None:
-        more = {"show_default": unset or setting.none}
-    if name in VARYING:
-        more = {"show_default": f"{as_text(setting.default)}, or the data set's own"}
+        default = as_text(setting.default) if setting.default else setting.none
+        more = {"show_default": unset or default}
+    if name in IMAGES:
+        more = {"show_default": f"{as_text(setting.default)}; IDX images {as_text(IMAGES[name])}"}
     low = setting.least if setting.above is None else setting.above
     high = setting.most if setting.below is None else setting.below
     if name == "hidden":
@@ -274,5 +275,7 @@ def show(values: dict, origins: dict[str, str]) -> None:
             value = list(value)
         unset = value is None
         text = f"# {name} =" if unset else f"{name} = {json.dumps(value, ensure_ascii=False)}"
-        lines.append((text, f"# {origins[name]}"))
+        rule = SETTINGS[name].none if unset and name in SETTINGS else "none"
+        meaning = "" if rule == "none" else f": {rule}"
+        lines.append((text, f"# {origins[name]}{meaning}"))
     click.echo(table(lines, "<"))

@@ -46,6 +46,7 @@ DELAY = 0.5  # seconds, after which reading a file shows a bar
 NARROWEST = len("100%| | [00:00<00:00, ]")  # columns of a bar without its numbers
 MOST_CLASSES = 20  # in the line that counts them
 SCALED = {
+    "asinh": "standardised by the mean and deviation of the training rows, then asinh",
     "standard": "standardised by the mean and deviation of the training rows",
     "minmax": "scaled from 0 to 1 by the range of the training rows",
     "none": "as they are",
@@ -226,9 +227,13 @@ class Report:
             return
         if test:
             click.echo("\n" + result_tables(names, test.confusion))
-        why = (
-            f"its validation loss, {as_loss(best.val_loss)}, is the lowest" if best else "the last"
-        )
+        why = "the last"
+        if best:
+            lowest = result.history.lowest.val_loss
+            why = f"its validation loss, {as_loss(best.val_loss)}, is the lowest"
+            if best.val_loss > lowest:
+                why = f"the last whose validation loss, {as_loss(best.val_loss)}, is within 5 % of "
+                why += f"the lowest, {as_loss(lowest)}"
         patience = experiment.options["patience"]
         stopped = "" if trained == self.epochs else f"; stopped by patience {patience}"
         click.echo(f"\nthe weights are those of epoch {result.epoch} of {trained}: {why}{stopped}")
@@ -236,13 +241,7 @@ class Report:
 
 # Not in the line of options: those printed elsewhere, and those that change nothing.
 ELSEWHERE = ("seed", "scale", "header", "checkpoint_every")
-NEUTRAL = {
-    "schedule": "constant",
-    "warmup": 0.0,
-    "accumulate": 1,
-    "missing": "mean",
-    "rare": "error",
-}
+NEUTRAL = {"warmup": 0.0, "accumulate": 1, "missing": "mean", "rare": "error"}
 
 
 def _shown(name: str, value) -> bool:

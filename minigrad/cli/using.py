@@ -273,13 +273,16 @@ def _classifier(classifier: Classifier) -> str:
         for name, value in asdict(schema.form).items()
         if name == "delimiter" or value != usual[name]
     )
+    formula = "(x - shift) / scale"
+    if scaling.kind == "asinh":
+        formula = f"asinh({formula})"
     lines = [
         f"classes: {', '.join(map(printable, schema.class_names))}",
         f"label: {printable(schema.label or 'no column')}",
         f"columns: {len(schema.columns)}, found {by}; {written}",
         *([f"left out: {', '.join(map(printable, schema.left_out))}"] * bool(schema.left_out)),
         f"missing values: {MISSING[schema.missing]}",
-        f"scaling: {scaling.kind}, (x - shift) / scale",
+        f"scaling: {scaling.kind}, {formula}",
         "",
     ]
     arrays = {"shift": scaling.shift, "scale": scaling.scale, "fill": scaling.fill}

@@ -12,7 +12,7 @@ from ..typing import Rng
 from .dataset import Dataset, plain
 
 Data = TypeVar("Data", Dataset, np.ndarray)
-KINDS = ("standard", "minmax", "none")
+KINDS = ("asinh", "standard", "minmax", "none")
 
 
 def split(
@@ -136,8 +136,11 @@ def _divide(counts, fractions):
 class Scaling:
     """x -> (x - shift) / scale, with shift (F,) and scale (F,) in the units of the features.
 
+    The kind "asinh" takes asinh of that, ln(x + √(x² + 1)): about x where x is small, and about
+    ±ln |2x| where it is large, so that a few large values do not outweigh the others.
+
     fill (F,) takes the place of NaN, a missing value; None leaves NaN as it is.
-    kind: how shift and scale were chosen: "standard", "minmax" or "none".
+    kind: how shift and scale were chosen: "asinh", "standard", "minmax" or "none".
 
     Raises ArgumentError for another kind, a number that is not finite and a scale that is not above
     0, ShapeError if the arrays are not (F,).
@@ -174,7 +177,10 @@ class Scaling:
         """Return the scaling of a Dataset or its x (N, F), computed in float64 and without NaN.
 
         standard    mean 0 and standard deviation 1 in each column; the deviation is the
-                    population's (divided by N, as scikit-learn's StandardScaler does)
+                    population's (divided by N, as scikit-learn's StandardScaler does). A column of
+                    zeros and ones stays as it is: divided by its deviation, a one that is rare
+                    would become so large that the first steps diverge
+        asinh       asinh of that
         minmax      each column from 0 to 1
         none        x stays as it is, except for missing values
 
@@ -207,9 +213,12 @@ class Scaling:
         fill = mean(x, axis=0, dtype=np.float64)
         shift, scale = np.zeros_like(fill), np.ones_like(fill)
         varies = high > low  # not `std > 0`: rounding gives a constant column of 0.1 about 1e-17
-        if kind == "standard":
-            shift = fill
-            scale = np.where(varies, deviation(x, axis=0, dtype=np.float64), 1.0)
+        if kind in ("asinh", "standard"):
+            binary = (low == 0) & (high == 1)
+            for f in np.flatnonzero(binary):
+                binary[f] = not ((x[:, f] > 0) & (x[:, f] < 1)).any()
+            shift = np.where(binary, 0.0, fill)
+            scale = np.where(varies & ~binary, deviation(x, axis=0, dtype=np.float64), 1.0)
         elif kind == "minmax":
             shift = low.astype(np.float64)
             scale = np.where(varies, high - shift, 1.0)
@@ -243,7 +252,7 @@ class Scaling:
         if self.fill is not None and (gaps := np.isnan(data)).any():
             np.copyto(scaled, self.fill - self.shift, where=gaps, casting="same_kind")
         scaled /= self.scale
-        return scaled
+        return np.arcsinh(scaled, out=scaled) if self.kind == "asinh" else scaled
 
 
 def _check_kind(where: str, kind: str) -> None:

@@ -113,8 +113,8 @@ def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
 
 
 def warn_of_the_first_epoch(history: History, lr: float) -> None:
-    """Warn if no epoch after the first had a lower validation loss."""
-    wrong = "the best epoch is the first: no later one has a lower validation loss"
+    """Warn that no later epoch is as good as the first."""
+    wrong = "the best epoch is the first: the validation loss has risen since"
     facts = f"{history[0].val_loss:.4g} in epoch 1, {history[-1].val_loss:.4g} in the last"
     remedy = f"try lr={lr / 10:g}, and ask whether the features can tell the classes apart"
     warn_once("train", wrong, facts, remedy, ResultWarning)

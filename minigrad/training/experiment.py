@@ -21,7 +21,7 @@ from ..data import BUILTIN, Dataset, Scaling
 from ..data.arrays import is_idx_folder
 from ..data.files import OnRead, check_path
 from ..errors import ArgumentError, DataError, DivergedError, warn_once
-from ..settings import IMAGES, OWN_DEFAULTS, SETTINGS, checked
+from ..settings import IMAGES, SETTINGS, by_rows, checked
 from ..text import counted, kind_of, printable
 from . import headers, run_data, run_folder
 from .architecture import difference
@@ -72,14 +72,15 @@ def choose_options(
         origins: where the given options come from, if not from a call.
 
     Returns:
-        the value of every option, the values that the data set chose, and every option's origin.
+        the value of every option, None for a default that goes by the number of rows; the values
+        that the data set chose; and every option's origin.
 
     Raises:
         ArgumentError: if an option is unknown, has a value that it cannot have, or two options
             exclude each other.
     """
     given = {name: checked(name, value) for name, value in given.items() if value is not None}
-    own = OWN_DEFAULTS.get(source, {})
+    own: dict[str, Any] = {}
     if source not in BUILTIN and os.path.isdir(source) and is_idx_folder(os.listdir(source)):
         own = IMAGES
     own = {name: value for name, value in own.items() if name not in given}
@@ -156,6 +157,9 @@ class Experiment:
 
     def _prepare(self, parts: tuple[Dataset, Dataset, Dataset], rng: np.random.Generator) -> None:
         """Set up all that a run on these parts of the data needs, from the scaling on."""
+        for name, value in by_rows(len(parts[0])).items():
+            if self.options[name] is None:
+                self.options[name] = value
         scaling = Scaling.fit(parts[0], self.options["scale"])
         self.train, self.val, self.test = map(scaling.apply, parts)
         model, loss = self._network(rng)

@@ -24,8 +24,29 @@ class Epoch(NamedTuple):
     grad_norm: float
 
 
+NEAR = 0.05  # what a validation loss may be above the lowest, as a share of it
+
+
 class History(list[Epoch]):
     """The epochs of a run, in order: `history[-1].val_accuracy` is the last one's."""
+
+    @property
+    def lowest(self) -> Epoch | None:
+        """The first epoch with the lowest validation loss; None without validation rows."""
+        judged = [(e.val_loss, e.epoch) for e in self if e.val_loss is not None]
+        return self[min(judged)[1] - 1] if judged else None
+
+    @property
+    def best(self) -> Epoch | None:
+        """The last epoch whose validation loss is within 5 % of the lowest; None without rows.
+
+        Few validation rows make the lowest loss a matter of luck, while a later epoch, whose
+        learning rate is smaller, is less so: docs/recipe.md has the numbers.
+        """
+        judged = [(e.val_loss, e) for e in self if e.val_loss is not None]
+        lowest = min((loss for loss, _ in judged), default=0.0)
+        most = lowest + NEAR * abs(lowest)
+        return next((epoch for loss, epoch in reversed(judged) if loss <= most), None)
 
     def column(self, name: str) -> np.ndarray:
         """Return one field of all epochs, (epochs,) floats; NaN for None."""

@@ -360,7 +360,7 @@ def read_run(folder: str | os.PathLike) -> Run:
         classes=tuple(map(printable, facts["data"]["classes"])),
         features=tuple(map(printable, facts["data"]["features"])),
         status=facts["status"],
-        best_epoch=facts.get("best_epoch", _best_epoch(history)),
+        best_epoch=facts.get("best_epoch", history.best and history.best.epoch),
         test_accuracy=results.get("test_accuracy"),
         source=find_data(facts) or facts["path"],
         sha256=facts["data"]["sha256"],
@@ -408,11 +408,6 @@ def _read_history(path: str) -> History:
                 f"the columns are {header}; {AGAIN}",
             )
     return history
-
-
-def _best_epoch(history: History) -> int | None:
-    judged = [(epoch.val_loss, epoch.epoch) for epoch in history if epoch.val_loss is not None]
-    return min(judged)[1] if judged else None
 
 
 def read_checkpoint(folder: str) -> tuple[dict, dict[str, np.ndarray]]:

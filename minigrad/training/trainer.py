@@ -1,5 +1,6 @@
 """A training run from the first step to the last, which can be stopped and resumed at any step."""
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -30,7 +31,7 @@ FAR = 10.0  # times the loss of a model that has learned nothing: a loss above t
 
 
 class Best(NamedTuple):
-    """The epoch with the lowest validation loss so far, and a copy of its parameters."""
+    """The best epoch so far, see `History.best`, and a copy of its parameters."""
 
     epoch: int
     val_loss: float
@@ -63,7 +64,7 @@ class Trainer:
 
     Attributes:
         history: the epochs so far.
-        best: the epoch with the lowest validation loss; None without validation rows.
+        best: the best epoch so far; None without validation rows.
 
     Raises:
         ArgumentError: if there are no epochs or rows, or options exclude each other.
@@ -92,7 +93,8 @@ class Trainer:
             raise ArgumentError("fit", "there is nothing to do", facts, "give at least one of each")
         options = {"clip_grad": clip_grad, "schedule": schedule, "warmup": warmup}
         for name, value in {**options, "patience": patience}.items():
-            checked(name, value, "fit")
+            default = inspect.signature(Trainer).parameters[name].default
+            checked(name, value, "fit", repr(default) if default is not None else "none")
         val = val if val is not None and len(val) else None
         if patience is not None and val is None:
             wrong = "patience needs a validation loss, and there are no validation rows"
@@ -118,9 +120,9 @@ class Trainer:
     @property
     def done(self) -> bool:
         """Whether all epochs were trained, or patience has run out."""
-        waited = len(self.history) - self.best.epoch if self.best else 0
-        out_of_patience = self.patience is not None and waited >= self.patience
-        return len(self.history) >= self.epochs or out_of_patience
+        lowest = self.history.lowest if self.patience is not None else None
+        out_of_patience = lowest and len(self.history) - lowest.epoch >= self.patience
+        return len(self.history) >= self.epochs or bool(out_of_patience)
 
     def run(
         self,
@@ -214,7 +216,7 @@ class Trainer:
             grad_norm=sums.grad_norm / sums.steps,
         )
         self.history.append(epoch)
-        if judged and (self.best is None or judged.loss < self.best.val_loss):
+        if judged and self.history.best is epoch:
             self.best = Best(epoch.epoch, judged.loss, self.model.state_dict())
         self.sums, self.order = Sums(), None
         return epoch
@@ -288,8 +290,8 @@ def fit(
 ) -> History:
     """Train a classifier, and return its epochs.
 
-    The model ends with the parameters of the epoch with the lowest validation loss or, without
-    validation rows, with the last ones.
+    The model ends with the parameters of the best epoch, see `History.best`, or, without validation
+    rows, with the last ones.
 
     Args:
         model, train, val: see Trainer.

@@ -4,8 +4,6 @@ import tomllib
 
 import pytest
 
-from minigrad.settings import OWN_DEFAULTS
-
 TRAIN = ("train", "iris", "--hidden", "6", "--epochs", "2", "--no-save")
 
 
@@ -45,12 +43,10 @@ def test_each_value_with_its_origin(cli, config, monkeypatch):
     assert found["momentum"] == (0.3, "environment, MINIGRAD_TRAIN_MOMENTUM")
     assert found["dropout"] == (0.25, "environment, MINIGRAD_TRAIN_DROPOUT")
     assert found["seed"] == (4, "my.toml")
-    assert found["label_smoothing"] == (
-        OWN_DEFAULTS["digits"]["label_smoothing"],
-        "the data set's default",
-    )
     assert found["batch_size"] == (32, "default")
-    assert found["clip_grad"] == (None, "default")
+    rule = "0.05; over 500 training rows 25 / rows"
+    assert found["label_smoothing"] == (None, f"default: {rule}")
+    assert found["patience"] == (None, "default")
     assert found["data"] == ("digits", "command line")
 
 

@@ -620,8 +620,8 @@ def test_a_network_on_its_first_batch(cli):
     assert (code, err) == (0, "")
     assert out.splitlines()[:3] == [
         "digits: a batch of 32 of 1258 training rows",
-        "hidden 64,32, activation relu, dropout 0.0, batch size 32, label smoothing 0.1, seed 0, "
-        "dtype float32, scale standard",
+        "hidden 64,32, activation relu, dropout 0.0, batch size 32, label smoothing 0.02, seed 0, "
+        "dtype float32, scale asinh",
         "",
     ]
     header, *rows = [line.split("  ") for line in out.splitlines()[3:-2]]
@@ -658,7 +658,7 @@ def test_the_options_of_the_network_reach_it(cli):
             "label_smoothing": 0.2,
             "seed": 3,
             "dtype": "float64",
-            "scale": "standard",
+            "scale": "asinh",
         },
         "batch": [7, 4],
     }
@@ -725,7 +725,9 @@ def test_bisect_names_the_layer(cli, monkeypatch):
 
 
 def test_bisect_of_a_right_network(cli):
-    ended = cli("gradcheck", "--data", "iris", "--hidden=", "--bisect", "--json")
+    ended = cli(
+        "gradcheck", "--data", "iris", "--hidden=", "--label-smoothing=0", "--bisect", "--json"
+    )
     network, bisection, result = ended.events
     assert ended.code == 0
     assert (network["event"], result) == ("network", {"event": "result", "ok": True})

@@ -2,9 +2,12 @@
 
 import gzip
 import os
+import re
 
 import numpy as np
 import pytest
+
+from minigrad import training
 
 QUICK = ("--epochs", "2", "--hidden", "4")
 
@@ -105,7 +108,7 @@ def test_images(cli, folder):
     images(folder / "squares")
     ended = cli("train", "squares", "--epochs", "5")
     assert ended.code == 0
-    assert "defaults for squares: hidden 128, scale minmax\n" in ended.out
+    assert "defaults for squares: scale minmax\n" in ended.out
     assert "\nfeatures: scaled from 0 to 1 by the range of the training rows\n" in ended.out
     assert "test accuracy 100.00%" in ended.out
 
@@ -235,3 +238,43 @@ def test_many_combinations_of_options(cli, flowers, folder, capsys):
     codes = check_combinations(cli, folder, 500, seed=1)
     with capsys.disabled():
         print(f"\n500 combinations of options, by exit code: {dict(sorted(codes.items()))}")
+
+
+# ---- rare categories ----------------------------------------------------------------------------
+
+
+def write_rare_categories(folder, one):
+    """600 rows of 3 numbers and 150 columns of zeros in which `one` stands 2 to 6 times."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((600, 3))
+    hot = np.zeros((600, 150), int)
+    for column in hot.T:
+        column[rng.choice(600, rng.integers(2, 7), replace=False)] = one
+    y = np.where(x[:, 0] + x[:, 1] * x[:, 2] + rng.standard_normal(600) > 0, "up", "down")
+    lines = [",".join([*"abc", *(f"hot{i}" for i in range(150)), "class"])]
+    lines += [",".join(map(str, [*x[i].round(4), *hot[i], y[i]])) for i in range(600)]
+    write(folder / "rare.csv", lines)
+
+
+def test_rare_categories_do_not_diverge(cli, folder):
+    write_rare_categories(folder, 1)
+    ended = cli("train", "rare.csv", "--json", "-q")
+    assert ended.code == 0 and ended.err == ""
+    assert training.read_run("runs/rare-1").history.column("val_loss").max() < 2
+
+
+def test_a_finite_loss_far_too_high_is_exit_4_and_keeps_the_best_epoch(cli, folder):
+    """Divided by its deviation, a 2 that is rare becomes 10 to 17. Every loss is finite."""
+    write_rare_categories(folder, 2)
+    old = ("--scale", "standard", "--schedule", "constant", "--clip-grad", 1e9)
+    ended = cli("train", "rare.csv", *old, "--lr", 0.3, "--warmup", 10, "-q")
+    assert (ended.code, ended.out) == (4, "")
+    assert re.fullmatch(
+        r"Error: train: the training loss of epoch \d+ is [\d.e+]+, and was 0\.[67]\d* before it "
+        r"had learned anything; learning rate 0\.3; try a learning rate of 0\.03; the run up to "
+        r"there is in runs/rare-1\n",
+        ended.err,
+    )
+    run = training.read_run("runs/rare-1")
+    assert run.status == "diverged" and run.history
+    assert training.load("runs/rare-1").training["epoch"] == run.best_epoch

@@ -84,10 +84,23 @@ def test_the_last_line_names_the_epoch(cli):
     assert re.fullmatch(r"test accuracy .*, epoch \d of 4\n", cli(*IRIS, "-q").out)
 
 
+def test_the_last_line_names_the_lowest_loss_if_another_epoch_is_best(cli):
+    out = cli("train", "wine", "--schedule", "constant", "--lr", "0.1", "--epochs", 60).out
+    history = training.read_run("runs/wine-1").history
+    losses = history.column("val_loss")
+    near = np.flatnonzero(losses <= 1.05 * losses.min())[-1]
+    assert history.best is history[near] and losses[near] > losses.min()
+    assert out.endswith(
+        f"\nthe weights are those of epoch {near + 1} of 60: the last whose validation loss, "
+        f"{losses[near]:.4f}, is within 5 % of the lowest, {losses.min():.4f}\n"
+    )
+
+
 def test_patience_is_printed(cli):
     out = cli("train", "iris", "--lr", "0.5", "--epochs", "60", "--patience", "3").out
-    match = re.search(r"epoch (\d+) of (\d+): its .*; stopped by patience 3\n\Z", out)
-    assert int(match[2]) == int(match[1]) + 3 < 60
+    match = re.search(r"epoch \d+ of (\d+): .*; stopped by patience 3\n\Z", out)
+    losses = training.read_run("runs/iris-1").history.column("val_loss")
+    assert len(losses) == int(match[1]) == losses.argmin() + 1 + 3 < 60
 
 
 def test_runs_are_numbered(cli, folder):

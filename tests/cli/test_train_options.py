@@ -3,28 +3,29 @@
 import json
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from minigrad import data, nn, optim, training
 from minigrad.errors import MinigradWarning
-from minigrad.settings import OWN_DEFAULTS, SETTINGS
+from minigrad.settings import SETTINGS, by_rows
 
 IRIS = {
-    "hidden": [64],
+    "hidden": [128],
     "activation": "relu",
     "dropout": 0.0,
     "epochs": 2,
     "batch_size": 32,
-    "lr": 0.1,
+    "lr": 0.03,
     "momentum": 0.9,
     "nesterov": False,
-    "weight_decay": 0.001,
-    "label_smoothing": 0.0,
-    "schedule": "constant",
+    "weight_decay": 0.005,
+    "label_smoothing": 0.05,
+    "schedule": "cosine",
     "warmup": 0.0,
-    "clip_grad": None,
+    "clip_grad": 1.0,
     "accumulate": 1,
     "class_weight": None,
     "patience": None,
@@ -32,7 +33,7 @@ IRIS = {
     "dtype": "float32",
     "test_fraction": 0.2,
     "val_fraction": 0.1,
-    "scale": "standard",
+    "scale": "asinh",
 }
 # They do nothing for a built-in set; tests/cli/test_own_data.py and test_runs.py have them.
 ELSEWHERE = {
@@ -100,12 +101,13 @@ EFFECTS = [
     ("--weight-decay 0", {"weight_decay": 0.0}),
     ("--label-smoothing 0.2", {"label_smoothing": 0.2}),
     ("--schedule step", {"schedule": "step"}),
-    ("--schedule cosine", {"schedule": "cosine"}),
+    ("--schedule constant", {"schedule": "constant"}),
     ("--warmup 0.5", {"warmup": 0.5}),
     ("--clip-grad 0.1", {"clip_grad": 0.1}),
     ("--accumulate 2", {"accumulate": 2}),
     ("--class-weight setosa=3", {"class_weight": "setosa=3"}),
     ("--lr 3 --epochs 40 --patience 1", {"lr": 3.0, "epochs": 40, "patience": 1}),
+    ("--scale standard", {"scale": "standard"}),
     ("--scale minmax", {"scale": "minmax"}),
     ("--scale none", {"scale": "none"}),
     ("--seed 1", {"seed": 1}),
@@ -146,43 +148,29 @@ def test_the_order_of_the_options_changes_nothing(cli):
     assert one == other and one.code == 0
 
 
-# ---- defaults that depend on the data set
-
-
-def text(value):
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def flags(defaults):
-    return " ".join(f"--{k.replace('_', '-')} {text(v)}" for k, v in defaults.items())
+# ---- defaults that go by the number of rows
 
 
 @pytest.mark.parametrize("name", data.BUILTIN)
-def test_the_defaults_that_datasets_lists_are_used_and_printed(cli, name):
-    lines = cli("datasets").out.splitlines()
-    (at,) = (i for i, line in enumerate(lines) if line.startswith(f"{name} "))
-    following = lines[at + 1].partition("changed defaults: ")[2] if at + 1 < len(lines) else ""
-    own = OWN_DEFAULTS.get(name, {})
-    assert following == flags(own)
-
-    used = cli("train", name, "--json", "--epochs", 1).events[0]["options"]
+def test_the_defaults_that_go_by_the_number_of_rows_are_used_printed_and_recorded(cli, name):
+    run, *_ = cli("train", name, "--json", "--patience", 1).events
+    used, rows = run["options"], run["split"]["training"]
     defaults = {key: setting.default for key, setting in SETTINGS.items() if key in used}
-    assert used == json.loads(json.dumps({**defaults, **own, "epochs": 1}))
+    assert used == json.loads(json.dumps({**defaults, **by_rows(rows), "patience": 1}))
+    facts = json.loads(Path("runs", f"{name}-1", "run.json").read_text())
+    assert facts["options"] == used and facts["origins"]["epochs"] == "default"
 
-    out = cli("train", name, "--epochs", 1).out
-    printed = re.findall(rf"^defaults for {name}: (.*)$", out, re.M)
-    pairs = (f"{key.replace('_', ' ')} {text(value)}" for key, value in own.items())
-    assert printed == ([", ".join(pairs)] if own else [])
-    # Typed in full they are no longer the data set's, and give the same.
-    typed = cli("train", name, "--epochs", 1, *flags(own).split()).out
-    assert "defaults for" not in typed
-    assert typed == re.sub(r"defaults for.*\n", "", out)
+    out = cli("train", name, "--patience", 1).out
+    for option, value in by_rows(rows).items():
+        assert f", {option.replace('_', ' ')} {value}," in out
+    # Typed in full they give the same.
+    typed = [f"--{k.replace('_', '-')}={v}" for k, v in by_rows(rows).items()]
+    assert cli("train", name, "--patience", 1, *typed).out == out
 
 
-def test_a_given_option_overrides_that_of_the_data_set(cli):
-    result = cli("train", "digits", "--hidden", "16", "--epochs", 1)
-    assert "options: hidden 16, activation relu, dropout 0.0, epochs 1, " in result.out
-    assert "\ndefaults for digits: label smoothing 0.1\n" in result.out
+def test_a_given_option_overrides_the_one_that_goes_by_rows(cli):
+    out = cli("train", "iris", "--weight-decay", 0, "--label-smoothing", 0, "--epochs", 1).out
+    assert ", epochs 1, " in out and ", weight decay 0.0, label smoothing 0.0, " in out
 
 
 # ---- wrong values
@@ -289,11 +277,11 @@ def test_a_class_without_a_row_for_every_part_is_exit_3(cli):
 
 
 def test_divergence_is_exit_4(cli):
-    code, out, err = cli("train", "--lr", "1e6", "--no-save")
+    code, out, err = cli("train", "--lr", "1e6", "--clip-grad", "1e9", "--no-save")
     assert code == 4
     assert "test accuracy" not in out
     assert err == (
-        "Error: train: the loss is nan at step 5; learning rate 1e+06, first non-finite output: "
+        "Error: train: the loss is nan at step 6; learning rate 1e+06, first non-finite output: "
         "layer '2', Linear(128 -> 10); try a learning rate of 100000\n"
     )
 

@@ -340,11 +340,42 @@ def test_a_column_without_a_value_is_named():
         )
 
 
+@pytest.mark.parametrize("kind", ["asinh", "standard"])
+def test_zeros_and_ones_are_not_divided_by_their_deviation(kind):
+    """Divided by its deviation, the one in column 0 would be 10."""
+    x = np.zeros((100, 5))
+    x[7, 0] = 1
+    x[:50, 1] = 1
+    x[:, 2] = np.arange(100) / 99  # from 0 to 1, with others between
+    x[:30, 3] = np.nan
+    x[40, 3] = 1
+    x[:, 4] = np.arange(100) % 2 * 2  # two values, which are not 0 and 1
+    scaling = Scaling.fit(x, kind)
+    assert (scaling.shift[[0, 1, 3]] == 0).all() and (scaling.scale[[0, 1, 3]] == 1).all()
+    np.testing.assert_allclose(scaling.shift[[2, 4]], x[:, [2, 4]].mean(axis=0))
+    np.testing.assert_allclose(scaling.scale[[2, 4]], x[:, [2, 4]].std(axis=0))
+    assert scaling.fill[3] == 1 / 70
+    scaled = scaling.apply(x)
+    assert scaled[7, 0] == (1 if kind == "standard" else np.arcsinh(1)) and scaled[8, 0] == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_asinh_brings_outliers_near(dtype):
+    x = np.array([[0], [1], [2], [3], [1000]], dtype)
+    standard, scaling = Scaling.fit(x, "standard"), Scaling.fit(x, "asinh")
+    scaled = scaling.apply(x)
+    assert scaled.dtype == (dtype if dtype != np.int64 else np.float32)
+    np.testing.assert_allclose(scaled, np.arcsinh(standard.apply(x)))
+    assert (np.diff(scaled[:, 0]) > 0).all()
+    far = Scaling([0], [1], kind="asinh").apply(np.array([[1e30, -1e30]]).T)
+    np.testing.assert_allclose(far[:, 0], [np.log(2e30), -np.log(2e30)])
+
+
 def test_an_unknown_kind():
     with pytest.raises(ArgumentError) as error:
         Scaling.fit(np.ones((2, 1)), "robust")
     assert str(error.value) == (
-        "Scaling.fit: kind 'robust' is unknown; it can be standard, minmax, none; "
+        "Scaling.fit: kind 'robust' is unknown; it can be asinh, standard, minmax, none; "
         "give kind='standard'"
     )
 
@@ -392,7 +423,8 @@ def test_is_frozen():
         (
             {"kind": "robust"},
             ArgumentError,
-            "kind 'robust' is unknown; it can be standard, minmax, none; give kind='standard'",
+            "kind 'robust' is unknown; it can be asinh, standard, minmax, none; "
+            "give kind='standard'",
         ),
     ],
     ids=str,

@@ -315,12 +315,14 @@ def losses_follow(monkeypatch, *losses):
 @pytest.mark.parametrize(
     ("losses", "patience", "best", "trained"),
     [
-        ([3, 2, 2, 2, 1], 2, 2, 4),  # a plateau is no improvement
-        ([3, 2, 2.5, 1.9, 2, 1.9, 1], 2, 4, 6),  # nor is a return to the best
-        ([3, 4, 2, 2, 2, 1], 2, 3, 5),  # but a lower loss starts the count again
+        ([3, 2, 2, 2, 1], 2, 4, 4),  # a plateau is no improvement
+        ([3, 2, 2.5, 1.9, 2, 1.9, 1], 2, 6, 6),  # nor is a return to the best
+        ([3, 4, 2, 2.2, 2.2, 1], 2, 3, 5),  # but a lower loss starts the count again
         ([1, 2, 3], 1, 1, 2),
         ([1, 2, 3, 4, 5, 6], 5, 1, 6),  # patience runs out in the last epoch
-        ([3, 3, 3, 3, 3, 3], None, 1, 6),
+        ([3, 3, 3, 3, 3, 3], None, 6, 6),
+        ([4, 2, 2.1, 2.11, 2.2, 3], None, 3, 6),  # the last one within 5 % of the lowest
+        ([-4, -2, -3.9, -3, -3, -3], None, 3, 6),  # of a loss below 0, too
     ],
 )
 def test_patience_counts_the_epochs_since_the_lowest_loss(
