@@ -102,9 +102,10 @@ def test_the_test_rows_can_come_from_a_file(cli, files):
 
 
 def test_a_run_with_a_test_file_resumes(cli, files, folder, monkeypatch):
-    assert cli("train", "train.csv", *SHORT, "--test", "test.csv", "--out", "run").code == 0
+    constant = ("--schedule", "constant", "--test", "test.csv")
+    assert cli("train", "train.csv", *SHORT, *constant, "--out", "run").code == 0
     whole = ("--epochs", "4", "--hidden", "8")
-    assert cli("train", "train.csv", *whole, "--test", "test.csv", "--out", "whole").code == 0
+    assert cli("train", "train.csv", *whole, *constant, "--out", "whole").code == 0
     (folder / "elsewhere").mkdir()
     monkeypatch.chdir(folder / "elsewhere")
     assert cli("resume", "../run", "--epochs", 4).code == 0
