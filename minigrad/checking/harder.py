@@ -161,7 +161,8 @@ class Ladder:
     def look_far(self, subject) -> None:
         """Measure how f rounds at the widest step, where its numbers may be much larger."""
         spread = Probe(lambda: _spread(subject), self.probe.x, self.probe.u, self.probe.y)
-        self.far = abs(self.probe.u) * spread.at(self.where, self.top)[0]
+        with contextlib.suppress(ValueError, ArithmeticError, LookupError):  # f may refuse it
+            self.far = abs(self.probe.u) * spread.at(self.where, self.top)[0]
 
     def few(self) -> None:
         """Take slopes at steps decades apart, enough for a smooth f, and at the widest."""

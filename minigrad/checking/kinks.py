@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -294,16 +294,9 @@ class Kinks:
             if n == 1 and group[0] in self.jumps and apart.any():  # one of the sides, not between
                 return "FAIL"
 
-        def hulls(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            """Return the ends of the hulls along the directions: of L, and of the chosen y."""
-            ends, u = rows @ mixed.T, check.u[:, None]  # neighbour, output, direction
-            low, high = ends.min(axis=0) - slack, ends.max(axis=0) + slack
-            least, most = np.minimum(u * low, u * high), np.maximum(u * low, u * high)
-            lowest = np.vstack([least.sum(axis=0), low[chosen]])
-            return lowest, np.vstack([most.sum(axis=0), high[chosen]])
-
+        hull = _Hull(mixed, slack, check.u, chosen)
         # The gradient for u lies in the sum of the hulls of all outputs; that of each in its own.
-        low, high = hulls(rows)
+        low, high = hull.ends(rows)
         outside = np.fmax(low - gradients, gradients - high)
         if n > 1 and (outside > 0).any():  # in a thin sector between the patterns, or on an arc?
             for _ in range(2):
@@ -312,7 +305,7 @@ class Kinks:
                 anywhere /= abs(anywhere).max(axis=1, keepdims=True)
                 more = self._neighbours(group, anywhere, units, ways)
                 rows = np.concatenate([rows, more])
-                low, high = hulls(rows)
+                low, high = hull.ends(rows)
             grown = np.fmax(before[0] - low, high - before[1])
             outside = np.fmax(low - gradients, gradients - high)
             if 0 < outside.max() <= GROWN * grown.max():
@@ -372,6 +365,29 @@ class Kinks:
         """Return the gradient of the group for another upstream gradient."""
         _, gradients = self.check.backward(u.astype(np.float64))
         return np.array([gradients[e.i][e.where] for e in group])
+
+
+class _Hull(NamedTuple):
+    """The hulls of the gradients at the neighbours of a group, as seen along some directions.
+
+    Attributes:
+        mixed: the directions, as mixtures of the ways that the group was moved.
+        slack: by how much a gradient may lie outside, for each output and direction.
+        u, chosen: the upstream gradient, and the outputs that are looked at one by one.
+    """
+
+    mixed: np.ndarray
+    slack: np.ndarray
+    u: np.ndarray
+    chosen: np.ndarray
+
+    def ends(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the hulls end, of L first and then of the chosen outputs."""
+        ends, u = rows @ self.mixed.T, self.u[:, None]  # neighbour, output, direction
+        low, high = ends.min(axis=0) - self.slack, ends.max(axis=0) + self.slack
+        least, most = np.minimum(u * low, u * high), np.maximum(u * low, u * high)
+        lowest = np.vstack([least.sum(axis=0), low[self.chosen]])
+        return lowest, np.vstack([most.sum(axis=0), high[self.chosen]])
 
 
 def _alike(bends: Sequence[np.ndarray]) -> bool:

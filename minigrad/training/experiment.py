@@ -302,19 +302,23 @@ class Experiment:
                 raise DivergedError(*parts, f"{remedy}; {kept}") from error
             if recorder:
                 recorder.checkpoint(best=False)
-            classifier = self.best()
-            rows = next(part for part in (self.test, self.val, self.train) if len(part))
-            found = evaluate(classifier.model, rows, loss=self.trainer.loss)
-            self._warn(found.confusion)
-            test = found if len(self.test) else None
-            if test:
-                classifier.training["results"] = {
-                    "test_loss": test.loss,
-                    "test_accuracy": test.accuracy,
-                    "confusion": packed(test.confusion),
-                }
-            if recorder:
-                recorder.finish(classifier)
+            return self._finish(recorder)
+
+    def _finish(self, recorder: run_folder.Recorder | None) -> Result:
+        """Test the best weights, and record what was found."""
+        classifier = self.best()
+        rows = next(part for part in (self.test, self.val, self.train) if len(part))
+        found = evaluate(classifier.model, rows, loss=self.trainer.loss)
+        self._warn(found.confusion)
+        test = found if len(self.test) else None
+        if test:
+            classifier.training["results"] = {
+                "test_loss": test.loss,
+                "test_accuracy": test.accuracy,
+                "confusion": packed(test.confusion),
+            }
+        if recorder:
+            recorder.finish(classifier)
         epoch, history = classifier.training["epoch"], self.trainer.history
         return Result(test, epoch, history, classifier, self.folder, self.about.get("folds"))
 

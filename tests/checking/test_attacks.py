@@ -381,3 +381,14 @@ SHARP = {
 def test_a_mistake_a_billionth_beside_a_kink_is_none_at_a_kink(f, x):
     for seed in range(3):
         assert gradcheck(f, np.array(x), seed=seed, raises=False).results[0].verdict == "FAIL"
+
+
+def test_a_function_that_refuses_what_is_far_away_where_its_slope_is_rounding():
+    def centred(x):
+        if abs(x.data).max() > 0.5:
+            raise ValueError("too large")
+        return (x - x.mean()).sum() / 3
+
+    for seed in range(5):
+        x = np.random.default_rng(seed).standard_normal(10) * 1e-6
+        assert gradcheck(centred, x, seed=seed, raises=False).results[0].verdict != "FAIL"
