@@ -92,7 +92,7 @@ class Optimizer:
 
 def with_decay(g: np.ndarray, p: Tensor, weight_decay: float) -> np.ndarray:
     """Return the gradient g of the loss plus that of an L2 penalty, ½ weight_decay · Σ p²."""
-    return g + weight_decay * p.data if weight_decay else g
+    return np.asarray(g + weight_decay * p.data, g.dtype) if weight_decay else g
 
 
 class SGD(Optimizer):

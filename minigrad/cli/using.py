@@ -134,8 +134,8 @@ def write(strings: Iterator[str], path: str | None, overwrite: bool) -> None:
 
 def _csv(fields: Sequence[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(fields)
-    return line.getvalue()
+    csv.writer(line, lineterminator="\r\n").writerow(fields)  # "\n" alone: no "\r" is quoted
+    return line.getvalue().removesuffix("\r\n")
 
 
 # ---- evaluate ----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from .dataset import Dataset, plain
 
 Data = TypeVar("Data", Dataset, np.ndarray)
 KINDS = ("asinh", "standard", "minmax", "none")
+TINY = 1e-9  # 0.29 * 100 is 28.999999999999996: a share this close to a whole number is one
 
 
 def split(
@@ -83,8 +84,10 @@ def drop_rare(dataset: Dataset, *, test: float = 0.2, val: float = 0.2) -> Datas
 
 
 def _rare(counts, test, val):
-    """Which classes have fewer rows than there are parts, each of which needs one."""
-    return counts < 1 + (test > 0) + (val > 0)
+    """Which classes have too few rows for one in each part, and the others where they belong."""
+    fractions = np.array([1 - (test + val), val, test])
+    least = np.maximum(np.floor(counts[:, None] * fractions + TINY), fractions > 0)
+    return counts < least.sum(axis=1)
 
 
 def _too_few(dataset, counts, test, val):
@@ -117,19 +120,18 @@ def _divide(counts, fractions):
     """
     table = np.zeros((len(counts), 3), dtype=np.int64)
     owed = np.zeros(3)
-    tiny = 1e-9  # 0.29 * 100 is 28.999999999999996: a share this close to a whole number is one
     for c in np.argsort(counts, kind="stable"):
         exact = counts[c] * fractions
-        table[c] = np.maximum(np.floor(exact + tiny), fractions > 0)
+        table[c] = np.maximum(np.floor(exact + TINY), fractions > 0)
         left = counts[c] - table[c].sum()
         if left < 0:
             return None
         owed += exact - table[c]
-        claims = np.where(exact - table[c] > tiny, owed, -np.inf)
+        claims = np.where(exact - table[c] > TINY, owed, -np.inf)
         winners = np.argsort(-claims, kind="stable")[:left]
         table[c, winners] += 1
         owed[winners] -= 1
-    return table if (np.abs(owed) < 1 - tiny).all() else None
+    return table if (np.abs(owed) < 1 - TINY).all() else None
 
 
 @dataclass(frozen=True, eq=False)

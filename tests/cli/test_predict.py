@@ -252,6 +252,14 @@ def test_columns_to_keep_come_before_the_class(cli, model, tmp_path):
     }  # fmt: skip
 
 
+def test_a_line_break_in_a_column_to_keep_is_quoted(cli, model, tmp_path):
+    path = tmp_path / "breaks.csv"
+    path.write_text('id,width,colour,height\n"a\nb",1,red,2\nc,1,red,2\n')
+    code, out, _ = cli("predict", model, path, "--keep", "id")
+    assert code == 0
+    assert [row[0] for row in csv.reader(out.splitlines(keepends=True))] == ["id", "a\nb", "c"]
+
+
 def test_a_column_to_keep_that_is_not_there(cli, model, rows, tmp_path):
     assert cli("predict", model, rows, "--keep", "widht") == (
         2,

@@ -554,3 +554,14 @@ def test_errors_come_at_the_call():
         assert str(error.value) == (f"batches: size must be 1 or more; size {size}; give size=32")
     with pytest.raises(TypeError):
         batches(X, Y, 2.5, rng=0)
+
+
+@pytest.mark.parametrize("rows", [60, 100, 400])
+def test_a_class_of_three_rows_is_rare_for_parts_of_a_tenth_and_a_fifth(rows):
+    y = np.r_[np.zeros(3, int), np.ones(rows // 2, int), np.full(rows - 3 - rows // 2, 2)]
+    dataset = Dataset(np.zeros((rows, 2), np.float32), y, ("a", "b"), ("fox", "cat", "dog"))
+    with pytest.raises(DataError, match=f'a class has too few rows .* "fox" 3 of {rows} rows'):
+        split(dataset, test=0.2, val=0.1)
+    left = drop_rare(dataset, test=0.2, val=0.1)
+    assert left.class_names == ("cat", "dog")
+    split(left, test=0.2, val=0.1)
