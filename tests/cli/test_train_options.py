@@ -273,7 +273,7 @@ def test_an_unknown_data_set_is_exit_3(cli, name, remedy):
 def test_a_class_without_a_row_for_every_part_is_exit_3(cli):
     code, out, err = cli("train", "iris", "--test-fraction", 0.99, "--val-fraction", 0.005)
     assert (code, out) == (3, "")
-    assert re.fullmatch("Error: iris: 3 classes are too many to have [^\n]*\n", err)
+    assert re.fullmatch("Error: iris: 3 classes have too few rows [^\n]*\n", err)
 
 
 def test_divergence_is_exit_4(cli):
