@@ -148,7 +148,7 @@ def plain(sizes, batch):
     import numpy as np
 
     def start(weights):
-        arrays = [np.ascontiguousarray(a.T) for a in weights.values()]  # W is (I, O)
+        arrays = [a.T.copy() for a in weights.values()]  # W is (I, O)
         velocities = [np.zeros_like(a) for a in arrays]
         rows = np.arange(batch)
 
