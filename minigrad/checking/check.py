@@ -16,7 +16,6 @@ from .differences import (
     DENORMAL,
     NEGLIGIBLE,
     ROUNDED,
-    ROUNDED_32,
     RTOL,
     STEP,
     VISIBLE,
@@ -36,7 +35,7 @@ from .harder import ROUGH, Ladder, Noise, beside, locate, rounding, rounding_of_
 from .kinks import Kinks
 from .report import Report, Result, worst
 from .subject import Subject
-from .watches import EPS, Contract, Operations, Record, close, same_share
+from .watches import EPS, Contract, Operations, Record, close, rounded_share, same_share
 
 FULL = 1000  # elements in all, up to which `auto` moves every one
 SMALL = 64  # elements of one input that are moved one by one in any case
@@ -135,11 +134,11 @@ class _Check:
         self.subject, self.dtype = subject, np.dtype(dtype)
         self.step = STEP if eps is None else eps
         self.narrow = self.dtype == np.float32
-        self.tolerance = Tolerance(rtol, atol, ROUNDED)
+        rtol = max(rtol, RTOL_32) if self.narrow else rtol
+        self.tolerance = Tolerance(rtol, atol, rounded_share(self.dtype))
         # A stream of its own: inputs drawn with the same seed must not come out equal to u.
         self.rng = np.random.default_rng([seed, 0x6772616463686B])
         if self.narrow:
-            self.tolerance = Tolerance(max(rtol, RTOL_32), atol, ROUNDED_32)
             for _, x in subject.leaves:  # the numbers that a float32 backward sees
                 x.data[...] = x.data.astype(np.float32)
 
@@ -297,7 +296,7 @@ class _Check:
         return lines
 
     def _refine(self, probe: Probe, line: Line, thorough: bool) -> None:
-        """Judge a line by slopes at more steps; at many, if `thorough` and it does not pass."""
+        """Judge a line by slopes at more steps; at many, if it does not pass and `thorough`."""
         ends = 0 if np.isfinite(line.numeric) else self._ends(probe, line)
         if ends is None:
             line.verdict = "NONFINITE"

@@ -142,7 +142,7 @@ class Ladder:
         self.probe, self.where, self.flow, self.side = probe, where, flow, side
         self.noise_of, self.noise = noise, abs(probe.u) * noise.y
         self.value = float(probe.x[where]) if isinstance(where, tuple) else 1.0
-        self.top, self.is_whole = max(1.0, abs(self.value)), False
+        self.top = max(1.0, abs(self.value))
         self.far = np.zeros(())  # by how much y rounds more at the widest step
         self.rungs: dict[float, tuple[np.ndarray, float]] = {}  # by step: change of y, length
 
@@ -174,7 +174,6 @@ class Ladder:
         bottom = FINEST * max(unit(self.value), abs(self.value))
         count = int(np.log(self.top / bottom) / np.log(RATIO)) + 1
         self.add(self.top * RATIO**-k for k in range(1, count + 1))
-        self.is_whole = True
 
     @property
     def flat(self) -> float:

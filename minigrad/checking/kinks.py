@@ -69,7 +69,6 @@ class Kinks:
         self.looked, self.groups, self.evaluations = 0, 0, 0
         self.joint: set[Line] = set()
         self.jumps: set[Line] = set()
-        self.elsewhere = self._not_sampled()
         lines = [line for line in lines if np.isfinite(line.analytic)]
         bent = {e for e in lines if self._bends(e)}
         rest = [e for e in lines if e not in bent and not (agree and e.verdict == "PASS")]
@@ -200,6 +199,7 @@ class Kinks:
     def _judge(self, kinked: list[Line]) -> None:
         """Judge the groups of these elements, or of 200 of them."""
         order = [kinked[i] for i in self.check.rng.permutation(len(kinked))]
+        elsewhere = self._not_sampled() if kinked else []
         seen: set[Line] = set()
         self.evaluations = 0
         for e in order:
@@ -210,7 +210,7 @@ class Kinks:
                 continue
             self.looked += 1
             # A tie that no axis shows is made with elements that seem to pass.
-            others = self.elsewhere + (self.lines if e in self.flat else order)
+            others = elsewhere + (self.lines if e in self.flat else order)
             others = [o for o in others if o is not e]
             tries = TRIES if e in self.flat else 1
             group = [e, *self._partners(e, others, tries)]

@@ -104,7 +104,7 @@ class Contract(Watch):
             if now is not None and not _equal(now, before):
                 what = "returned an array that its next call writes to: make a new one"
                 self._found(node, "backward", what)
-        return tuple(parts if g is None else g for g, parts in zip(copies, parts, strict=False))
+        return tuple(part if g is None else g for g, part in zip(copies, parts, strict=False))
 
     def _call_in_other_ways(self, node, gy: np.ndarray, parts: list) -> None:
         """Call backward in ways that must not matter, and note which one does."""
@@ -168,8 +168,7 @@ class Contract(Watch):
                 continue
             if b is None:
                 return False
-            rounded = ROUNDED if a.dtype == np.float64 else ROUNDED_32
-            least = rounded * self.flow
+            least = rounded_share(a.dtype) * self.flow
             same = a.shape != b.shape or close(a, b, same_share(a.dtype), least)
             if not same and all_finite([a]):
                 return False
@@ -190,8 +189,10 @@ class Contract(Watch):
 
 def _called(node, gy: np.ndarray, needs: tuple, layout: str, scale: float):
     """Return the gradients that backward returns in another way, or what it raises."""
-    half = (np.arange(gy.size) % 2).reshape(gy.shape).astype(gy.dtype)
-    ways = (gy * half, gy * (1 - half)) if layout == "halves" else (gy * scale,)
+    ways = [gy * scale]
+    if layout == "halves":
+        half = (np.arange(gy.size) % 2).reshape(gy.shape).astype(gy.dtype)
+        ways = [gy * half, gy * (1 - half)]
     before, found = node.needs, []
     try:
         node.needs = needs
@@ -349,6 +350,11 @@ def leaves_of(y: Tensor) -> Iterator[Tensor]:
             if id(other) not in found:
                 found.add(id(other))
                 todo.append(other)
+
+
+def rounded_share(dtype) -> float:
+    """Return the share of the largest gradient that the roundings of a backward pass add up to."""
+    return ROUNDED if dtype == np.float64 else ROUNDED_32
 
 
 def same_share(dtype) -> float:

@@ -134,7 +134,7 @@ def write(strings: Iterator[str], path: str | None, overwrite: bool) -> None:
 
 def _csv(fields: Sequence[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(fields)  # "\n" alone: no "\r" is quoted
+    csv.writer(line, lineterminator="\r\n").writerow(fields)  # it quotes what its end contains
     return line.getvalue().removesuffix("\r\n")
 
 
