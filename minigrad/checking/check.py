@@ -482,9 +482,10 @@ class _Check:
         if bad:
             value = "NaN" if np.isnan(bad[0].analytic) else "infinite"
             return f"the gradient is {value}, made by {self.watch.non_finite or 'f itself'}"
+        smooth = [line for line in lines if line not in kinks.verdicts]
         flat = [e for e in chosen if e.ladder and e.ladder.is_flat and e.sides == (0, 0)]
         if flat and kinks.jumps.issuperset(set(chosen).difference(flat)):
-            return (
+            return diagnose(self, i, chosen, smooth) or (
                 "f is piecewise constant here, and its derivative is 0; if backward is a "
                 "straight-through estimator, check the function that it stands for"
             )
@@ -493,5 +494,4 @@ class _Check:
                 "every operation alone is PASS or KINK, and beside this point the gradient is "
                 "right: no single backward is to blame, but how they are composed at a kink"
             )
-        smooth = [line for line in lines if line not in kinks.verdicts]
         return kinks.why(chosen) or diagnose(self, i, chosen, smooth)

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..tensor import Tensor
 from .differences import ROUNDED, STEP, Line, Probe, direction, step
+from .records import RECORDS, Arrays, Record, same
 from .watches import EPS
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ def diagnose(check: _Check, i: int, failing: list[Line], looked: list[Line]) -> 
         return ""
     if (abs(case.A) <= ROUNDED * abs(case.N)).all():
         return "it is zero"
-    fitting = {text: None for text, gradient in _hypotheses(case) if case.fits(gradient)}
-    if fitting:
-        return ", or ".join(fitting)
+    for hypotheses in (_recorded, _hypotheses):
+        fitting = {text: None for text, gradient in hypotheses(case) if case.fits(gradient)}
+        if fitting:
+            return ", or ".join(fitting)
     if case.fits(_one_use(case, 0)) or case.fits(_one_use(case, -1)):
         return (
             "overwritten instead of accumulated: an element that is used several times gets the "
@@ -145,7 +147,6 @@ def _hypotheses(c: Case) -> Hypotheses:
         yield "its Jacobian is transposed, as by gy @ W.T for gy @ W of a square W", forward
         if np.count_nonzero(c.J, axis=1).max() > 1:
             yield from _normalised(c)
-    yield from _target_alone(c)
     for j, (name, other) in enumerate(c.check.subject.leaves):
         if j != c.i and other.shape == c.x.shape:
             yield f"it is the gradient of {name}", _measured(c.check.probe(j), c.indices)
@@ -270,18 +271,40 @@ def _parts(c: Case, group: np.ndarray, others: list[np.ndarray]) -> np.ndarray |
     return parts
 
 
-def _target_alone(c: Case) -> Hypotheses:
-    """Yield the gradient of softmax and cross-entropy, (p − t) times a size, at the target."""
-    if c.x.ndim == 0 or len(c.N) < c.x.size:
-        return
-    axis, order = min(1, c.x.ndim - 1), np.argsort(c.flat)
-    A, N = (a[order].reshape(c.x.shape) for a in (c.A, c.N))
-    p = np.exp(c.x - c.x.max(axis=axis, keepdims=True))
-    p /= p.sum(axis=axis, keepdims=True)
-    t = A != 0
-    size = np.where(t, N / (p - 1), 0).sum(axis=axis, keepdims=True)
-    right = size * (p - t)
-    if t.sum(axis=axis).max() == 1 and (abs(N - right) <= CLOSE * abs(right)).all():
-        text = "the gradient of a cross-entropy at the target alone: the other logits get p"
-        for gradient in (right * t, -size * t, -size * t / p):
-            yield text, gradient.reshape(-1)[c.flat]
+def _recorded(c: Case) -> Hypotheses:
+    """Yield the usual mistakes of the operation that f is, if it computes what a record says."""
+    subject = c.check.subject
+    given = [x for x in subject.arguments if isinstance(x, Tensor) and x.dtype.kind == "f"]
+    leaves = [x for _, x in subject.leaves]
+    xs = list({id(x): x for x in [*given, *leaves]}.values())
+    for record in RECORDS.values():
+        if len(xs) != len(record.inputs):
+            continue
+        inputs = {name: x.data for name, x in zip(record.inputs, xs, strict=True)}
+        (of,) = [f"g{n}" for n, x in zip(record.inputs, xs, strict=True) if x is leaves[c.i]]
+        try:
+            found = _losses(c, record) if "t" in record.example else [record.arrays(c.u, inputs)]
+        except (ValueError, TypeError):  # that operation does not take such arrays
+            continue
+        for arrays in found:
+            if arrays["y"].shape != c.y.shape or not same(arrays["y"], c.y):
+                continue
+            for mistake in record.mistakes:
+                wrong = mistake.gradient(arrays) if mistake.of == of else None
+                if wrong is not None and wrong.shape == c.x.shape:
+                    yield f"these are the numbers of {mistake}", wrong.reshape(-1)[c.flat]
+
+
+def _losses(c: Case, record: Record) -> list[Arrays]:
+    """Return the arrays of a mean loss, of a sum, and of one loss for each row."""
+    if c.x.ndim != 2 or len(c.N) < c.x.size:
+        return []
+    N, u = c.N[np.argsort(c.flat)].reshape(c.x.shape), c.u.reshape(-1, 1)
+    t = np.argmin(np.sign(u) * N, axis=1)  # to raise the target lowers the loss most
+
+    def arrays(rows: slice) -> Arrays:
+        return record.arrays(c.u, {record.inputs[0]: c.x[rows], "t": t[rows]})
+
+    mean = arrays(slice(None))
+    each = np.array([arrays(slice(n, n + 1))["y"] for n in range(len(t))])
+    return [mean, {**mean, "N": 1, "y": each.sum()}, {**mean, "N": 1, "y": each, "gy": u}]

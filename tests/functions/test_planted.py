@@ -1,4 +1,7 @@
-"""Mistakes in single functions that gradcheck has to find, in the input where they are."""
+"""Mistakes in single functions that gradcheck has to find, in the input where they are.
+
+Those that people make are in the records, and planted by checking/test_records.py.
+"""
 
 import numpy as np
 import pytest
@@ -27,25 +30,11 @@ def failing(function, wrong, shapes, seed=1, **options):
 @pytest.mark.parametrize(
     ("function", "wrong", "shapes", "inputs"),
     [
-        (Linear, lambda gy, g: (g[0], g[1], +gy[0]), [(5, 3), (4, 3), (4,)], "2"),
-        (Linear, lambda gy, g: (g[0], g[1], gy.mean(axis=0)), [(5, 3), (4, 3), (4,)], "2"),
-        (Linear, lambda gy, g: (g[0], g[1].T, g[2]), [(5, 3), (3, 3), (3,)], "1"),
-        (Linear, lambda gy, g: (g[0].T, g[1], g[2]), [(3, 3), (3, 3), (3,)], "0"),
         (Matmul, lambda gy, g: (g[1], g[0]), [(3, 3), (3, 3)], "01"),
         (Matmul, lambda gy, g: (g[0], g[1][0]), [(5, 2, 3), (3, 4)], "1"),
-        (Add, lambda gy, g: (gy, gy[0]), [(5, 3), (3,)], "1"),
         (Add, lambda gy, g: (gy, gy[:, :1]), [(5, 3), (5, 1)], "1"),
     ],
-    ids=[
-        "gb not summed over the batch",
-        "gb is the mean over the batch",
-        "gW transposed",
-        "gx transposed",
-        "ga and gb exchanged",
-        "gb not summed over the stack",
-        "gb not summed over the rows",
-        "gb not summed over the columns",
-    ],
+    ids=["ga and gb exchanged", "gb not summed over the stack", "gb not summed over the columns"],
 )
 def test_a_gradient_of_the_right_shape_is_caught(function, wrong, shapes, inputs):
     found = failing(function, wrong, shapes)
