@@ -125,7 +125,7 @@ def bisect(
     """
     with Subject(f, inputs, module, dtype=None, where="bisect") as subject:
         recorder = _Recorder(subject.generators)
-        with watched_by(recorder), _naming(subject.modules, recorder.running):
+        with watched_by(recorder), naming(subject.modules, recorder.running):
             y = subject.run()
         if y.node is None:
             raise ArgumentError(
@@ -240,7 +240,7 @@ class _Recorder(Watch):
 
 
 @contextlib.contextmanager
-def _naming(modules: dict[Module, str], running: list[str]) -> Iterator[None]:
+def naming(modules: dict[Module, str], running: list[str]) -> Iterator[None]:
     """Keep in `running` the names of the modules whose forward is running, innermost last."""
     own = [(vars(m), vars(m).get("forward")) for m in modules]
     try:

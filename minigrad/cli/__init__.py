@@ -6,6 +6,7 @@ from .. import __version__
 from .commands import (
     datasets,
     evaluate,
+    explain,
     gradcheck,
     importance,
     inspect,
@@ -23,6 +24,7 @@ def main():
     """Train small classifiers with a framework that you can read in an afternoon."""
 
 
-COMMANDS = (train, resume, datasets, gradcheck, predict, evaluate, importance, inspect, plot)
+COMMANDS = (train, resume, datasets, gradcheck, explain, predict, evaluate, importance, inspect)
+COMMANDS += (plot,)
 for command in COMMANDS:
     main.add_command(command)

@@ -123,8 +123,8 @@ def check_user_code(
 
     With `by_node`, check each operation in it alone. Return whether all cases pass.
     """
-    with _in_file(path, "looking up what it defines"):  # a property may raise anything
-        f, cases = _load(path, name)
+    with in_file(path, "looking up what it defines"):  # a property may raise anything
+        f, cases = load_user_code(path, name)
     if shapes:
         cases = [_normal(shapes, seed)]
     if cases is None:
@@ -141,10 +141,10 @@ def check_user_code(
         f = from_numpy(f)
     good = []
     for i, inputs in enumerate(cases):
-        with _in_file(path, f"looking at case {i}"):
+        with in_file(path, f"looking at case {i}"):
             given = _describe(inputs)
         remedy = "correct it, or give inputs that it takes"
-        with _in_file(path, f"case {i}, {given}", remedy):
+        with in_file(path, f"case {i}, {given}", remedy):
             report = bisect(f, inputs) if by_node else gradcheck(f, inputs, seed=seed, raises=False)
         good.append(report.ok)
         if as_json:
@@ -158,7 +158,7 @@ def check_user_code(
     return all(good)
 
 
-def _load(path: str, name: str) -> tuple[Callable, list[list] | None]:
+def load_user_code(path: str, name: str) -> tuple[Callable, list[list] | None]:
     """Run the file; return the function that the dotted name means, and the inputs of each case.
 
     The inputs are None if the file has none.
@@ -174,7 +174,7 @@ def _load(path: str, name: str) -> tuple[Callable, list[list] | None]:
     f = _callable(path, name, found)
     cases = getattr(found, "cases", getattr(module, "cases", None))
     if callable(cases):
-        with _in_file(path, "calling cases"):
+        with in_file(path, "calling cases"):
             cases = cases()
             if isinstance(cases, types.GeneratorType):
                 cases = list(cases)
@@ -182,7 +182,7 @@ def _load(path: str, name: str) -> tuple[Callable, list[list] | None]:
 
 
 @contextlib.contextmanager
-def _in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None]:
+def in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None]:
     """Turn what a user's code raises into a DataError with the line that raised it.
 
     What the code prints goes to stderr: stdout holds results.
@@ -191,7 +191,12 @@ def _in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None
         with contextlib.redirect_stdout(sys.stderr):
             yield
     except (Exception, SystemExit) as error:
-        if isinstance(error, MinigradError) and error.args[0] in ("gradcheck", "bisect", path):
+        if isinstance(error, MinigradError) and error.args[0] in (
+            "gradcheck",
+            "bisect",
+            "explain",
+            path,
+        ):
             raise  # about the inputs, the output or the file; its own message says more
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
         line = lines[-1] if lines else None
@@ -227,7 +232,7 @@ def _run(path: str) -> types.ModuleType:
     module.__file__ = path
     sys.modules[MODULE] = module
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))  # as `python ops.py` does
-    with _in_file(path, "running the file"):
+    with in_file(path, "running the file"):
         exec(compile(source, path, "exec"), vars(module))
     return module
 
@@ -287,7 +292,7 @@ def _callable(path: str, name: str, found) -> Callable:
     if isinstance(found, type) and issubclass(found, Function):
         return found.apply
     if isinstance(found, type) and issubclass(found, nn.Module):
-        with _in_file(path, f"calling {name}()", f"name an instance, such as model = {name}(…)"):
+        with in_file(path, f"calling {name}()", f"name an instance, such as model = {name}(…)"):
             return found()
     if callable(found) and not isinstance(found, type):
         return found

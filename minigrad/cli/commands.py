@@ -4,6 +4,8 @@
 when a command runs.
 """
 
+import re
+
 import click
 from click.core import ParameterSource
 
@@ -188,7 +190,7 @@ def _split(target: str) -> tuple[str, str]:
     named = path and all(part.isidentifier() for part in name.split("."))
     if not named or target.endswith(".py"):
         raise click.UsageError(
-            f"{target!r} does not name what to check; write the file and a name in it, such as "
+            f"{target!r} does not say what in the file; write the file and a name in it, such as "
             "ops.py:Swish"
         )
     return path, name
@@ -208,6 +210,96 @@ def _refuse_nonsense(ctx, names: tuple[str, ...], files: list[str]) -> None:
             flag, other = parameter.opts[0], DATA if kind == DATA else " ".join(names[:1])
             why = f"{flag} and {other} exclude each other; " if other else ""
             raise click.UsageError(f"{why}{flag} needs {' or '.join(needs)}")
+
+
+SIZES = re.compile(r"[1-9]\d{0,5}(-[1-9]\d{0,5})+")
+A_NETWORK, A_MODEL = "a network", "a MODEL"
+EXPLAINED = {  # by what is explained: the options that go with it
+    A_NETWORK: {"xs", "classes", "rows", "activation", "seed"},
+    DATA: {"data", "row", "rows", "hidden", "activation", "seed"},
+    A_MODEL: {"data", "row", "rows", "xs", "classes"},
+    FILE: set(),
+}
+
+
+@click.command(cls=Command, context_settings=HELP)
+@click.argument("what", required=False, metavar="[NETWORK|MODEL|FILE.py:NAME]")
+@click.option("--x", "xs", multiple=True, metavar="N,N…", help="A row of features.")
+@click.option("--class", "classes", multiple=True, metavar="NAME", help="The class of each --x.")
+@click.option("--data", metavar="DATA", help="Take rows of this data set, as `train` reads it.")
+@click.option(
+    "--row", type=shared.Whole(0), default=0, show_default=True, help="The first row, from 0 on."
+)
+@click.option(
+    "--rows", type=shared.Whole(1), default=1, show_default=True, help="How many rows to take."
+)
+@settings("hidden", "activation", "seed")
+@click.option("--graph", is_flag=True, help="Print the graph only.")
+@click.pass_context
+def explain(ctx, what, xs, classes, data, row, rows, graph, **options):
+    """Show every number of one forward and one backward pass, and how it comes about.
+
+    \b
+    minigrad explain                              a 2-4-3 network with fixed weights
+    minigrad explain --rows 2                     two rows: where the sum over rows and 1/N come in
+    minigrad explain 4-8-3 --x 5,3,1.5,0 --class 0
+    minigrad explain --data iris --hidden 4 --row 3    the network that `train` would begin with
+    minigrad explain runs/iris-1 --data iris --row 3   a trained one
+    minigrad explain ops.py:loss                  a function of your own, on the first of its cases
+
+    The forward pass is shown in the order of execution: the formula of each operation, as its
+    docstring has it, and the values. The backward pass is shown in reverse: the gradient that
+    comes in, the rule, and its numbers for the element with the largest gradient. Then one weight
+    is moved a little, and the slope of the loss compared with the weight's gradient; and all
+    weights take a step against their gradients.
+
+    Everything is computed in float64 and printed with four digits. The loss is the mean
+    cross-entropy, or what FILE.py:NAME returns, summed up.
+
+    Exit codes: 0 done, 1 the slope is not the gradient, 2 usage, 3 data, model or file.
+    """
+    kind = _explained(ctx, what, data)
+    shared.check_exclusive({"--x": xs, "--data": data is not None})
+    if xs and ctx.get_parameter_source("rows") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--x and --rows exclude each other; give --x once for each row")
+    if classes and not xs:
+        raise click.UsageError("--class needs --x")
+    from . import studying
+
+    if kind == A_NETWORK:
+        trace = studying.of_network(what, xs, classes, rows, **options)
+    elif kind == DATA:
+        trace = studying.of_data(data, row, rows, shared.given(ctx))
+    elif kind == A_MODEL:
+        if data is None and not xs:
+            raise click.UsageError(
+                f"{what!r} needs rows; give --data and --row, or --x and --class"
+            )
+        trace = studying.of_model(what, data, row, rows, xs, classes)
+    else:
+        trace = studying.of_file(*_split(what))
+    if not studying.show(trace, graph):
+        ctx.exit(1)
+
+
+def _explained(ctx, what: str | None, data: str | None) -> str:
+    """Return what kind of thing is to be explained; refuse options that do not go with it."""
+    if what is None:
+        kind = A_NETWORK if data is None else DATA
+    elif ".py:" in what or what.endswith(".py"):
+        kind = FILE
+    else:
+        kind = A_NETWORK if SIZES.fullmatch(what) else A_MODEL
+    for parameter in ctx.command.params:
+        fitting = [other for other, names in EXPLAINED.items() if parameter.name in names]
+        typed = ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+        if typed and fitting and kind not in fitting:
+            flag = parameter.opts[0]
+            if flag == DATA:
+                fitting = [A_MODEL + ",", "no NETWORK"]
+            needs = " or ".join(filter(None, [", ".join(fitting[:-1]), fitting[-1]]))
+            raise click.UsageError(f"{flag} does not go with {kind}; it needs {needs}")
+    return kind
 
 
 @click.command(cls=Command, context_settings=HELP)

@@ -182,10 +182,10 @@ def check_exclusive(given: dict) -> None:
         raise click.UsageError(f"{typed[0]} and {typed[1]} exclude each other; give one of them")
 
 
-def check_overwrite(overwrite: bool, output: str | None) -> None:
-    """Refuse --overwrite without --output, whose file it lets a command replace."""
+def check_overwrite(overwrite: bool, output: str | None, flag: str = "--output") -> None:
+    """Refuse --overwrite without the option whose file it lets a command replace."""
     if overwrite and not output:
-        raise click.UsageError("--overwrite needs --output")
+        raise click.UsageError(f"--overwrite needs {flag}")
 
 
 # ---- --config and --show-config ------------------------------------------------------------------

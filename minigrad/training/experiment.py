@@ -121,6 +121,7 @@ class Experiment:
         options: the value of every option; own_options: those that the data set chose itself.
         dataset: the data, unscaled and not split.
         train, val, test: its parts, scaled.
+        scaling: what was done to their features.
         trainer: the run, with its model, loss, optimizer and history.
         about: what the files say of the run's data, options and versions.
         folder: the run folder, once `run` has made it.
@@ -160,8 +161,8 @@ class Experiment:
         for name, value in by_rows(len(parts[0])).items():
             if self.options[name] is None:
                 self.options[name] = value
-        scaling = Scaling.fit(parts[0], self.options["scale"])
-        self.train, self.val, self.test = map(scaling.apply, parts)
+        self.scaling = Scaling.fit(parts[0], self.options["scale"])
+        self.train, self.val, self.test = map(self.scaling.apply, parts)
         model, loss = self._network(rng)
         self.trainer = Trainer(
             model,
@@ -173,7 +174,7 @@ class Experiment:
             **self._only(OF_TRAINER),
         )
         # Its model is a copy: the trainer keeps training its own.
-        self._classifier = Classifier(copy.deepcopy(model), self.dataset.schema, scaling)
+        self._classifier = Classifier(copy.deepcopy(model), self.dataset.schema, self.scaling)
 
     def on_parts(self, parts: tuple[Dataset, Dataset, Dataset], rng: np.random.Generator) -> Self:
         """Return the same experiment on other parts of the data, unscaled; it is not recorded."""

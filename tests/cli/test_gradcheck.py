@@ -767,8 +767,8 @@ def test_bisect_of_a_right_network(cli):
         *[
             (
                 target,
-                f"{target!r} does not name what to check; write the file and a name in it, such as "
-                "ops.py:Swish",
+                f"{target!r} does not say what in the file; write the file and a name in it, such "
+                "as ops.py:Swish",
             )
             for target in (
                 "ops.py",

@@ -1,0 +1,232 @@
+"""A trace as text for a terminal, and its graph as lines."""
+
+import textwrap
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..text import table
+from .tracing import Rule, Step, Trace, Value, added, label, number_text, product
+
+ROWS = 6  # of an array, from which on its middle rows are left out
+TERMS = 6  # of a sum
+NARROWEST, WIDEST = 60, 120
+INDENT = "   "
+VERDICTS = {
+    "agree": "they agree ✓",
+    "differ": "they differ ✗: gradcheck --bisect names the wrong one",
+    "undecided": "undecided, for there is a kink within the difference, or a number is not finite",
+}
+UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8
+LINES = {
+    DOWN | LEFT: "┐", UP | LEFT: "┘", DOWN | RIGHT: "┌", UP | RIGHT: "└", LEFT | RIGHT: "─",
+    UP | DOWN: "│", UP | DOWN | LEFT: "┤", UP | DOWN | RIGHT: "├", DOWN | LEFT | RIGHT: "┬",
+    UP | LEFT | RIGHT: "┴", UP | DOWN | LEFT | RIGHT: "┼",
+}  # fmt: skip
+
+
+def as_text(trace: Trace, columns: int = 80) -> str:
+    """Return the trace as lines of at most so many columns, 60 to 120."""
+    columns = min(max(columns, NARROWEST), WIDEST)
+    lines = [*_wrapped(trace.title, columns), "", "Given"]
+    lines += _arrays([(leaf.name, leaf.data) for leaf in trace.leaves], columns)
+    lines += ["", "Forward ↓"]
+    for step in trace.steps:
+        lines += _forward(step, columns)
+    loss = trace.loss.name
+    begin = f"gv is ∂{loss}/∂v, in the shape of v; it begins with g{loss} = 1"
+    lines += ["", *_wrapped(f"Backward ↑   {begin}", columns)]
+    for step in reversed(trace.steps):
+        lines += _backward(step, columns)
+    lines += ["", "Check", *_lines(check_text(trace), columns)]
+    lines += ["", "Step", *_lines(move_text(trace), columns)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _wrapped(text: str, columns: int, indent: str = "") -> list[str]:
+    """Return the text in lines; those after the first are indented further."""
+    options = {"initial_indent": indent, "subsequent_indent": f"{INDENT}    "}
+    return textwrap.wrap(text, columns, **options, break_on_hyphens=False)
+
+
+def _lines(texts: list[str], columns: int) -> list[str]:
+    return [line for text in texts for line in _wrapped(text, columns, INDENT)]
+
+
+def _head(step: Step) -> str:
+    layer = f"   layer {step.layer}" if step.layer else ""
+    place = f"   {step.made_at}" if step.made_at else ""
+    return f"{step.number}  {step.op}{layer}{place}"
+
+
+def _forward(step: Step, columns: int) -> Iterator[str]:
+    yield from _wrapped(_head(step), columns)
+    yield from _lines(step.formula, columns)
+    yield from _arrays([*step.inside.items(), (step.y.name, step.y.data)], columns)
+    yield from _lines(step.remarks[0], columns)
+
+
+def _backward(step: Step, columns: int) -> Iterator[str]:
+    yield from _wrapped(_head(step), columns)
+    yield from _arrays([(f"g{step.y.name}", step.y.grad)], columns)
+    for rule in step.rules:
+        part = part_text(rule)
+        yield from _lines([f"{rule.formula}{part and f'   {part}'}"], columns)
+        yield from _lines([f"  {rule.note}"] if rule.note else [], columns)
+        yield from _lines(rule_text(rule, step.y), columns)
+        yield from _arrays([(f"g{rule.x.name}{part and ', part'}", rule.g)], columns)
+    yield from _lines(step.remarks[1], columns)
+    for x in dict.fromkeys(rule.x for rule in step.rules):
+        if len(x.ways) > 1 and x.ways[-1][0] == step.number:
+            yield from _lines(ways_text(x), columns)
+            yield from _arrays([(f"g{x.name}", x.grad)], columns)
+
+
+# ---- sentences with numbers ----------------------------------------------------------------------
+
+
+def rule_text(rule: Rule, y: Value) -> list[str]:
+    """Return one element of a gradient as its sum of products, then what is worth saying of it."""
+    name, total = f"g{label(rule.x, rule.j)}", number_text(rule.g[rule.j])
+    if rule.terms is None:
+        return [f"{name} = {total}, a sum over the {y.data.size:,} elements of {y.name}"]
+    texts = [product((term.gy, term.slope)) for term in rule.terms]
+    if len(texts) > TERMS:
+        texts = [*texts[: TERMS - 1], f"… ({len(rule.terms)} terms)"]
+    x, numbers = label(rule.x, rule.j), f"{added(texts)} = {total}"
+    if len(rule.terms) > 1:
+        ways = [label("", term.i) for term in rule.terms]
+        ways = [*ways[: TERMS - 1], "…"] if len(ways) > TERMS else ways
+        return [
+            f"{name} = Σᵢ g{y.name}ᵢ ∂{y.name}ᵢ/∂{x} = {numbers}",
+            f"  {x} reaches {y.name} in {len(rule.terms)} ways: i = {', '.join(ways)}",
+        ]
+    slope = f"∂{label(y, rule.terms[0].i)}/∂{x}"
+    because = [f"  {slope} = {rule.because}"] if rule.because else []
+    return [f"{name} = g{label(y, rule.terms[0].i)} {slope} = {numbers}", *because]
+
+
+def part_text(rule: Rule) -> str:
+    """Return which part of its input's gradient a rule gives; empty if it gives all of it."""
+    parts = rule.x.ways
+    number = next(i for i, (_, g) in enumerate(parts, 1) if g is rule.g)
+    return f"(part {number} of {len(parts)})" if len(parts) > 1 else ""
+
+
+def ways_text(x: Value) -> list[str]:
+    """Return the sum of what the uses of a value send back, for one element."""
+    j = x.worked
+    parts = [f"{number_text(g[j])} (step {number})" for number, g in x.ways]
+    total = f"g{label(x, j)} = {added(parts)} = {number_text(x.grad[j])}"
+    return [f"{x.name} was used {len(x.ways)} times; its gradient is the sum of the parts:", total]
+
+
+def check_text(trace: Trace) -> list[str]:
+    """Return how one element was moved, and whether L changed as its gradient says."""
+    c, loss = trace.check, trace.loss.name
+    name, g = label(c.x, c.j), c.x.grad[c.j]
+    verdict = VERDICTS[c.verdict]
+    return [
+        f"{name} = {number_text(c.x.data[c.j])}, moved by -{c.h:g} and +{c.h:g}:",
+        f"{loss} = {c.below:.12g} and {c.above:.12g}",
+        f"slope ({c.above:.12g} - {c.below:.12g}) / {2 * c.h:g} = {c.slope:.6g}",
+        f"g{name} = {g:.6g}: {verdict}",
+    ]
+
+
+def move_text(trace: Trace) -> list[str]:
+    """Return what a step against the gradient was predicted to do to L, and what it did."""
+    m, loss = trace.move, trace.loss.name
+    before = float(trace.loss.data.item())
+    return [
+        f"v ← v − lr gv for all {m.count} numbers, lr {m.lr:g}",
+        f"the gradient predicts {loss} − lr Σ gv² = {before:.6g} - {m.lr:g}·{m.squares:.6g} = "
+        f"{m.predicted:.6g}",
+        f"it is {m.after:.6g}; the rest is the curvature of {loss}",
+    ]
+
+
+# ---- arrays --------------------------------------------------------------------------------------
+
+
+def _arrays(pairs: list[tuple[str, np.ndarray]], columns: int) -> Iterator[str]:
+    """Yield arrays with their names and shapes, below each other."""
+    heads = table([(name, str(a.shape) if a.ndim else "") for name, a in pairs], "<").split("\n")
+    start = max(map(len, heads)) + 2
+    for head, (_, a) in zip(heads, pairs, strict=True):
+        for i, line in enumerate(_rows(a, columns - len(INDENT) - start)):
+            yield INDENT + (head if i == 0 else "").ljust(start) + line
+
+
+def _rows(a: np.ndarray, width: int) -> list[str]:
+    """Return the rows of an array as aligned numbers.
+
+    Of a large one the first rows and columns are shown, those of the largest number, and the last.
+    """
+    if not a.size:
+        return ["no elements"]
+    a = a.reshape(-1, a.shape[-1]) if a.ndim else a.reshape(1, 1)
+    at = np.unravel_index(np.nan_to_num(abs(a)).argmax(), a.shape)
+    rows = _some(len(a), ROWS, int(at[0]))
+    cell = 2 + max(len(number_text(v)) for i in rows if i is not None for v in a[i])
+    columns = _some(a.shape[1], max(width // cell, 3), int(at[1]))
+    texts = [["…" if None in (i, j) else number_text(a[i, j]) for j in columns] for i in rows]
+    cells = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return ["  ".join(t.rjust(n) for t, n in zip(row, cells, strict=True)) for row in texts]
+
+
+def _some(count: int, most: int, at: int) -> list[int | None]:
+    """Return at most so many of the indices below count, `at` among them; None is a gap."""
+    if count <= most:
+        return [*range(count)]
+    if at < most - 2 or at == count - 1:
+        return [*range(most - 2), None, count - 1]
+    if at == count - 2:
+        return [*range(most - 3), None, at, count - 1]
+    return [*range(most - 4), None, at, None, count - 1] if most > 3 else [None, at, None]
+
+
+# ---- the graph -----------------------------------------------------------------------------------
+
+
+def as_graph(trace: Trace) -> str:
+    """Return the graph as text: a line for each step, and lines that lead from value to value.
+
+    Leaves are named where they are used.
+    """
+    lanes: list[Value | None] = []
+    rows = []
+    last = {x: step.number for step in trace.steps for x in step.inputs}
+    for step in trace.steps:
+        into = [i for i, x in enumerate(lanes) if x is not None and x in step.inputs]
+        ending = [i for i in into if last[lanes[i]] == step.number]
+        free = [i for i, x in enumerate(lanes) if x is None] + [len(lanes)]
+        out = ending[0] if ending else free[0]
+        after = [None if i in ending else x for i, x in enumerate(lanes)]
+        after += [None] * (out + 1 - len(after))
+        if into and (len(into) > 1 or out not in into):
+            rows.append((_joined(lanes, after, into, out), "", ""))
+        after[out] = step.y
+        marks = ["●" if i == out else "│" if x is not None else " " for i, x in enumerate(after)]
+        made = f"{step.y.name} {step.y.data.shape}" if step.y.data.ndim else step.y.name
+        inputs = ", ".join(x.name for x in step.inputs)
+        rows.append((" ".join(marks), f"{step.number}  {step.op}", f"{made}  from {inputs}"))
+        lanes = after
+    return table(rows, "<")
+
+
+def _joined(before: list, after: list, into: list[int], out: int) -> str:
+    """Return the line on which the lanes `into` meet at the lane `out`."""
+    ends = [*into, out]
+    found = ""
+    for i, then in enumerate(after):
+        above = i < len(before) and before[i] is not None
+        if i in ends:
+            way = UP * above | DOWN * (i == out or then is not None)
+            way |= LEFT * (i > min(ends)) | RIGHT * (i < max(ends))
+            found += LINES[way]
+        else:
+            inside = min(ends) < i < max(ends)
+            found += "│" if above else "─" if inside else " "
+        found += "─" if min(ends) <= i < max(ends) else " "
+    return found.rstrip()
