@@ -67,10 +67,6 @@ class MinigradWarning(UserWarning):
     """Something that runs but is almost certainly a mistake."""
 
 
-class ResultWarning(MinigradWarning):
-    """A result that is not to be trusted; `minigrad train -q` prints this warning, too."""
-
-
 def message(where: str, wrong: str, facts: str, remedy: str) -> str:
     """Return `<where>: <what is wrong>; <the facts>; <what to do>`."""
     return f"{where}: {wrong}; {facts}; {remedy}"

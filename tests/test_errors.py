@@ -47,10 +47,9 @@ def test_an_error_derives_from_the_common_base_and_from_a_built_in_one(name, bas
 
 def test_the_table_of_errors_is_complete():
     classes = {n for n, c in vars(errors).items() if inspect.isclass(c)}
-    assert classes == {*BASES, "MinigradError", "MinigradWarning", "ResultWarning"}
+    assert classes == {*BASES, "MinigradError", "MinigradWarning"}
     assert issubclass(MinigradWarning, UserWarning) and MinigradError.__base__ is Exception
     assert issubclass(errors.GraphFreedError, errors.GraphError)
-    assert issubclass(errors.ResultWarning, MinigradWarning)
 
 
 # ---- messages ----------------------------------------------------------------------------------

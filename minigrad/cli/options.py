@@ -149,7 +149,9 @@ def given(ctx: click.Context) -> dict:
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per line on stdout."
 )
-quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors and the result only.")
+quiet = click.option(
+    "-q", "--quiet", is_flag=True, help="Print errors, warnings and the result only."
+)
 verbose = click.option(
     "-v",
     "--verbose",

@@ -75,9 +75,7 @@ class Command(_Ending, click.Command):
         """Run the command; a signal ends it, and a warning is one line."""
         stopping = handling(end_now, signal.SIGINT, signal.SIGTERM)
         with stopping, warnings.catch_warnings():
-            quiet = ctx.params.get("quiet")
-            warnings.simplefilter("ignore" if quiet else "always", errors.MinigradWarning)
-            warnings.simplefilter("always", errors.ResultWarning)
+            warnings.simplefilter("always", errors.MinigradWarning)
             warnings.showwarning = _show
             return super().invoke(ctx)
 

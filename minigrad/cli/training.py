@@ -326,7 +326,8 @@ def _train(experiment: training.Experiment, report: Report) -> None:
             remark(f"{after}; nothing was saved.")
         else:
             folder = click.format_filename(experiment.folder)
-            remark(f"{after}. Continue with: minigrad resume {folder}")
+            again = " < FILE" if "-" in (experiment.source, experiment.options["test"]) else ""
+            remark(f"{after}. Continue with: minigrad resume {folder}{again}")
         click.get_current_context().exit(INTERRUPTED)
     report.result(experiment, result)
 

@@ -26,6 +26,13 @@ BAR, LONGEST_BAR, SHORTEST_BAR = "#", 40, 8  # of the columns' importance
 
 WIDEST = 1000  # columns of a plot in the terminal
 
+REMEDIES = {  # for rows that cannot be used
+    "missing values": "fill the missing values in",
+    "new values": "pass --unseen zero to use the rows with new values",
+    "missing labels": "write the missing labels",
+    "new labels": "correct the labels, or train with the new ones",
+}
+
 
 class Rows:
     """The blocks of a file, to iterate over once; remarks about them go to stderr.
@@ -44,9 +51,6 @@ class Rows:
         dtype = classifier.architecture["dtype"]
         self._blocks = sets.read_rows(source, classifier.schema, dtype=dtype, **options)
         self._source, self._fate, self.used, self.skipped = source, fate, 0, 0
-        self._remedy = "fill them in"
-        if options["unseen"] == "skip":
-            self._remedy += ", or pass --unseen zero for new ones"
         self.ignored, self.kept, self.quiet = self._blocks.extra, self._blocks.kept, quiet
 
     def __iter__(self) -> Iterator[sets.Block]:
@@ -58,9 +62,9 @@ class Rows:
             yield block
         if self.skipped:  # with -q too, for it changes the result
             wrong = f"{self.skipped} of {counted(self.used + self.skipped, 'row')} {self._fate}"
-            facts = f"values that are missing, or new: {self._blocks.unusable.places()}"
-            where = name_of(self._source)
-            remark(f"Warning: {message(where, wrong, facts, self._remedy)}")
+            unusable, where = self._blocks.unusable, name_of(self._source)
+            remedy = ", ".join(REMEDIES[kind] for kind in unusable.kinds)
+            remark(f"Warning: {message(where, wrong, unusable.reason(), remedy)}")
 
 
 # ---- predict -----------------------------------------------------------------------------------

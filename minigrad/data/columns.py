@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError, DataError, ResultWarning, warn_once
+from ..errors import ArgumentError, DataError, warn_once
 from ..text import counted, did_you_mean, listed, printable, shown
 from .cells import Format, looks_like_number
 from .csv_file import Table
@@ -207,7 +207,7 @@ def warn_of_settled(
         what = "it may be" if one else "they may be"
         facts = f"{what} another form of the label, which new rows will not have"
         remedy = f"pass {as_option('drop', settled)} if so"
-        warn_once(where, wrong, facts, remedy, ResultWarning)
+        warn_once(where, wrong, facts, remedy)
 
 
 def _settles(v, y):

@@ -30,18 +30,22 @@ class Findings:
     """Cells that cannot be used: how many each column has, and the first five.
 
     distinct: count each value once per column, and at most 1000 in all.
+
+    Its `kinds` are what the cells are, such as "missing values", as `add` was told.
     """
 
     def __init__(self, distinct: bool = False):
         self.counts: dict[str, int] = {}
+        self.kinds: dict[str, None] = {}  # an ordered set
         self._first: dict[str, list[tuple[int, str]]] = {}
         self._known: set[tuple[str, str]] | None = set() if distinct else None
 
     def __bool__(self):
         return bool(self.counts)
 
-    def add(self, row: int, column: str, cell: str) -> None:
+    def add(self, row: int, column: str, cell: str, kind: str = "") -> None:
         """Record a cell; the rows of one column come in order."""
+        self.kinds[kind] = None
         if self._known is not None:
             if (column, cell) in self._known or len(self._known) == MOST_DISTINCT:
                 return
@@ -74,6 +78,10 @@ class Findings:
         places = [f"row {row} {shown(c)} {shown(cell)}" for row, c, cell in self.first()]
         more = self.total() - len(places)
         return ", ".join(places) + (f" and {more} more" if more else "")
+
+    def reason(self) -> str:
+        """Return what the cells are and where: 'missing values, new labels: row 3 "kind" "x"'."""
+        return f"{', '.join(self.kinds)}: {self.places()}"
 
     def error(self, where: str, what: str, remedy: str, so_far: bool = False) -> DataError:
         """Return the error about the first cell; the facts are the first five and the total.
@@ -143,9 +151,10 @@ class Problems:
         """
         complete = np.ones(len(x), dtype=bool)
 
-        def leave_out(r: int, i: int) -> None:
+        def leave_out(r: int, i: int, how: str) -> None:
             complete[r] = False
-            self.unusable.add(rows[r], self.names[i], cell(r, i))
+            kind = f"{how} {'labels' if i == self.label else 'values'}"
+            self.unusable.add(rows[r], self.names[i], cell(r, i), kind)
 
         fills = self.missing_rule == "mean"
         with np.errstate(over="ignore"):
@@ -156,7 +165,7 @@ class Problems:
             if self.form.is_missing(text):
                 kind = self.missing
                 if not fills:
-                    leave_out(r, i)
+                    leave_out(r, i, "missing")
             elif np.isnan(x[r, f]) or "inf" in text.lower():
                 kind = self.not_numbers
                 self.words[self.names[i]] += not looks_like_number(text)
@@ -168,12 +177,12 @@ class Problems:
                 if self.unseen == "error":
                     self.unknown.add(rows[r], self.names[i], cell(r, i).strip())
                 elif self.unseen == "skip" or i == self.label:
-                    leave_out(r, i)
+                    leave_out(r, i, "new")
             for r in np.flatnonzero(code == ABSENT).tolist():
                 kind = self.unlabelled if i == self.label else self.missing
                 kind.add(rows[r], self.names[i], cell(r, i))
                 if i == self.label or not fills:
-                    leave_out(r, i)
+                    leave_out(r, i, "missing")
         keeps = not self.trained and self.missing_rule == "error"
         kept = np.ones_like(complete) if keeps else complete
         self.rows += len(kept)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..data import Dataset
-from ..errors import DivergedError, ResultWarning, warn_once
+from ..errors import DivergedError, warn_once
 from ..functions.activations import Softmax
 from ..nn import CrossEntropy, Module, ReLU, evaluating, watching
 from ..tensor import Tensor
@@ -117,7 +117,7 @@ def warn_of_the_first_epoch(history: History, lr: float) -> None:
     wrong = "the best epoch is the first: the validation loss has risen since"
     facts = f"{history[0].val_loss:.4g} in epoch 1, {history[-1].val_loss:.4g} in the last"
     remedy = f"try lr={lr / 10:g}, and ask whether the features can tell the classes apart"
-    warn_once("train", wrong, facts, remedy, ResultWarning)
+    warn_once("train", wrong, facts, remedy)
 
 
 def warn_of_one_answer(confusion: np.ndarray, class_names: tuple[str, ...]) -> None:
@@ -130,4 +130,4 @@ def warn_of_one_answer(confusion: np.ndarray, class_names: tuple[str, ...]) -> N
         wrong = f"the network predicts one class for every row, {shown(class_names[answers[0]])}"
         facts = f"{confusion[answers[0], answers[0]]} of {confusion.sum()} rows are of it"
         remedy = "try class_weight='balanced', more epochs, or another learning rate"
-        warn_once("train", wrong, facts, remedy, ResultWarning)
+        warn_once("train", wrong, facts, remedy)

@@ -118,6 +118,7 @@ class Experiment:
             `minigrad.settings.SETTINGS`. None is as if it were not given.
 
     Attributes:
+        source: the name or path of the data.
         options: the value of every option; own_options: those that the data set chose itself.
         dataset: the data, unscaled and not split.
         train, val, test: its parts, scaled.
@@ -146,6 +147,7 @@ class Experiment:
             raise ArgumentError("Experiment", wrong, facts, remedy)
         # A path is never the name of a built-in set.
         source = data if isinstance(data, str) else os.path.join(os.curdir, data)
+        self.source = source
         self.options, self.own_options, where = choose_options(source, options, origins)
         rng = np.random.default_rng(self.options["seed"])
         self.dataset = run_data.read_data(source, self.options, on_read)
@@ -221,15 +223,18 @@ class Experiment:
                 wrong = f"epochs={epochs} is less than the run has already trained"
                 raise ArgumentError(folder, wrong, counted(done, "epoch"), "give more")
             about["options"]["epochs"], about["origins"]["epochs"] = epochs, "resume"
-        source, test = run_data.find_data(about), run_data.find_test(about)
-        gone = about["data"].get("test_path") if test is None else None
-        if source is None or gone:
-            wrong, remedy = "the data of the run cannot be found", "put it back there, then resume"
-            raise DataError(folder, wrong, gone or about["path"], remedy)
+        source, test = run_data.find(about, folder)
         options = {**about["options"], "init_from": None, "test": test}
-        experiment = cls(source, on_read=on_read, **options)
-        now, then = experiment.about["data"]["sha256"], about["data"]["sha256"]
-        run_data.check_data(source, now, then)
+        piped = "-" in (source, test)
+        if piped and sys.stdin is not None and sys.stdin.isatty():
+            raise _not_piped(folder, "is a terminal")
+        try:
+            experiment = cls(source, on_read=on_read, **options)
+        except DataError as error:
+            if not piped:
+                raise
+            raise _not_piped(folder, error.args[1]) from error
+        run_data.check_data(source, test, experiment.about["data"], about["data"])
         experiment.options |= {name: about["options"].get(name) for name in ("init_from", "test")}
         experiment.about, experiment.folder = about, folder
         experiment._known = json.dumps(header["state"])
@@ -384,15 +389,15 @@ class Experiment:
 
     def _describe(self, source: str, origins: dict[str, str]) -> dict:
         """Return what the files of a run say of its data, options and versions."""
-        dataset = self.dataset
-        in_a_file = source not in (*BUILTIN, "-") and os.path.exists(source)
+        dataset, test = self.dataset, self.options["test"]
+        test_path = test and _path(test)
         options = {name: value for name, value in self.options.items() if name not in SAVING}
         return {
             "data": {
                 "source": source,
                 "name": dataset.name,
-                "sha256": run_data.fingerprint(dataset),
-                **self._test_set(),
+                **run_data.fingerprints(dataset),
+                **({"test_path": test_path} if test_path else {}),
                 "rows": len(dataset),
                 "features": list(dataset.feature_names),
                 "classes": list(dataset.class_names),
@@ -404,18 +409,10 @@ class Experiment:
             },
             "options": options,
             "origins": {name: origins[name] for name in options},
-            "path": os.path.abspath(source) if in_a_file else None,
+            "path": _path(source),
             "versions": _versions(),
             "kernel": _kernel(),
         }
-
-    def _test_set(self) -> dict:
-        """Return where the test rows come from and what the others are, if they are of one file."""
-        if self.dataset.test is None:
-            return {}
-        path, rows = self.options["test"], replace(self.dataset, test=None)
-        where = {} if path is None else {"test_path": os.path.abspath(path)}
-        return {**where, "rows_sha256": run_data.fingerprint(rows)}
 
     @contextlib.contextmanager
     def _recorder(self):
@@ -441,6 +438,17 @@ class Experiment:
 
 
 # ---- what a run needs to be resumed -------------------------------------------------------------
+
+
+def _path(source: str) -> str | None:
+    """Return the whole path of a file or folder, None for a built-in set and standard input."""
+    return None if source in (*BUILTIN, "-") else os.path.abspath(source)
+
+
+def _not_piped(folder: str, why: str) -> DataError:
+    wrong = "data of the run came from standard input, where it is not now"
+    remedy = f"pipe it there again: minigrad resume {folder} < FILE"
+    return DataError(folder, wrong, f"standard input {why}", remedy)
 
 
 def _versions() -> dict[str, str]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import Block, Dataset, drop_rare, load, read_rows, split
-from ..data.files import OnRead
-from ..errors import DataError, MinigradWarning
+from ..data import Block, Dataset, Schema, drop_rare, load, read_rows, split
+from ..data.files import OnRead, name_of
+from ..errors import DataError, MinigradWarning, warn_once
 from ..text import counted
 from ..typing import Rng
 from .classifier import Classifier
@@ -46,14 +46,41 @@ def read_data(source: str, options: dict, on_read: OnRead | None = None) -> Data
     blocks = list(rows)
     test = sum(len(block.x) for block in blocks)
     skipped = sum(block.skipped for block in blocks)
-    out = f"{skipped} left out for values that are missing, or new: {rows.unusable.places()}"
+    where, out = name_of(path), f"{skipped} of {counted(test + skipped, 'row')} left out"
     if not test:
-        facts = out if skipped else "it has no rows"
-        raise DataError(path, "has no row to test on", facts, "give rows with a label")
-    x, y = (np.concatenate(part) for part in zip(*((b.x, b.y) for b in blocks), strict=True))
-    note = f"test set: {counted(test, 'row')} from {path}" + f"; {out}" * (skipped > 0)
+        facts = f"{out}; {rows.unusable.reason()}" if skipped else "it has no rows"
+        raise DataError(where, "has no row to test on", facts, "give rows with a label")
+    if skipped:
+        remedy = "complete or correct them"
+        warn_once(where, out, rows.unusable.reason(), remedy)
+    x = np.concatenate([as_in_a_dataset(b.x, dataset.schema, dataset.x.dtype) for b in blocks])
+    y = np.concatenate([block.y for block in blocks])
+    note = f"test set: {counted(test, 'row')} from {where}" + f"; {out}" * (skipped > 0)
     test_set = replace(dataset, x=x, y=y, test=None, notes=())
+    _warn_of_known_rows(dataset, test_set, where)
     return replace(dataset, test=test_set, notes=(*dataset.notes, note))
+
+
+def as_in_a_dataset(x: np.ndarray, schema: Schema, dtype: np.dtype) -> np.ndarray:
+    """Return the features x (n, F) of a Block as a Dataset has them: minus the offsets."""
+    return (x - schema.offsets).astype(dtype) if schema.offsets.any() else x
+
+
+def _warn_of_known_rows(train: Dataset, test: Dataset, where: str) -> None:
+    """Warn if most test rows are in `train`, unless its own rows come again as often."""
+    known = {*_rows(train)}
+    found, again = sum(row in known for row in _rows(test)), len(train) - len(known)
+    if found / len(test) > 0.5 + again / len(train):
+        wrong = f"{found} of {len(test)} test rows are also rows to train on"
+        facts = f"the {counted(len(train), 'row')} of {train.name} hold them with the same label"
+        remedy = "give other rows, or leave test=FILE out to have some held out"
+        warn_once(where, wrong, facts, remedy)
+
+
+def _rows(dataset):
+    """Yield a hash of each row and its label."""
+    for x, y in zip(np.ascontiguousarray(dataset.x), dataset.y.tolist(), strict=True):
+        yield hash((x.tobytes(), y))
 
 
 def divide(dataset: Dataset, options: dict, rng: Rng) -> tuple[Dataset, Dataset, Dataset]:
@@ -82,31 +109,35 @@ def read_again(run: "Run") -> Dataset:
     Raises:
         DataError: if it is gone, has changed or came from standard input.
     """
-    if run.source == "-":
+    source, test = find(run.facts, run.folder)
+    if "-" in (source, test):
         wrong = "the data cannot be read again"
         raise DataError("standard input", wrong, "it came from a pipe", "train on a file")
     with warnings.catch_warnings():  # the run has given them
         warnings.simplefilter("ignore", MinigradWarning)
-        dataset = read_data(run.source, run.reading)
-    check_data(run.source, fingerprint(dataset), run.sha256)
+        dataset = read_data(source, {**run.reading, "test": test})
+    check_data(source, test, fingerprints(dataset), run.facts["data"])
     return dataset
 
 
-def find_data(about: dict) -> str | None:
-    """Return the old path of a run's data, or the name that was given; None if it is gone."""
-    return _find(about["path"], about["data"]["source"])
+def find(about: dict, folder: str) -> tuple[str, str | None]:
+    """Return where the data of a run is, and the file of its option `test` if it has one.
 
+    That is the old path or, in case the project was moved, the name that was given.
 
-def find_test(about: dict) -> str | None:
-    """Return the same for the file of the option `test`; None if there is no such option, too."""
-    path = about["data"].get("test_path")
-    return path and _find(path, about["options"]["test"])
-
-
-def _find(path, source):
-    if path is None or os.path.exists(path):
-        return path or source
-    return source if os.path.exists(source) else None
+    Raises:
+        DataError: about `folder`, if one of the two is gone.
+    """
+    data, found = about["data"], []
+    named = about["path"], data["source"], "data"
+    tests = data.get("test_path"), about["options"]["test"], "test file"
+    for path, given, what in (named, tests):
+        places = [place for place in (path, given) if place and os.path.exists(place)]
+        if path and not places:
+            wrong = f"the {what} of the run cannot be found"
+            raise DataError(folder, wrong, path, "put it back there")
+        found.append(places[0] if path else given)
+    return found[0], found[1]
 
 
 # ---- is it the same data? -----------------------------------------------------------------------
@@ -123,6 +154,14 @@ def fingerprint(dataset: Dataset) -> str:
                 digest.update(np.ascontiguousarray(part.x[i : i + 4096]))
             digest.update(np.ascontiguousarray(part.y))
     return digest.hexdigest()
+
+
+def fingerprints(dataset: Dataset) -> dict[str, str]:
+    """Return the fingerprint of a run's data and, if it has a test set, of the other rows alone."""
+    found = {"sha256": fingerprint(dataset)}
+    if dataset.test is not None:
+        found["rows_sha256"] = fingerprint(replace(dataset, test=None))
+    return found
 
 
 def _head(feature_names, class_names, shape, dtype, schema):
@@ -142,16 +181,18 @@ class Recognition:
     def __init__(self, classifier: Classifier):
         schema, about = classifier.schema, classifier.training.get("data")
         self._about = about if isinstance(about, dict) else {}
+        self._schema, self._dtype = schema, classifier.architecture["dtype"]
         names = schema.feature_names, schema.class_names
         shape = self._about.get("rows"), len(schema.feature_names)
-        head = _head(*names, shape, classifier.architecture["dtype"], schema)
+        head = _head(*names, shape, self._dtype, schema)
         self._digest, self.split = hashlib.sha256(head), {}
 
     def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Yield the blocks."""
         labels = []
         for block in blocks:
-            self._digest.update(np.ascontiguousarray(block.x))
+            x = as_in_a_dataset(block.x, self._schema, self._dtype)
+            self._digest.update(np.ascontiguousarray(x))
             labels.append(block.y)
             yield block
         for y in labels:
@@ -161,15 +202,19 @@ class Recognition:
             self.split = self._about["split"]
 
 
-def check_data(source: str, now: str, then: str) -> None:
-    """Refuse data whose fingerprint is not the one that the run began with.
+def check_data(source: str, test: str | None, now: dict[str, str], then: dict[str, str]) -> None:
+    """Refuse data whose `fingerprints` are not those that the run began with.
+
+    test: the file of the test rows, if there is one; the error is about it if only these changed.
 
     Raises:
         DataError: if the two differ.
     """
-    if now != then:
-        wrong = "the data has changed since the run began"
-        remedy = "restore it, or start again with init_from=RUN"
-        raise DataError(
-            source, wrong, f"SHA-256 {then[:12]}… at the start, {now[:12]}… now", remedy
-        )
+    if now["sha256"] == then["sha256"]:
+        return
+    what, name = "data", source
+    if test is not None and now["rows_sha256"] == then["rows_sha256"]:
+        what, name = "test file", test
+    wrong = f"the {what} has changed since the run began"
+    facts = f"SHA-256 {then['sha256'][:12]}… at the start, {now['sha256'][:12]}… now"
+    raise DataError(name_of(name), wrong, facts, "restore it, or start again with init_from=RUN")

@@ -27,7 +27,7 @@ from .classifier import Classifier
 from .headers import AGAIN, FORMAT, VERSION
 from .history import Epoch, History
 from .metrics import unpacked
-from .run_data import DIVIDING, READING, find_data, find_test
+from .run_data import DIVIDING, READING
 from .trainer import Trainer
 
 try:
@@ -302,9 +302,7 @@ class Run(NamedTuple):
         status: running, finished, interrupted or diverged.
         best_epoch: the epoch whose weights are in best.npz; None without validation rows.
         test_accuracy: None before the run is finished.
-        source: the data set or file that the rows come from.
-        sha256: the `fingerprint` of its content.
-        reading: the options by which it was read and divided.
+        reading: the options by which the data was read and divided.
     """
 
     folder: str
@@ -317,8 +315,6 @@ class Run(NamedTuple):
     status: str
     best_epoch: int | None
     test_accuracy: float | None
-    source: str
-    sha256: str
     reading: dict
 
     @property
@@ -362,15 +358,8 @@ def read_run(folder: str | os.PathLike) -> Run:
         status=facts["status"],
         best_epoch=facts.get("best_epoch", history.best and history.best.epoch),
         test_accuracy=results.get("test_accuracy"),
-        source=find_data(facts) or facts["path"],
-        sha256=facts["data"]["sha256"],
-        reading=_reading(facts),
+        reading={name: checked(name, facts["options"][name]) for name in (*READING, *DIVIDING)},
     )
-
-
-def _reading(facts: dict) -> dict:
-    options = {name: checked(name, facts["options"][name]) for name in (*READING, *DIVIDING)}
-    return {**options, "test": find_test(facts)}
 
 
 def _not_a_run(folder: str, name: str) -> DataError:

@@ -108,8 +108,8 @@ def test_an_unknown_class(cli, model, rows, tmp_path):
     code, out, err = cli("evaluate", model, path)
     assert (code, out.splitlines()) == (0, [f"{first}; 1 left out", *tables])
     assert err == (
-        f"Warning: {path}: 1 of 301 rows left out; values that are missing, or new: "
-        'row 302 "kind" "tiny"; fill them in, or pass --unseen zero for new ones\n'
+        f"Warning: {path}: 1 of 301 rows left out; new labels: "
+        'row 302 "kind" "tiny"; correct the labels, or train with the new ones\n'
     )
     assert cli("evaluate", model, path, "--unseen", "zero", "--json").events[0]["skipped"] == 1
     code, out, err = cli("evaluate", model, path, "--unseen", "error")
@@ -134,8 +134,8 @@ def test_rows_with_missing_values(cli, tmp_path):
         dropped = cli("evaluate", model, path, "--json", "-q")
         assert (dropped.events[0]["rows"], dropped.events[0]["skipped"]) == (300, 1)
         assert dropped.err == (
-            f"Warning: {path}: 1 of 301 rows left out; values that are missing, or new: "
-            'row 302 "width" ""; fill them in, or pass --unseen zero for new ones\n'
+            f"Warning: {path}: 1 of 301 rows left out; missing values: "
+            'row 302 "width" ""; fill the missing values in\n'
         )
 
 
@@ -202,6 +202,16 @@ def test_rows_that_were_trained_on_are_counted(cli, run, folder):
     assert cli("evaluate", "run", "other.csv", "--json").events[0]["trained_on"] == 0
 
 
+@pytest.mark.parametrize("options", [(), ("--missing", "drop"), ("--dtype", "float64")])
+def test_timestamps_that_were_trained_on_are_counted(cli, folder, options):
+    """They are kept as differences from the first; so they have to be for the comparison."""
+    row = lambda i: f"{1_700_000_000 + i},{'' if i % 9 else i},{'ab'[i % 2] if i % 11 else ''}"  # noqa: E731
+    (folder / "my.csv").write_text("time,x,class\n" + "\n".join(map(row, range(300))) + "\n")
+    trained = cli("train", "my.csv", "--epochs", 1, "--out", "run", *options, "--json").events[0]
+    (found,) = cli("evaluate", "run", "my.csv", "--json").events
+    assert found["trained_on"] == trained["split"]["training"] > 20
+
+
 def test_without_data_the_file_has_to_be_as_it_was(cli, run, folder):
     before = (folder / "my.csv").read_text()
     (folder / "my.csv").write_text(before.replace("4.9,3,", "4.9,3.1,"))
@@ -211,7 +221,10 @@ def test_without_data_the_file_has_to_be_as_it_was(cli, run, folder):
     (folder / "my.csv").unlink()
     code, out, err = cli("evaluate", "run")
     assert (code, out, err.count("\n")) == (3, "", 1)
-    assert "Error: load: no built-in set and no file is called " in err
+    assert (
+        err
+        == f"Error: run: the data of the run cannot be found; {folder}/my.csv; put it back there\n"
+    )
 
 
 def test_a_run_without_test_rows_or_from_a_pipe(cli, run, program, folder):

@@ -17,7 +17,8 @@ HEADER, *ROWS = (ROOT / "datasets" / "iris.csv").read_text().splitlines()
 @pytest.fixture
 def files(folder):
     """Write two files of flowers."""
-    for name, rows in (("train.csv", ROWS[::2]), ("test.csv", ROWS[1::5])):
+    others = [row for i, row in enumerate(ROWS) if i % 10 in (1, 3)]
+    for name, rows in (("train.csv", ROWS[::2]), ("test.csv", others)):
         (folder / name).write_text("\n".join([HEADER, *rows]) + "\n")
 
 
@@ -43,6 +44,15 @@ def test_folds_come_before_the_run(cli):
     quiet = cli("train", "iris", *SHORT, "--folds", 3, "-q")
     assert (quiet.err, quiet.out.splitlines()[0]) == ("", line)
     assert len(quiet.out.splitlines()) == 2
+
+
+def test_a_class_with_fewer_rows_than_folds_is_a_warning_with_quiet_too(cli, folder):
+    lines = [f"{i},{i * 7 % 10},{'rare' if i % 20 == 0 else 'ab'[i % 2]}" for i in range(80)]
+    (folder / "t.csv").write_text("\n".join(["x,y,class", *lines]))
+    assert cli("train", "t.csv", *SHORT, "--folds", 5, "--no-save", "-q").err.startswith(
+        'Warning: cross_validate: 1 class with fewer rows than folds: "rare"; some folds have no '
+        "row of them; give fewer folds, or add rows\n"
+    )
 
 
 def test_json_holds_the_folds(cli):
@@ -115,24 +125,80 @@ def test_a_run_with_a_test_file_resumes(cli, files, folder, monkeypatch):
     assert cli("resume", "../run", "--epochs", 5) == (
         3,
         "",
-        f"Error: ../run: the data of the run cannot be found; {folder}/test.csv; "
-        "put it back there, then resume\n",
+        f"Error: ../run: the test file of the run cannot be found; {folder}/test.csv; "
+        "put it back there\n",
     )
+
+
+def test_a_test_file_that_has_changed_is_named(cli, files, folder):
+    assert cli("train", "train.csv", *SHORT, "--test", "test.csv", "--out", "run").code == 0
+    before = (folder / "test.csv").read_text()
+    commands = (("evaluate", "run"), ("resume", "run", "--epochs", 3))
+    (folder / "test.csv").write_text(before.replace("virginica", "setosa"))
+    for command in commands:
+        code, out, err = cli(*command)
+        assert (code, out, err.count("\n")) == (3, "", 1)
+        assert f"{folder}/test.csv: the test file has changed since the run began; SHA-256 " in err
+    (folder / "test.csv").unlink()
+    for command in commands:
+        gone = "Error: run: the test file of the run cannot be found; "
+        assert cli(*command) == (3, "", f"{gone}{folder}/test.csv; put it back there\n")
+    (folder / "test.csv").write_text(before)
+    (folder / "train.csv").rename(folder / "moved.csv")
+    for command in commands:
+        gone = "Error: run: the data of the run cannot be found; "
+        assert cli(*command) == (3, "", f"{gone}{folder}/train.csv; put it back there\n")
+
+
+def test_timestamps_in_a_test_file(cli, folder):
+    """Training keeps them as differences from the first; so has the test set to be."""
+    for name, of in (("train.csv", range(100)), ("test.csv", range(0, 100, 7))):
+        lines = [f"{1_700_000_000 + i},{'early' if i < 50 else 'late'}" for i in of]
+        (folder / name).write_text("\n".join(["time,class", *lines]) + "\n")
+    options = ("--test", "test.csv", "--label-smoothing", 0, "--json", "-q")
+    (found,) = cli("train", "train.csv", *options).events
+    assert found["test_accuracy"] > 0.9
+    assert cli("evaluate", "runs/train-1", "test.csv", "--json").events[0]["log_loss"] == (
+        pytest.approx(found["test_loss"], rel=1e-5)
+    )
+
+
+def test_test_rows_that_are_training_rows(cli, files, folder):
+    warning = (
+        "Warning: {0}: {1} of {1} test rows are also rows to train on; the 75 rows of train "
+        "hold them with the same label; give other rows, or leave --test FILE out to have some "
+        "held out\n"
+    )
+    (folder / "part.csv").write_text("\n".join([HEADER, *ROWS[::10]]))
+    for name, rows in (("train.csv", 75), ("part.csv", 15)):
+        ended = cli("train", "train.csv", *SHORT, "--test", name, "-q")
+        assert ended.code == 0 and warning.format(name, rows) in ended.err
+    assert "to train on" not in cli("train", "train.csv", *SHORT, "--test", "test.csv").err
+
+
+def test_equal_rows_of_a_table_with_few_values_are_no_warning(cli, folder):
+    for name, rows in (("train.csv", 80), ("test.csv", 20)):
+        lines = [f"{i % 2},{i % 3},{'ab'[i % 2]}" for i in range(rows)]
+        (folder / name).write_text("\n".join(["x,y,class", *lines]))
+    assert "to train on" not in cli("train", "train.csv", *SHORT, "--test", "test.csv", "-q").err
 
 
 def test_rows_of_a_test_file_that_cannot_be_used(cli, files, folder):
     with open(folder / "test.csv", "a") as file:
         file.write("5.1,3.5,1.4,0.2,tulip\n5.1,3.5,1.4,0.2,\n")
-    out = cli("train", "train.csv", *SHORT, "--test", "test.csv").out
-    assert (
-        "\ntest set: 30 rows from test.csv; 2 left out for values that are missing, or new: "
-        'row 32 "species" "tulip", row 33 "species" ""\n'
-    ) in out
+    _, out, err = cli("train", "train.csv", *SHORT, "--test", "test.csv")
+    assert "\ntest set: 30 rows from test.csv; 2 of 32 rows left out\n" in out
+    warning = (
+        "Warning: test.csv: 2 of 32 rows left out; new labels, missing labels: "
+        'row 32 "species" "tulip", row 33 "species" ""; complete or correct them\n'
+    )
+    assert err.startswith(warning)
+    assert cli("train", "train.csv", *SHORT, "--test", "test.csv", "-q").err == warning
     (folder / "test.csv").write_text(f"{HEADER}\n5.1,3.5,1.4,0.2,tulip\n")
     assert cli("train", "train.csv", *SHORT, "--test", "test.csv") == (
         3,
         "",
-        "Error: test.csv: has no row to test on; 1 left out for values that are missing, or new: "
+        "Error: test.csv: has no row to test on; 1 of 1 row left out; new labels: "
         'row 2 "species" "tulip"; give rows with a label\n',
     )
 

@@ -127,9 +127,9 @@ def test_a_row_with_an_unseen_value_has_no_class(cli, model, tmp_path):
     assert cli("predict", model, path) == (
         0,
         f'""\n{known}\n""\n""\n',
-        f"Warning: {path}: 3 of 4 rows without a class; values that are missing, or new: "
+        f"Warning: {path}: 3 of 4 rows without a class; new values: "
         'row 2 "colour" "green", row 4 "colour" "pink", row 5 "colour" "green"; '
-        "fill them in, or pass --unseen zero for new ones\n",
+        "pass --unseen zero to use the rows with new values\n",
     )
 
 
@@ -162,8 +162,8 @@ def test_an_unseen_value_of_a_table_like_titanic(cli, folder):
     assert cli("predict", "run", "new.csv", "-q") == (
         0,
         '""\n1\n',
-        "Warning: new.csv: 1 of 2 rows without a class; values that are missing, or new: "
-        'row 2 "embarked" "X"; fill them in, or pass --unseen zero for new ones\n',
+        "Warning: new.csv: 1 of 2 rows without a class; new values: "
+        'row 2 "embarked" "X"; pass --unseen zero to use the rows with new values\n',
     )
     assert cli("predict", "run", "new.csv", "--unseen", "zero", "-q").out.split()[1] == "1"
 
@@ -204,13 +204,11 @@ def test_a_row_with_a_missing_value_has_a_line_without_a_class(cli, tmp_path, mi
     lines = expected().splitlines(keepends=True)
     out = "".join(['""\n', *lines[:100], '""\n', *lines[100:]])
     warning = (
-        f"Warning: {path}: 2 of 302 rows without a class; values that are missing, or new: "
-        'row 2 "width" "", row 103 "height" "?"; fill them in'
+        f"Warning: {path}: 2 of 302 rows without a class; missing values: "
+        'row 2 "width" "", row 103 "height" "?"; fill the missing values in\n'
     )
-    assert cli("predict", model, path, "-q") == (
-        0, out, warning + ", or pass --unseen zero for new ones\n",
-    )  # fmt: skip
-    assert cli("predict", model, path, "--unseen", "zero") == (0, out, warning + "\n")
+    for option in (("-q",), ("--unseen", "zero")):
+        assert cli("predict", model, path, *option) == (0, out, warning)
     with_p = cli("predict", model, path, "--proba").out.splitlines()
     assert len(with_p) == 303 and with_p[1] == with_p[102] == '"",,,'
     *found, result = cli("predict", model, path, "--json", "--proba").events
@@ -228,8 +226,8 @@ def test_a_line_for_every_row_where_training_left_rows_out(cli, folder):
     assert cli("predict", "runs/train-1", "new.csv", "-q") == (
         0,
         '1\n""\n0\n',
-        "Warning: new.csv: 1 of 3 rows without a class; values that are missing, or new: "
-        'row 3 "age" ""; fill them in, or pass --unseen zero for new ones\n',
+        "Warning: new.csv: 1 of 3 rows without a class; missing values: "
+        'row 3 "age" ""; fill the missing values in\n',
     )
 
 

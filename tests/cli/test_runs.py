@@ -1,6 +1,7 @@
 """Run folders: what is in them, what is never overwritten, and how a run is resumed."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -31,6 +32,13 @@ def same(one, other, names=WHAT):
 
 def run_json(path):
     return json.loads((path / "run.json").read_text())
+
+
+def pipe(monkeypatch, text, terminal=False):
+    """Let standard input be a text."""
+    stream = io.TextIOWrapper(io.BytesIO(text.encode()))
+    stream.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stdin", stream)
 
 
 # ---- what is written
@@ -351,6 +359,25 @@ def test_a_finished_run_is_reported_again(cli, folder):
     assert (again.code, again.out) == (0, first.out)
     assert (folder / "run/last.npz").read_bytes() == before
     assert again.err == "wrote run\n"
+
+
+def test_resume_of_a_run_from_standard_input_needs_the_same_there(cli, folder, monkeypatch):
+    text = (ROOT / "datasets" / "iris.csv").read_text()
+    short = ("--hidden", "3", "--epochs", "2", "--schedule", "constant", "-q")
+    pipe(monkeypatch, text)
+    assert cli("train", "-", *short, "--out", "run").code == 0
+    wrong = "Error: run: data of the run came from standard input, where it is not now; "
+    remedy = "; pipe it there again: minigrad resume run < FILE\n"
+    for here, terminal, why in (("", False, "is empty"), (text, True, "is a terminal")):
+        pipe(monkeypatch, here, terminal)
+        ended = cli("resume", "run", "--epochs", 3)
+        assert ended == (3, "", f"{wrong}standard input {why}{remedy}")
+    pipe(monkeypatch, text.replace("5.1", "5.2"))
+    assert "standard input: the data has changed since" in cli("resume", "run", "-q").err
+    pipe(monkeypatch, text)
+    assert cli("resume", "run", "--epochs", 3, "-q").code == 0
+    assert cli("train", "iris", *short, "--epochs", 3, "--out", "file").code == 0
+    assert same(folder / "run", folder / "file", ["history.csv"])
 
 
 def test_resume_prints_the_epochs_that_are_left(cli):

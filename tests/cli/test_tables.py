@@ -194,6 +194,7 @@ def test_labels_that_differ_in_case(cli, folder):
         "Warning: t.csv: 6 classes differ only in upper and lower case or in spaces; "
         '"NO", "No", "no", "YES", "Yes", "yes"; if they mean the same, write them the same\n'
     )
+    assert cli("train", "t.csv", "-q", *QUICK).err.startswith(ended.err.partition("\n")[0])
 
 
 @pytest.mark.parametrize("missing", [(), ("--missing", "mean"), ("--missing", "drop")])

@@ -1,6 +1,7 @@
 """The decision regions of a run: its model, and the rows read again."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ def two_feature_run(folder, source, scale="standard", **reading):
     facts = json.loads((folder / "run.json").read_text())
     facts["data"] |= {"source": source, "sha256": run_data.fingerprint(dataset)}
     facts["options"] |= reading
+    facts["path"] = os.path.abspath(source) if os.path.exists(source) else None
     (folder / "run.json").write_text(json.dumps(facts))
     Classifier(model, dataset.schema, scaling).save(folder / "best.npz")
     return str(folder)
@@ -107,7 +109,9 @@ def test_data_that_is_gone(tmp_path, file):
     file.unlink()
     plane, (remark,) = read_plane(run)
     assert plane.points.shape == (0, 2) and plane.labels.shape == (0,)
-    assert remark.startswith(f"{run.folder}: decision regions without the rows: load: no built-in ")
+    assert remark.startswith(
+        f"{run.folder}: decision regions without the rows: {run.folder}: the data "
+    )
     shift, scale = plane.classifier.scaling.shift, plane.classifier.scaling.scale
     np.testing.assert_allclose(shift, [3, 1])
     np.testing.assert_allclose([plane.low, plane.high], [shift - 2.5 * scale, shift + 2.5 * scale])
@@ -116,12 +120,12 @@ def test_data_that_is_gone(tmp_path, file):
 def test_data_that_has_changed(tmp_path, file):
     run = read_run(two_feature_run(tmp_path / "run", str(file), scale="minmax"))
     file.write_text(POINTS.replace("5,3", "5,4"))
-    now = run_data.fingerprint(data.load(str(file)))
+    now, then = run_data.fingerprint(data.load(str(file))), run.facts["data"]["sha256"]
     plane, remarks = read_plane(run)
     assert len(plane.points) == 0
     assert remarks == (
         f"{run.folder}: decision regions without the rows: {file}: the data has changed "
-        f"since the run began; SHA-256 {run.sha256[:12]}… at the start, {now[:12]}… now; "
+        f"since the run began; SHA-256 {then[:12]}… at the start, {now[:12]}… now; "
         "restore it, or start again with init_from=RUN",
     )
     np.testing.assert_allclose([plane.low, plane.high], [[0, 0], [5, 3]])
@@ -133,11 +137,12 @@ def test_without_rows_or_scaling_there_are_no_regions(tmp_path, file):
     file.unlink()
     plane, (remark,) = read_plane(run)
     assert plane is None
-    assert remark.startswith(f"{run.folder}: no decision regions without rows or scaling: load: ")
+    assert remark.startswith(f"{run.folder}: no decision regions without rows or scaling: ")
 
 
 def test_data_from_standard_input(tmp_path, file):
-    run = read_run(two_feature_run(tmp_path / "run", str(file)))._replace(source="-")
+    run = read_run(two_feature_run(tmp_path / "run", str(file)))
+    run.facts["data"]["source"], run.facts["path"] = "-", None
     _, remarks = read_plane(run)
     assert remarks == (
         f"{run.folder}: decision regions without the rows: standard input: the data cannot be "

@@ -123,7 +123,7 @@ def test_a_fold_that_diverges_is_named(tmp_path):
 
 def test_the_rows_of_a_test_file_are_in_no_fold(tmp_path):
     (tmp_path / "test.csv").write_text(
-        "sepal_length,sepal_width,petal_length,petal_width,species\n5.1,3.5,1.4,0.2,setosa\n"
+        "sepal_length,sepal_width,petal_length,petal_width,species\n5.2,3.6,1.5,0.3,setosa\n"
     )
     seen = []
     options = {**OPTIONS, "folds": 3, "test": tmp_path / "test.csv", "no_save": True}
