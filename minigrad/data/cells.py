@@ -24,7 +24,7 @@ MISSING_NUMBER = MISSING | {"none", "+nan", "-nan"}
 MISSING_NUMBER |= {sign + word for sign in ("", "+", "-") for word in ("inf", "infinity")}
 
 # "#" separates the thousands; 12,34,567 is how India writes it.
-GROUPED = re.compile(r"([-+]?\d{1,3}(?:#\d{2,3})*#\d{3})(?!\d)([^#]*)")
+GROUPED = re.compile(r"([-+]?[1-9]\d{0,2}(?:#\d{2,3})*#\d{3})(?!\d)([^#]*)")
 # What may be a number with a decimal comma or with separated thousands.
 SEPARATED = re.compile(r"\s*[-+]?\d*[\d.,'\u2019\s]*(?:[eE][-+]?\d+)?\s*")
 
@@ -214,10 +214,17 @@ def looks_like_number(cell: str) -> bool:
     )
 
 
-def formats_of(cells: Sequence[str]) -> dict[float, Format]:
-    """Return the formats in which all of the cells hold numbers, by what the first would be."""
+def formats_of(cells: Sequence[str], now: Format) -> dict[float, Format]:
+    """Return the formats in which all of the cells hold numbers, by what the first would be.
+
+    now: the format in which they do not; of two that say the same, the one nearer to it is taken.
+    """
     found: dict[float, Format] = {}
-    for form in FORMATS:
+
+    def changes(form: Format) -> int:
+        return (form.decimal != now.decimal) + (form.thousands != now.thousands)
+
+    for form in sorted(FORMATS, key=changes):
         if all(map(form.is_number, cells)):
             found.setdefault(form.number(cells[0]), form)
     return found

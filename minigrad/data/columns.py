@@ -5,6 +5,7 @@ texts that are nearly all different are names, dates or the like, and are left o
 between is refused.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ MOST_VALUES = 1000  # of a column that --one-hot names
 MOST_BY_ITSELF = 250  # of a column that becomes one-hot by itself
 STRICT = "none"  # in place of a one-hot column: no column becomes one-hot or is left out by itself
 MOST_LISTED = 20  # columns in a message
+FEWEST_IDS = 10  # numbers that tell an id from chance
+ID = re.compile(r"(.*[^a-zA-Z])?(id|Id|ID|index)|.*[a-z](Id|ID)")  # the name of a column of ids
 
 
 class Roles(NamedTuple):
@@ -208,6 +211,31 @@ def warn_of_settled(
         facts = f"{what} another form of the label, which new rows will not have"
         remedy = f"pass {as_option('drop', settled)} if so"
         warn_once(where, wrong, facts, remedy)
+
+
+def warn_of_ids(columns: dict[int, Column], values: dict[int, np.ndarray], where: str) -> None:
+    """Warn of columns of numbers that seem to number the rows, or to be their ids.
+
+    values: the numbers (N,) of each column.
+    """
+    found = [
+        column.name
+        for i, column in columns.items()
+        if column.values is None and _is_id(column.name, values[i])
+    ]
+    if found:
+        wrong = f"{listed(found, 5)} has another whole number in every row, as ids and counters do"
+        facts = "it is used as a feature, and says nothing about new rows"
+        warn_once(where, wrong, facts, f"pass {as_option('drop', found)} if it is one")
+
+
+def _is_id(name, v):
+    """Whether numbers go up by about one from row to row, or are all different and called id."""
+    if len(v) < FEWEST_IDS or not (v % 1 == 0).all():
+        return False
+    steps = np.diff(v)
+    in_order = (steps > 0).all() and steps.mean() < 2  # rows may have been left out
+    return bool(in_order or ID.fullmatch(name) and len(np.unique(v)) == len(v))
 
 
 def _settles(v, y):

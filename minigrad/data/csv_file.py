@@ -1,5 +1,6 @@
 """Delimited text as a table: its columns by name, its rows in blocks, its cells as values."""
 
+import contextlib
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -10,7 +11,7 @@ import numpy as np
 from ..errors import DataError
 from ..text import counted, listed, shown
 from .cells import Format
-from .csv_start import find_start, is_blank, rows_of, split
+from .csv_start import find_start, is_blank, rows_of, split, usual_width
 from .problems import Problems
 
 SAMPLE_LINES, SAMPLE_CHARACTERS = 100, 1 << 20
@@ -42,8 +43,7 @@ class Table:
         find_header: Callable[[list[list[str]]], bool],
         usual: str | None = None,
     ):
-        for _ in range(form.skip):
-            next(lines, None)
+        skipped = sum(1 for _ in islice(lines, form.skip))
         sample, count, size = [], 0, 0
         for line in lines:
             sample.append(line)
@@ -60,7 +60,12 @@ class Table:
         rows = rows_of(start.lines, self.delimiter)
         if not rows:
             next(self._rows(sample), None)  # names the fault of the first row, if there is one
+            if form.skip:
+                wrong, facts = "has no rows below the lines to skip", counted(skipped, "line")
+                remedy = f"pass a smaller number than skip={form.skip}"
+                raise DataError(where, wrong, facts, remedy)
             raise DataError(where, "is empty", "it has no rows", "give a CSV or TSV file")
+        self._check_above(start.lines)
         found = start.commented or header == "auto" and find_header(rows)
         self.has_header = found if header == "auto" else header == "yes"
         if self.has_header:
@@ -70,6 +75,20 @@ class Table:
         self._header = rows[0] if self.has_header else None
         self.first_row = next(self._rows(start.lines))[1]
         self.first_rows = rows[1:] if self.has_header else rows
+
+    def _check_above(self, lines: list[str]) -> None:
+        """Raise DataError if the first row seems to be above the table: most have other widths."""
+        rows: list[tuple[list[str], int]] = []
+        with contextlib.suppress(DataError):  # a fault further down, which reading will name
+            rows.extend(self._rows(lines))
+        width = usual_width(len(row) for row, _ in rows)
+        if len(rows[0][0]) == width or width == 1:
+            return
+        begin = next(number for row, number in rows if len(row) == width)
+        wrong = f"row {rows[0][1]} has {counted(len(rows[0][0]), 'field')}, and most rows have "
+        wrong += f"{width}, separated by {shown(self.delimiter)}"
+        remedy = f"pass skip={begin - 1} if the table begins in row {begin}, or correct the row"
+        raise DataError(self.where, wrong, f"it holds {listed(rows[0][0], 5)}", remedy)
 
     def check_names(self, used: Iterable[int]) -> None:
         """Raise DataError if two of the columns at these positions have the same name."""

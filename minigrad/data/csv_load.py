@@ -1,5 +1,6 @@
 """Delimited text as a Dataset: its cells are read once, then it is clear what its columns are."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -18,14 +19,16 @@ from .columns import (
     is_numeric,
     looks_numeric,
     note_of,
+    warn_of_ids,
     warn_of_settled,
 )
 from .csv_file import Table
 from .csv_start import find_header
 from .dataset import Column, Dataset, Schema
 from .labels import Codes, classes_of, with_one_hot
+from .points import Points
 from .precision import note_of_offsets
-from .problems import ABSENT, Problems
+from .problems import ABSENT, Findings, Problems
 
 LABELS = ("label", "class", "target", "species")  # what a first column with the label is called
 
@@ -43,17 +46,19 @@ def load_delimited(
     drop: tuple[str | int, ...],
     missing: str,
     classes: bool,
+    ask: bool,
     again: bool,
 ) -> Dataset:
     """Return the Dataset in the lines of delimited text; see `load` for the options.
 
+    ask: whether to refuse numbers whose points may separate thousands, see Points.
     again: whether `lines` can be called a second time.
     """
 
     def read(texts: set[int] | None = None) -> _Content:
         table = Table(lines(), where, form, header, lambda rows: find_header(rows, where, form))
         roles = choose_roles(table, label, one_hot, drop)
-        return _Content(table, roles, missing, dtype, texts)
+        return _Content(table, roles, missing, dtype, ask, texts)
 
     content = read()
     if wrong := content.misjudged():
@@ -65,6 +70,7 @@ def load_delimited(
     class_names, y = _labels(content, kept, classes)
     columns, x, values = _assemble(content, features, kept)
     warn_of_settled(columns, values, y, where)
+    warn_of_ids(columns, values, where)
     used, table = tuple(columns.values()), content.table
     y_name, by_name = table.names[content.roles.label], table.has_header
     left_out = tuple(features.left_out)
@@ -88,6 +94,7 @@ def load_delimited(
 class _Content:
     """The cells of a table as numbers and codes of words, for every column that is not dropped.
 
+    ask: whether points may separate thousands, see Points.
     texts: the positions of the columns of texts among the free ones; None to find them in the first
         rows.
     """
@@ -98,6 +105,7 @@ class _Content:
         roles: Roles,
         missing: str,
         dtype: np.dtype,
+        ask: bool,
         texts: set[int] | None = None,
     ):
         self.table, self.roles, form = table, roles, table.form
@@ -107,6 +115,7 @@ class _Content:
             texts = {i for i in roles.free if columns and not looks_numeric(columns[i], form)}
         self.texts = sorted(texts)
         self.numbers = [i for i in roles.free if i not in texts]
+        self.points = Points(table.where, [table.names[i] for i in self.numbers]) if ask else None
         self.known = {i: Codes(form=form, most=MOST_VALUES) for i in (*roles.one_hot, *self.texts)}
         self.known[roles.label] = Codes(form=form)
         self.problems = Problems(
@@ -114,11 +123,15 @@ class _Content:
         )
         # Growing buffers: a list of blocks would need the memory twice when it is joined.
         buffer, buffers = bytearray(), {i: bytearray() for i in self.known}
+        numbers = bytearray()
         for x, codes, rows, row_numbers in table.cells(self.numbers, self.known):
+            if self.points:
+                self.points.look(x, row_numbers, lambda r, f, rows=rows: rows[r][self.numbers[f]])
             self.problems.triage(x, codes, row_numbers, lambda r, i, rows=rows: rows[r][i])
             buffer += self.problems.features(x, np.ones(len(x), bool)).data
             for i, code in codes.items():
                 buffers[i] += code.data
+            numbers += np.array(row_numbers, np.int64).data
             if self.problems.enough:
                 self.problems.check()
         if not self.problems.rows:
@@ -126,6 +139,7 @@ class _Content:
             remedy = "give a file with rows below its header"
             raise DataError(table.where, "has only one row", facts, remedy)
         self.x = np.frombuffer(buffer, dtype).reshape(self.problems.rows, len(self.numbers))
+        self.row_numbers = np.frombuffer(numbers, np.int64)
         self.codes = {i: np.frombuffer(code, np.int64) for i, code in buffers.items()}
 
     def misjudged(self) -> set[int]:
@@ -199,6 +213,7 @@ def _choose_rows(content, features):
     Raises DataError for cells that cannot be used, and if no row is left.
     """
     problems, label = content.problems, content.roles.label
+    _check_labels(content)
     kept = content.codes[label] != ABSENT
     if problems.missing_rule == "drop":
         if problems.missing:
@@ -208,7 +223,32 @@ def _choose_rows(content, features):
             kept &= content.codes[i] != ABSENT
     problems.dropped = 0 if problems.missing_rule == "error" else int(np.sum(~kept))
     problems.check()
+    if content.points:
+        content.points.check()
     return kept
+
+
+def _check_labels(content):
+    """Where all other labels are numbers, take None for a missing one, and refuse an infinite one.
+
+    Raises DataError for that.
+    """
+    table, label = content.table, content.roles.label
+    words, form, codes = content.known[label].words, content.table.form, content.codes[label]
+    infinite = {code for code, word in enumerate(words) if math.isinf(form.number(word))}
+    absent = {code for code, word in enumerate(words) if form.is_missing(word)} - infinite
+    others = [word for code, word in enumerate(words) if code not in infinite | absent]
+    if not others or not all(map(form.is_number, others)):
+        return
+    found = Findings()
+    for code in (*infinite, *absent):
+        findings = found if code in infinite else content.problems.unlabelled
+        for row in content.row_numbers[codes == code].tolist():
+            findings.add(row, table.names[label], words[code])
+    if found:
+        remedy = "correct it, or leave the field empty if the label is missing"
+        raise found.error(table.where, "is not a finite number", remedy)
+    codes[np.isin(codes, [*absent])] = ABSENT
 
 
 def _labels(content, kept, are_classes):

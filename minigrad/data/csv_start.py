@@ -6,6 +6,7 @@ The first lines decide. If they leave it open there is an error, not a guess.
 import contextlib
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -87,23 +88,25 @@ def _has_names(rows, where, form):
 def find_delimiter(sample: list[str], where: str, form: Format, usual: str | None = None) -> str:
     """Return the delimiter of the first lines.
 
-    It is the one with which the most rows have as many fields as the first; of several, the one
-    with which the most columns hold numbers; of several, `usual`. If the first row contains none of
-    them, runs of blanks divide if they divide all rows evenly. Otherwise there is one column, and
-    `usual` or a comma is as good as any.
+    It is the one with which the most rows have the same number of fields, over one; of several, the
+    one with which the most columns hold numbers; of several, `usual`. If no row contains any of
+    them, runs of blanks divide if they divide all rows evenly, but for some at the top. Otherwise
+    there is one column, and `usual` or a comma is as good as any.
 
     Raises DataError if two remain.
     """
     scores = {}
     for delimiter in SINGLE:
-        first, *body = rows_of(sample, delimiter) or [[]]
-        if len(first) > 1:
-            even = [row for row in body if len(row) == len(first)]
-            columns = sum(_is_numeric(column, form) for column in zip(*even, strict=True))
+        rows = rows_of(sample, delimiter)
+        if (width := usual_width(map(len, rows))) > 1:
+            even = [row for row in rows if len(row) == width]
+            columns = sum(_is_numeric(column, form) for column in zip(*even[1:], strict=True))
             scores[delimiter] = len(even), columns, delimiter == usual
     if not scores:
-        widths = {len(row) for row in rows_of(sample, " ")}
-        return usual or (" " if len(widths) == 1 and widths != {1} else ",")
+        widths = [len(row) for row in rows_of(sample, " ")] or [1]
+        above = widths.index(usual_width(widths))
+        even = {*widths[above:]} == {widths[above]} != {1} and len(widths) > 2 * above
+        return usual or (" " if even else ",")
     best = max(scores.values())
     winners = [delimiter for delimiter, score in scores.items() if score == best]
     if len(winners) > 1:
@@ -112,6 +115,11 @@ def find_delimiter(sample: list[str], where: str, form: Format, usual: str | Non
         remedy = f"pass delimiter={DELIMITERS[winners[0]]!r} or another"
         raise DataError(where, "cannot tell which delimiter separates its columns", facts, remedy)
     return winners[0]
+
+
+def usual_width(widths: Iterable[int]) -> int:
+    """Return the number of fields that the most rows have; of several, that of the first row."""
+    return max(Counter(widths).items(), key=lambda width: width[1], default=(0, 0))[0]
 
 
 def rows_of(sample: list[str], delimiter: str) -> list[list[str]]:
@@ -144,23 +152,31 @@ def find_header(rows: list[list[str]], where: str, form: Format) -> bool:
     It does if it has a word above a column of numbers, or one without digits above a column that
     has digits in every cell, as dates and amounts do, and no number above another, unless such
     numbers count the columns. It does not if everything that it has above numbers is a number, and
-    what it has above words occurs again below. Alone, or with one column, it is a header if it
-    holds no number.
+    what it has above words occurs again below. What occurs again below, or is neither a letter nor
+    a digit, such as -, is no name. Alone, or with one column, it is a header if it holds no number.
 
     Raises DataError if neither is so, or if the numbers of the first row might count the columns.
     """
     first, *body = rows
-    columns = list(zip(*(row for row in body if len(row) == len(first)), strict=True))
+    body = [row for row in body if len(row) == len(first)]
+    columns = list(zip(*body, strict=True))
     if len(columns) < 2:
         return not any(map(looks_like_number, first))
+    others = [{row[i] for row in body if row != first} for i in range(len(first))]
     above_numbers, new_words, old_words = [], [], []
-    for cell, column in zip(first, columns, strict=False):
-        if _is_numeric(column, form) or _has_digits(column, form) and not _has_digits([cell], form):
-            above_numbers.append(cell)
+    for cell, column, other in zip(first, columns, others, strict=True):
+        numeric = _is_numeric(column, form)
+        if numeric or _has_digits(column, form) and not _has_digits([cell], form):
+            again = cell in other and not looks_like_number(cell) and not form.is_missing(cell)
+            (old_words if again else above_numbers).append(cell)
         elif not form.is_missing(cell):
             (old_words if cell in column else new_words).append(cell)
     numbers = [cell for cell in above_numbers if looks_like_number(cell)]
-    names = [c for c in above_numbers if not looks_like_number(c) and not form.is_missing(c)]
+    names = [
+        cell
+        for cell in above_numbers
+        if not looks_like_number(cell) and not form.is_missing(cell) and any(map(str.isalnum, cell))
+    ]
     if names:
         if not numbers or _count(numbers):
             return True

@@ -100,6 +100,11 @@ def _too_few(dataset, counts, test, val):
     remedy = "add rows, pass rare='drop' to leave them out, or change the fractions"
     if len(few) == len(counts):
         remedy = "add rows, choose another label, or change the fractions"
+    if len(dataset) < 3 * len(counts):  # names or the like
+        columns = dataset.schema.columns if dataset.schema else ()
+        likely = [column.name for column in columns if column.values and len(column.values) <= 20]
+        remedy = "choose the column of the class, "
+        remedy += f"such as label={likely[0]!r}" if likely else "with label=COL"
     one = len(few) == 1
     wrong = (
         f"{'a class has' if one else f'{len(few)} classes have'} too few rows to be in every part"

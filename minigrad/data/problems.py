@@ -128,6 +128,7 @@ class Problems:
         self.unseen, self.form = unseen, form
         # How many cells in each column of numbers hold words.
         self.words = dict.fromkeys((names[i] for i in numbers), 0)
+        self.read: list[str] | None = None  # the first rows' numbers that are not plain digits
         self.not_numbers, self.too_large = Findings(), Findings()
         self.missing, self.unlabelled = Findings(), Findings()
         self.unknown = Findings(distinct=True)
@@ -159,6 +160,9 @@ class Problems:
         fills = self.missing_rule == "mean"
         with np.errstate(over="ignore"):
             finite = np.isfinite(x.astype(self.dtype, copy=False))
+        if self.read is None:
+            cells = [cell(r, self.numbers[f]) for r, f in np.argwhere(finite[:SHOWN]).tolist()]
+            self.read = [text for text in cells if not text.strip().isdecimal()]
         for r, f in np.argwhere(~finite).tolist():
             i = self.numbers[f]
             text = cell(r, i)
@@ -250,26 +254,36 @@ class Problems:
         column = self.not_numbers.first()[0][1]
         texts = self.not_numbers.texts_of(column)
         others = [t for name in self.not_numbers.counts for t in self.not_numbers.texts_of(name)]
-        # One format for the whole file, if there is one.
-        ways = formats_of([*texts, *others]) or formats_of(texts)
-        ways = {value: self._as_options(form) for value, form in ways.items()}
-        remedy = "correct it, or leave the field empty if the value is missing"
+        remedy = self._other_format(texts, others)
         texts = [*dict.fromkeys(cell.strip() for cell in (*texts, *others))]
-        if all(
+        if remedy is None and all(
             len(text) < 20 and text.isprintable() and not set(text) & set("0123456789,'\"[]")
             for text in texts
         ):
             listing = ",".join(texts)
             remedy = f"correct it, or pass na=['{listing}'] if it means a missing value"
-        if len(ways) == 1:
-            remedy = f"pass {[*ways.values()][0]}"
-        elif ways:
-            options = (f"{way} if it is {value:.10g}" for value, way in ways.items())
-            remedy = f"pass {' or '.join(options)}"
+        remedy = remedy or "correct it, or leave the field empty if the value is missing"
         return self.not_numbers.error(self.where, "is not a number", remedy, self.enough)
 
+    def _other_format(self, texts, others):
+        """Return the options that read the numbers in `texts`, None if these are no numbers.
+
+        They have to read the numbers that were read, too, and if possible those in `others`.
+        """
+        read = self.read or []
+        every = formats_of([*texts, *others, *read], self.form)
+        if forms := every or formats_of([*texts, *read], self.form):
+            ways = {value: self._as_options(form) for value, form in forms.items()}
+            if len(ways) == 1:
+                return f"pass {[*ways.values()][0]}"
+            either = (f"{way} if it is {value:.10g}" for value, way in ways.items())
+            return f"pass {' or '.join(either)}"
+        if not read or not formats_of(texts, self.form):
+            return None
+        other = next((cell for cell in read if not formats_of([*texts, cell], self.form)), read[0])
+        return f"write it as the others are written, such as {shown(other.strip())}"
+
     def _as_options(self, form):
-        """Return the options that read numbers as `form` says."""
         options = []
         if form.decimal != self.form.decimal:
             options.append(f"decimal={form.decimal!r}")

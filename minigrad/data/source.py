@@ -103,6 +103,7 @@ def load(
         _refuse("a file of arrays", for_text, header)
         return to_dataset(arrays[0], name, dtype, missing, classes, *arrays[1:])
     more = {"name": name, "dtype": dtype, "header": header, "missing": missing, "classes": classes}
+    more["ask"] = decimal is None and thousands is None
     again = source != "-" and os.path.isfile(source)
 
     def lines() -> Iterator[str]:

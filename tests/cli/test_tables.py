@@ -74,6 +74,33 @@ def test_decimal_commas(cli, folder):
     assert cli("predict", "run", "new.csv", "-q", "--decimal", ".").code == 0
 
 
+def test_points_that_may_separate_thousands(cli, folder):
+    price = lambda i: f"{i % 9 + 1}.{i * 37 % 1000:03d}" if i % 3 else f"{7 * i + 100}"  # noqa: E731
+    write(folder / "t.csv", ("price", "x", "class"), lambda i: (price(i), *plain(i)[1:]))
+    fails(
+        cli("train", "t.csv"),
+        't.csv: row 3, column "price": "2.037" may have a decimal point, or one that separates '
+        'thousands; each number with a point has 3 digits behind it, and row 2 holds "100"; pass '
+        "--decimal . if it is 2.037 or --decimal , and --thousands . if it is 2037",
+    )
+    trains(cli("train", "t.csv", "--decimal", ".", *QUICK), "rows: 60\n")
+    row = lambda i: (price(i), f"{i % 7},5", kind(i))  # noqa: E731
+    write(folder / "u.csv", ("price", "x", "class"), row, delimiter=";")
+    ended = cli("train", "u.csv")
+    assert ended.code == 3 and ended.err.endswith("; pass --decimal , and --thousands .\n")
+    trains(cli("train", "u.csv", "--decimal", ",", "--thousands", ".", *QUICK), "rows: 60\n")
+
+
+def test_two_options_that_a_column_needs(cli, folder):
+    row = lambda i: ("1 011" if i < 30 else "1,5", f"{i % 7}", kind(i))  # noqa: E731
+    write(folder / "t.csv", ("a", "b", "class"), row, delimiter=";")
+    first, second = ("--thousands", "space"), ("--decimal", ",")
+    assert cli("train", "t.csv").err.endswith("; pass --thousands space\n")
+    assert cli("train", "t.csv", *first).err.endswith("; pass --decimal ,\n")
+    assert cli("train", "t.csv", *second).err.endswith("; pass --thousands space\n")
+    trains(cli("train", "t.csv", *first, *second, *QUICK), "rows: 60\n")
+
+
 # ---- around the table ----------------------------------------------------------------------------
 
 
@@ -96,7 +123,32 @@ def test_comments_above_the_table(cli, folder):
 
 def test_lines_to_skip(cli, folder):
     write(folder / "t.csv", ("x", "y", "class"), plain, above="Leaves\nin mm\n")
+    fails(
+        cli("train", "t.csv"),
+        't.csv: row 1 has 1 field, and most rows have 3, separated by ","; it holds "Leaves"; '
+        "pass --skip 2 if the table begins in row 3, or correct the row",
+    )
     trains(cli("train", "t.csv", "--skip", 2, *QUICK), "skipped: 2 lines, as told\n")
+    fails(
+        cli("train", "t.csv", "--skip", 1000),
+        "t.csv: has no rows below the lines to skip; 63 lines; "
+        "pass a smaller number than --skip 1000",
+    )
+
+
+@pytest.mark.parametrize("mark", ["-", "n.a.", "."])
+def test_a_first_row_with_a_mark_for_a_missing_value(cli, folder, mark):
+    row = lambda i: (mark if i % 9 == 0 else number(i), *plain(i)[1:])  # noqa: E731
+    write(folder / "t.csv", row(0), lambda i: row(i + 1))
+    ended = cli("train", "t.csv")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.startswith(f'Error: t.csv: row 1, column "column_0": "{mark}" is not a number')
+    assert ended.err.endswith(f"; correct it, or pass --na {mark} if it means a missing value\n")
+    trains(
+        cli("train", "t.csv", "--na", mark, *QUICK),
+        "header: none (found)\nrows: 61\n",
+        'missing values: 7 ("column_0" 7)',
+    )
 
 
 def test_blanks_divide(cli, folder):
@@ -174,6 +226,41 @@ def test_na_as_a_class(cli, folder):
     trains(cli("train", "t.csv", "--na", "", *QUICK), "\nclasses: NA 20, NE 20, NG 20;")
 
 
+def test_none_and_infinity_among_numeric_labels(cli, folder):
+    row = lambda i: (*plain(i)[:2], "None" if i % 10 == 7 else f"{i % 3}")  # noqa: E731
+    write(folder / "t.csv", ("x", "y", "grade"), row)
+    trains(
+        cli("train", "t.csv", *QUICK),
+        "rows: 60, 6 of them left out for a missing label\n",
+        "\nclasses: 0 18, 1 18, 2 18;",
+    )
+    ended = cli("train", "t.csv", "--missing", "error")
+    assert ended.err.startswith('Error: t.csv: row 9, column "grade": "None" is a missing label; 6')
+    write(
+        folder / "u.csv",
+        ("x", "y", "grade"),
+        lambda i: (*plain(i)[:2], (f"{i % 3}", "-inf")[i == 7]),
+    )
+    fails(
+        cli("train", "u.csv"),
+        'u.csv: row 9, column "grade": "-inf" is not a finite number; 1 such cell: row 9 "grade" '
+        '"-inf"; correct it, or leave the field empty if the label is missing',
+    )
+    words = ("inf", "None", "x")
+    write(folder / "w.csv", ("x", "y", "word"), lambda i: (*plain(i)[:2], words[i % 3]))
+    trains(cli("train", "w.csv", *QUICK), "\nclasses: None 20, inf 20, x 20;")
+
+
+def test_a_last_column_of_names(cli, folder):
+    header, row = ("x", "origin", "car"), lambda i: (number(i), kind(i), f"car {max(i, 4)}")
+    write(folder / "t.csv", header, row)
+    ended = cli("train", "t.csv")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.startswith("Error: t: 55 classes have too few rows to be in every part; ")
+    assert ended.err.endswith("; choose the column of the class, such as --label origin\n")
+    trains(cli("train", "t.csv", "--label", "origin", *QUICK), "left out: car (56 different")
+
+
 def test_the_label_in_the_first_column(cli, folder):
     write(folder / "t.csv", ("class", "x", "y"), lambda i: plain(i)[::-1])
     fails(
@@ -232,6 +319,16 @@ def test_amounts_with_units_and_dates(cli, folder):
         '"price" (60 different texts in 60 rows); '
         "give a file with columns of numbers or of categories",
     )
+
+
+def test_a_column_that_numbers_the_rows(cli, folder):
+    write(folder / "t.csv", ("nr", "x", "class"), lambda i: (f"{i + 1}", *plain(i)[1:]))
+    warning = (
+        'Warning: t.csv: "nr" has another whole number in every row, as ids and counters do; it is '
+        "used as a feature, and says nothing about new rows; pass --drop nr if it is one\n"
+    )
+    assert cli("train", "t.csv", "-q", *QUICK).err.startswith(warning)
+    assert "Warning: t.csv" not in cli("train", "t.csv", "--drop", "nr", *QUICK).err
 
 
 def test_a_passenger_list(cli, folder):

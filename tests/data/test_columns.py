@@ -135,7 +135,7 @@ def test_what_can_be_read_only_once_is_refused_if_it_misleads(load, tmp_path, mo
 def test_a_few_words_among_numbers_are_refused(refused):
     text = table({"a": number, "b": lambda i: "-" if i % 9 == 0 else number(i)}, 60)
     assert refused(text).startswith('row 2, column "b": "-" is not a number; 7 such cells: ')
-    text = table({"a": number, "b": lambda i: '"17,779"' if i % 2 else '"1,5"'}, 60)
+    text = table({"a": lambda i: i % 7, "b": lambda i: '"17,779"' if i % 2 else '"1,5"'}, 60)
     assert refused(text).endswith("; pass decimal=','")
 
 
@@ -171,7 +171,52 @@ def test_a_column_that_settles_the_class_gets_a_warning(tmp_path, code):
 
 def test_a_column_that_nearly_settles_the_class_gets_none(load):
     load(table({"a": number, "alive": lambda i: (i + (i == 41)) % 2}, 3000))
-    load(table({"id": lambda i: i, "few": lambda i: i // 4}, 60))  # values hardly come again
+    load(
+        table({"x": lambda i: i * 7 % 60, "few": lambda i: i // 4}, 60)
+    )  # values hardly come again
+
+
+# ---- ids -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n", lambda i: i + 1),
+        ("stamp", lambda i: 1_700_000_000 + i),
+        ("PassengerId", lambda i: i * 7 % 60 + 100),
+        ("user_id", lambda i: i * 7 % 60),
+        ("ID", lambda i: i**2 * 1000),
+    ],
+)
+def test_a_column_that_numbers_the_rows_gets_a_warning(load, name, value):
+    with pytest.warns(MinigradWarning) as found:
+        load(table({"a": number, name: value}, 60))
+    assert str(found[0].message).endswith(
+        f'my.csv: "{name}" has another whole number in every row, as ids and counters do; it is '
+        f"used as a feature, and says nothing about new rows; pass drop=['{name}'] if it is one"
+    )
+
+
+def test_a_counter_with_gaps_for_rows_that_are_left_out(load):
+    with pytest.warns(MinigradWarning, match="as ids and counters do"):
+        load(
+            "n,a,kind\n" + "".join(f"{i},{number(i)},{('x', 'y', '')[i % 3]}\n" for i in range(60))
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("id", lambda i: i // 2),  # not all different
+        ("id", lambda i: i / 2),  # not whole
+        ("grid", lambda i: i * 7 % 60),  # not called id
+        ("year", lambda i: 2000 + i * i),  # steps
+        ("n", lambda i: i if i % 7 else ""),  # gaps
+    ],
+)
+def test_a_column_that_does_not_number_the_rows_gets_none(load, name, value):
+    load(table({"a": number, name: value}, 60))
 
 
 # ---- the label -----------------------------------------------------------------------------------

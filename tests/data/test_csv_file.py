@@ -73,7 +73,8 @@ HEADERS = {
     "words only": ("colour,kind\nred,p\nblue,q\nred,q\nblue,p\n", None),
     "a sentence": ("Wow... Loved this place.,1\nCrust is not good.,0\nAwful,0\nGood,1\n", None),
     "amounts and dates": ("price,day\n$1.5,1. May\n$2,2. May\n$3,3. May\n$4,4. May\n", True),
-    "a sign for a missing number": ("-,3,1,p\n3,1,2,q\n4,2,2,p\n1,5,2,q\n", None),
+    "a mark for a missing number": ("?,3,1,p\n3,1,2,q\n4,2,2,p\n1,5,2,q\n", False),
+    "a mark and no other numbers": ("?,p\n3,q\n4,p\n1,q\n", False),
     "a name and a fraction": ("kind,1.5,2\n1,5,6\n0,5,6\n1,4,3\n0,1,2\n", None),
 }
 FACTS = {
@@ -82,7 +83,6 @@ FACTS = {
     "years": '"2019", "2020", "2021" … may be names or values',
     "words only": '"colour" may be a name or a value',
     "a sentence": '"Wow... Loved this place." may be a name or a value',
-    "a sign for a missing number": '"-" would name a column, but so would "3"',
     "a name and a fraction": '"kind" would name a column, but so would "1.5"',
 }
 

@@ -232,8 +232,8 @@ BAD = {
     ),
     "a header without a name for the row names": (
         "a,b,kind\n1,2,3,x\n1,2,3,y\n",
-        'row 2 has 4 fields; the first row has 3, separated by ","; '
-        "correct the row, or quote a field that contains the delimiter",
+        'row 1 has 3 fields, and most rows have 4, separated by ","; it holds "a", "b", "kind"; '
+        "pass skip=1 if the table begins in row 2, or correct the row",
     ),
     "ragged, far below": (
         GOOD + "1,2,x\n\n" * 9000 + "1,2,3,x\n",

@@ -1,5 +1,7 @@
 """How a file is written: options, what is found by itself, and that a model keeps all of it."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -42,13 +44,81 @@ def test_decimal_commas_and_separated_thousands(load, tmp_path):
         ("apostrophe", "12'345.5"),
         ("apostrophe", "12\u2019345.5"),
         (",", "12345.5"),
-        (",", "0,12,345.5"),
         (",", "+12,345.5e0"),
     ],
 )
 def test_each_separator_of_thousands(load, separator, cell):
     text = f'a,kind\n1,x\n"{cell}",y\n"1",x\n2,y\n'
     assert load(text, thousands=separator).x[1, 0] == 12345.5
+
+
+def test_groups_as_in_india_and_no_group_that_starts_with_a_zero(load, refused):
+    text = 'a,kind\n1,x\n"12,34,567",y\n1,x\n2,y\n'
+    assert load(text, thousands=",").x[1, 0] == 1234567
+    assert refused(text.replace("12,34,567", "0,864")).endswith("; pass decimal=','")
+
+
+# ---- numbers written in several ways -------------------------------------------------------------
+
+
+def in_order(load, text):
+    """Follow the advice of the errors until the text is read; return the options given."""
+    options = {}
+    while True:
+        try:
+            return options, load(text, **options)
+        except DataError as error:
+            found = dict(re.findall(r"(decimal|thousands)='([^']*)'", error.args[3]))
+            assert found.keys() - options.keys(), str(error)  # not in a circle
+            options |= found
+
+
+@pytest.mark.parametrize("cells", [("1 011", "1,5"), ("1,5", "1 011"), ("1'011", "1,5")])
+def test_the_advice_does_not_go_in_a_circle(load, cells):
+    first, second = cells
+    rows = [f"{first};{i};x\n{first};{i};y\n" for i in range(5)]
+    rows += [f"{second};{i};x\n{second};{i};y\n" for i in range(5)]
+    options, dataset = in_order(load, "a;b;kind\n" + "".join(rows))
+    assert options["decimal"] == "," and {*dataset.x[:, 0].tolist()} == {1011, 1.5}
+
+
+def test_one_cell_written_in_another_way(refused):
+    text = "a;b;kind\n1.5;2;x\n2.5;3;y\n1,5;2;x\n2.5;3;y\n"
+    assert refused(text) == (
+        'row 4, column "a": "1,5" is not a number; 1 such cell: row 4 "a" "1,5"; '
+        'write it as the others are written, such as "1.5"'
+    )
+
+
+def test_points_that_may_separate_thousands(load, refused):
+    text = "a;b;kind\n743;0.5;x\n1.118;1.5;y\n12.500;2.5;x\n95;3.5;y\n"
+    ways = "decimal='.' if it is 1.118 or decimal=',' and thousands='.' if it is 1118"
+    assert refused(text) == (
+        'row 3, column "a": "1.118" may have a decimal point, or one that separates thousands; '
+        f'each number with a point has 3 digits behind it, and row 2 holds "743"; pass {ways}'
+    )
+    assert load(text, decimal=".").x[1, 0] == np.float32(1.118)
+    assert load(text, thousands="none").x[1, 0] == np.float32(1.118)
+    text = text.replace(".5", ",5")
+    assert load(text, decimal=",", thousands=".").x.tolist()[1] == [1118, 1.5]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        "1.118 2.250 9.125",  # no whole number
+        "743 1118 95",  # no point
+        "743 1.118 2.5",  # another number of digits
+        "743 1.118 0.125",  # 0 thousands
+        "743 1.118 1200",  # a thousand that is not separated
+        "1 2 1.333 2.667",  # whole numbers no larger than the others
+        "743 1.118 2.5e0",
+        "743 1.118 1.0625",
+    ],
+)
+def test_points_that_do_not_separate_thousands(load, cells):
+    rows = "".join(f"{cell};x\n{cell};y\n" for cell in cells.split())
+    assert len(load(f"a;kind\n{rows}")) == 2 * len(cells.split())
 
 
 @pytest.mark.parametrize(
@@ -188,7 +258,7 @@ def test_a_header_after_a_hash(load, refused, tmp_path, hash, above):
 
 
 def test_a_hash_below_the_first_row_is_data(load, refused):
-    rows = "".join(f"#{i % 3},{i},{'xy'[i % 2]}\n" for i in range(30))
+    rows = "".join(f"#{i % 3},{i % 7},{'xy'[i % 2]}\n" for i in range(30))
     assert load("id,a,kind\n" + rows).feature_names[:3] == ("id=#0", "id=#1", "id=#2")
     assert load(rows, header="no", one_hot=[0]).feature_names[:2] == ("column_0=#0", "column_0=#1")
     assert refused(GOOD + "# the end\n").startswith("row 6 has 1 field; ")
@@ -202,9 +272,37 @@ def test_lines_to_skip(load, refused, tmp_path):
         "skipped: 2 lines, as told",
     )
     assert refused(above + GOOD.replace("7", "seven"), skip=2).startswith('row 7, column "a"')
-    assert refused(GOOD, skip=5) == "is empty; it has no rows; give a CSV or TSV file"
+    assert refused(GOOD, skip=1000) == (
+        "has no rows below the lines to skip; 5 lines; pass a smaller number than skip=1000"
+    )
     assert read(tmp_path / "n", dataset.schema, above + GOOD)[0] == dataset.x.tolist()
     assert read(tmp_path / "n", dataset.schema, GOOD, skip=0)[0] == dataset.x.tolist()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "  "])
+@pytest.mark.parametrize(
+    ("title", "fields", "skip"),
+    [
+        ("Leaves", 1, 1),
+        ("Leaves\nby John and Jane and the others\n", 1, 3),
+        ("Leaves\n# 2024", 1, 2),
+    ],
+)
+def test_a_title_above_the_table(load, refused, delimiter, title, fields, skip):
+    text = f"{title}\n{GOOD.replace(',', delimiter)}"
+    error = refused(text)
+    assert error.startswith("row 1 has 1 field, and most rows have 3, separated by ")
+    assert error.endswith(
+        f'; it holds "Leaves"; pass skip={skip} if the table begins in row {skip + 1}, '
+        "or correct the row"
+    )
+    assert load(text, skip=skip).x.tolist() == load(GOOD).x.tolist()
+
+
+def test_a_title_that_contains_the_delimiter(refused):
+    assert refused("Leaves, in mm\n\n" + GOOD).endswith(
+        'it holds "Leaves", "in mm"; pass skip=2 if the table begins in row 3, or correct the row'
+    )
 
 
 def test_a_repeated_header_is_named_with_its_row(load, refused, tmp_path):

@@ -10,6 +10,7 @@ from tests.data.files import write
 
 STAMPS = "t,k\n" + "1700000000,a\n1700000005,b\n" * 50
 pytestmark = [
+    pytest.mark.filterwarnings("ignore:.* as ids and counters do"),
     pytest.mark.filterwarnings("ignore:.* alone settles the class"),
     pytest.mark.filterwarnings("ignore:fit. layer"),
 ]

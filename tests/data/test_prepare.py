@@ -150,7 +150,7 @@ def test_rng_of_split():
             "counted: 21 classes have too few rows to be in every part; "
             + ", ".join(f'"c{i}" 1' for i in range(20))
             + " and 1 more of 21 rows, val 0.2, test 0.2; "
-            "add rows, choose another label, or change the fractions",
+            "choose the column of the class, with label=COL",
         ),
         (  # One row of each in val and test would make each of them 10 rows of 40, not 8.
             [4] * 10,
