@@ -213,17 +213,19 @@ def _refuse_nonsense(ctx, names: tuple[str, ...], files: list[str]) -> None:
 
 
 SIZES = re.compile(r"[1-9]\d{0,5}(-[1-9]\d{0,5})+")
-A_NETWORK, A_MODEL = "a network", "a MODEL"
+A_NETWORK, A_MODEL, AN_OPERATION = "a network", "a MODEL", "an OPERATION"
+DRAWN = {"graph", "html", "overwrite"}
 EXPLAINED = {  # by what is explained: the options that go with it
-    A_NETWORK: {"xs", "classes", "rows", "activation", "seed"},
-    DATA: {"data", "row", "rows", "hidden", "activation", "seed"},
-    A_MODEL: {"data", "row", "rows", "xs", "classes"},
-    FILE: set(),
+    A_NETWORK: {*DRAWN, "xs", "classes", "rows", "activation", "seed"},
+    DATA: {*DRAWN, "data", "row", "rows", "hidden", "activation", "seed"},
+    A_MODEL: {*DRAWN, "data", "row", "rows", "xs", "classes"},
+    FILE: DRAWN,
+    AN_OPERATION: set(),
 }
 
 
 @click.command(cls=Command, context_settings=HELP)
-@click.argument("what", required=False, metavar="[NETWORK|MODEL|FILE.py:NAME]")
+@click.argument("what", required=False, metavar="[NETWORK|MODEL|FILE.py:NAME|OPERATION]")
 @click.option("--x", "xs", multiple=True, metavar="N,N…", help="A row of features.")
 @click.option("--class", "classes", multiple=True, metavar="NAME", help="The class of each --x.")
 @click.option("--data", metavar="DATA", help="Take rows of this data set, as `train` reads it.")
@@ -235,8 +237,12 @@ EXPLAINED = {  # by what is explained: the options that go with it
 )
 @settings("hidden", "activation", "seed")
 @click.option("--graph", is_flag=True, help="Print the graph only.")
+@click.option(
+    "--html", type=click.Path(), metavar="FILE", help="Write a page to step through to FILE."
+)
+@click.option("--overwrite", is_flag=True, help="Let --html replace a file.")
 @click.pass_context
-def explain(ctx, what, xs, classes, data, row, rows, graph, **options):
+def explain(ctx, what, xs, classes, data, row, rows, graph, html, overwrite, **options):
     """Show every number of one forward and one backward pass, and how it comes about.
 
     \b
@@ -246,12 +252,16 @@ def explain(ctx, what, xs, classes, data, row, rows, graph, **options):
     minigrad explain --data iris --hidden 4 --row 3    the network that `train` would begin with
     minigrad explain runs/iris-1 --data iris --row 3   a trained one
     minigrad explain ops.py:loss                  a function of your own, on the first of its cases
+    minigrad explain softmax                      an operation: derivation, source, usual mistakes
 
     The forward pass is shown in the order of execution: the formula of each operation, as its
     docstring has it, and the values. The backward pass is shown in reverse: the gradient that
     comes in, the rule, and its numbers for the element with the largest gradient. Then one weight
     is moved a little, and the slope of the loss compared with the weight's gradient; and all
     weights take a step against their gradients.
+
+    With --html the same is a page that needs no network: it goes from step to step, and asks for an
+    element of each gradient before it shows it.
 
     Everything is computed in float64 and printed with four digits. The loss is the mean
     cross-entropy, or what FILE.py:NAME returns, summed up.
@@ -264,21 +274,26 @@ def explain(ctx, what, xs, classes, data, row, rows, graph, **options):
         raise click.UsageError("--x and --rows exclude each other; give --x once for each row")
     if classes and not xs:
         raise click.UsageError("--class needs --x")
+    shared.check_exclusive({"--graph": graph, "--html": html})
+    shared.check_overwrite(overwrite, html, "--html")
     from . import studying
 
-    if kind == A_NETWORK:
-        trace = studying.of_network(what, xs, classes, rows, **options)
-    elif kind == DATA:
-        trace = studying.of_data(data, row, rows, shared.given(ctx))
-    elif kind == A_MODEL:
+    def trace():
+        if kind == A_NETWORK:
+            return studying.of_network(what, xs, classes, rows, **options)
+        if kind == DATA:
+            return studying.of_data(data, row, rows, shared.given(ctx))
+        if kind == FILE:
+            return studying.of_file(*_split(what))
         if data is None and not xs:
             raise click.UsageError(
                 f"{what!r} needs rows; give --data and --row, or --x and --class"
             )
-        trace = studying.of_model(what, data, row, rows, xs, classes)
-    else:
-        trace = studying.of_file(*_split(what))
-    if not studying.show(trace, graph):
+        return studying.of_model(what, data, row, rows, xs, classes)
+
+    if kind == AN_OPERATION:
+        studying.show_record(what)
+    elif not studying.show(trace, graph, html, overwrite):
         ctx.exit(1)
 
 
@@ -288,8 +303,12 @@ def _explained(ctx, what: str | None, data: str | None) -> str:
         kind = A_NETWORK if data is None else DATA
     elif ".py:" in what or what.endswith(".py"):
         kind = FILE
+    elif SIZES.fullmatch(what):
+        kind = A_NETWORK
     else:
-        kind = A_NETWORK if SIZES.fullmatch(what) else A_MODEL
+        from .studying import is_operation
+
+        kind = AN_OPERATION if is_operation(what) else A_MODEL
     for parameter in ctx.command.params:
         fitting = [other for other, names in EXPLAINED.items() if parameter.name in names]
         typed = ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE

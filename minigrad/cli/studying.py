@@ -1,29 +1,51 @@
 """What `minigrad explain` runs, and how it shows that."""
 
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 import numpy as np
 
 from .. import Tensor, nn, study, training
 from .. import data as sets
-from ..data.files import name_of
+from ..checking.records import RECORDS
+from ..data.files import atomic_write, check_target, name_of
 from ..errors import ArgumentError, DataError
-from ..study import explain_text, samples
+from ..study import samples
 from ..text import did_you_mean, listed, shown
 from .checking import in_file, load_user_code
 
 Rows = tuple[np.ndarray, np.ndarray]  # x (N, F) as the network gets it, and t (N,)
 
 
-def show(trace: study.Trace, graph: bool) -> bool:
-    """Print a trace, or its graph; return whether the difference agreed with the gradient."""
-    if graph:
-        click.echo(explain_text.as_graph(trace))
-        return True
-    click.echo(explain_text.as_text(trace, shutil.get_terminal_size().columns))
-    return trace.check.verdict == "agree"
+def show(make: Callable[[], study.Trace], graph: bool, html: str | None, overwrite: bool) -> bool:
+    """Print a trace or its graph, or write its page; return whether its check passed."""
+    if html is not None:
+        check_target(html, overwrite)
+    trace = make()
+    if html is not None:
+        atomic_write(html, study.as_html(trace).encode(), overwrite=overwrite)
+        click.echo(f"wrote {click.format_filename(html)}")
+    elif graph:
+        click.echo(study.as_graph(trace))
+    else:
+        click.echo(study.as_text(trace, shutil.get_terminal_size().columns))
+    return graph or trace.check.verdict == "agree"
+
+
+def show_record(name: str) -> None:
+    """Print what is known of an operation."""
+    click.echo(study.record_text(RECORDS[name], shutil.get_terminal_size().columns))
+
+
+def is_operation(what: str) -> bool:
+    """Return whether there is a record of this name; refuse what names nothing at all."""
+    if what not in RECORDS and not os.path.exists(what):
+        facts = f"the operations are {', '.join(RECORDS)}"
+        remedy = did_you_mean(what, RECORDS, "give one of them, widths such as 4-8-3, or a path")
+        raise ArgumentError("explain", f"there is no {shown(what)}", facts, remedy)
+    return what in RECORDS
 
 
 def of_network(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..text import table
+from .layout import Placed, placed
 from .tracing import Rule, Step, Trace, Value, added, label, number_text, product
 
 ROWS = 6  # of an array, from which on its middle rows are left out
@@ -27,30 +28,36 @@ LINES = {
 
 def as_text(trace: Trace, columns: int = 80) -> str:
     """Return the trace as lines of at most so many columns, 60 to 120."""
-    columns = min(max(columns, NARROWEST), WIDEST)
-    lines = [*_wrapped(trace.title, columns), "", "Given"]
-    lines += _arrays([(leaf.name, leaf.data) for leaf in trace.leaves], columns)
+    columns = clamped(columns)
+    lines = [*wrapped(trace.title, columns), *[""] * bool(trace.title), "Given"]
+    lines += array_lines([(leaf.name, leaf.data) for leaf in trace.leaves], columns)
     lines += ["", "Forward ↓"]
     for step in trace.steps:
         lines += _forward(step, columns)
     loss = trace.loss.name
     begin = f"gv is ∂{loss}/∂v, in the shape of v; it begins with g{loss} = 1"
-    lines += ["", *_wrapped(f"Backward ↑   {begin}", columns)]
+    lines += ["", *wrapped(f"Backward ↑   {begin}", columns)]
     for step in reversed(trace.steps):
         lines += _backward(step, columns)
-    lines += ["", "Check", *_lines(check_text(trace), columns)]
-    lines += ["", "Step", *_lines(move_text(trace), columns)]
+    lines += ["", "Check", *paragraphs(check_text(trace), columns)]
+    lines += ["", "Step", *paragraphs(move_text(trace), columns)]
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _wrapped(text: str, columns: int, indent: str = "") -> list[str]:
+def clamped(columns: int) -> int:
+    """Return how many columns are used of those that there are."""
+    return min(max(columns, NARROWEST), WIDEST)
+
+
+def wrapped(text: str, columns: int, indent: str = "") -> list[str]:
     """Return the text in lines; those after the first are indented further."""
     options = {"initial_indent": indent, "subsequent_indent": f"{INDENT}    "}
     return textwrap.wrap(text, columns, **options, break_on_hyphens=False)
 
 
-def _lines(texts: list[str], columns: int) -> list[str]:
-    return [line for text in texts for line in _wrapped(text, columns, INDENT)]
+def paragraphs(texts: list[str], columns: int) -> list[str]:
+    """Return the texts in lines, indented."""
+    return [line for text in texts for line in wrapped(text, columns, INDENT)]
 
 
 def _head(step: Step) -> str:
@@ -60,26 +67,26 @@ def _head(step: Step) -> str:
 
 
 def _forward(step: Step, columns: int) -> Iterator[str]:
-    yield from _wrapped(_head(step), columns)
-    yield from _lines(step.formula, columns)
-    yield from _arrays([*step.inside.items(), (step.y.name, step.y.data)], columns)
-    yield from _lines(step.remarks[0], columns)
+    yield from wrapped(_head(step), columns)
+    yield from paragraphs(step.formula, columns)
+    yield from array_lines([*step.inside.items(), (step.y.name, step.y.data)], columns)
+    yield from paragraphs(step.remarks[0], columns)
 
 
 def _backward(step: Step, columns: int) -> Iterator[str]:
-    yield from _wrapped(_head(step), columns)
-    yield from _arrays([(f"g{step.y.name}", step.y.grad)], columns)
+    yield from wrapped(_head(step), columns)
+    yield from array_lines([(f"g{step.y.name}", step.y.grad)], columns)
     for rule in step.rules:
         part = part_text(rule)
-        yield from _lines([f"{rule.formula}{part and f'   {part}'}"], columns)
-        yield from _lines([f"  {rule.note}"] if rule.note else [], columns)
-        yield from _lines(rule_text(rule, step.y), columns)
-        yield from _arrays([(f"g{rule.x.name}{part and ', part'}", rule.g)], columns)
-    yield from _lines(step.remarks[1], columns)
+        yield from paragraphs([f"{rule.formula}{part and f'   {part}'}"], columns)
+        yield from paragraphs([f"  {rule.note}"] if rule.note else [], columns)
+        yield from paragraphs(rule_text(rule, step.y), columns)
+        yield from array_lines([(f"g{rule.x.name}{part and ', part'}", rule.g)], columns)
+    yield from paragraphs(step.remarks[1], columns)
     for x in dict.fromkeys(rule.x for rule in step.rules):
         if len(x.ways) > 1 and x.ways[-1][0] == step.number:
-            yield from _lines(ways_text(x), columns)
-            yield from _arrays([(f"g{x.name}", x.grad)], columns)
+            yield from paragraphs(ways_text(x), columns)
+            yield from array_lines([(f"g{x.name}", x.grad)], columns)
 
 
 # ---- sentences with numbers ----------------------------------------------------------------------
@@ -127,7 +134,7 @@ def check_text(trace: Trace) -> list[str]:
     name, g = label(c.x, c.j), c.x.grad[c.j]
     verdict = VERDICTS[c.verdict]
     return [
-        f"{name} = {number_text(c.x.data[c.j])}, moved by -{c.h:g} and +{c.h:g}:",
+        f"moved by -{c.h:g} and +{c.h:g}: {name} = {number_text(c.x.data[c.j])}",
         f"{loss} = {c.below:.12g} and {c.above:.12g}",
         f"slope ({c.above:.12g} - {c.below:.12g}) / {2 * c.h:g} = {c.slope:.6g}",
         f"g{name} = {g:.6g}: {verdict}",
@@ -149,7 +156,7 @@ def move_text(trace: Trace) -> list[str]:
 # ---- arrays --------------------------------------------------------------------------------------
 
 
-def _arrays(pairs: list[tuple[str, np.ndarray]], columns: int) -> Iterator[str]:
+def array_lines(pairs: list[tuple[str, np.ndarray]], columns: int) -> Iterator[str]:
     """Yield arrays with their names and shapes, below each other."""
     heads = table([(name, str(a.shape) if a.ndim else "") for name, a in pairs], "<").split("\n")
     start = max(map(len, heads)) + 2
@@ -167,15 +174,15 @@ def _rows(a: np.ndarray, width: int) -> list[str]:
         return ["no elements"]
     a = a.reshape(-1, a.shape[-1]) if a.ndim else a.reshape(1, 1)
     at = np.unravel_index(np.nan_to_num(abs(a)).argmax(), a.shape)
-    rows = _some(len(a), ROWS, int(at[0]))
+    rows = some(len(a), ROWS, int(at[0]))
     cell = 2 + max(len(number_text(v)) for i in rows if i is not None for v in a[i])
-    columns = _some(a.shape[1], max(width // cell, 3), int(at[1]))
+    columns = some(a.shape[1], max(width // cell, 3), int(at[1]))
     texts = [["…" if None in (i, j) else number_text(a[i, j]) for j in columns] for i in rows]
     cells = [max(map(len, column)) for column in zip(*texts, strict=True)]
     return ["  ".join(t.rjust(n) for t, n in zip(row, cells, strict=True)) for row in texts]
 
 
-def _some(count: int, most: int, at: int) -> list[int | None]:
+def some(count: int, most: int, at: int) -> list[int | None]:
     """Return at most so many of the indices below count, `at` among them; None is a gap."""
     if count <= most:
         return [*range(count)]
@@ -194,39 +201,30 @@ def as_graph(trace: Trace) -> str:
 
     Leaves are named where they are used.
     """
-    lanes: list[Value | None] = []
     rows = []
-    last = {x: step.number for step in trace.steps for x in step.inputs}
-    for step in trace.steps:
-        into = [i for i, x in enumerate(lanes) if x is not None and x in step.inputs]
-        ending = [i for i in into if last[lanes[i]] == step.number]
-        free = [i for i, x in enumerate(lanes) if x is None] + [len(lanes)]
-        out = ending[0] if ending else free[0]
-        after = [None if i in ending else x for i, x in enumerate(lanes)]
-        after += [None] * (out + 1 - len(after))
-        if into and (len(into) > 1 or out not in into):
-            rows.append((_joined(lanes, after, into, out), "", ""))
-        after[out] = step.y
-        marks = ["●" if i == out else "│" if x is not None else " " for i, x in enumerate(after)]
+    for row in placed(trace.steps):
+        step = row.step
+        if row.into and (len(row.into) > 1 or row.lane not in row.into):
+            rows.append((_joined(row), "", ""))
+        lanes = enumerate(row.after)
+        marks = ["●" if i == row.lane else "│" if x is not None else " " for i, x in lanes]
         made = f"{step.y.name} {step.y.data.shape}" if step.y.data.ndim else step.y.name
         inputs = ", ".join(x.name for x in step.inputs)
         rows.append((" ".join(marks), f"{step.number}  {step.op}", f"{made}  from {inputs}"))
-        lanes = after
     return table(rows, "<")
 
 
-def _joined(before: list, after: list, into: list[int], out: int) -> str:
-    """Return the line on which the lanes `into` meet at the lane `out`."""
-    ends = [*into, out]
+def _joined(row: Placed) -> str:
+    """Return the line on which the lanes that lead to a step meet at its own."""
+    ends = [*row.into, row.lane]
     found = ""
-    for i, then in enumerate(after):
-        above = i < len(before) and before[i] is not None
+    for i, below in enumerate(row.after):
+        above = i < len(row.before) and row.before[i] is not None
+        inside = min(ends) <= i < max(ends)
         if i in ends:
-            way = UP * above | DOWN * (i == out or then is not None)
-            way |= LEFT * (i > min(ends)) | RIGHT * (i < max(ends))
-            found += LINES[way]
+            way = UP * above | DOWN * (below is not None)
+            found += LINES[way | LEFT * (i > min(ends)) | RIGHT * (i < max(ends))]
         else:
-            inside = min(ends) < i < max(ends)
             found += "│" if above else "─" if inside else " "
-        found += "─" if min(ends) <= i < max(ends) else " "
+        found += "─" if inside else " "
     return found.rstrip()

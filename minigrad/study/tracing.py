@@ -73,7 +73,7 @@ class Value:
     @property
     def worked(self) -> Index:
         """The element that is worked through: the one with the largest gradient."""
-        return _largest(self.grad)
+        return largest(self.grad)
 
 
 class Rule(NamedTuple):
@@ -101,7 +101,8 @@ class Step(NamedTuple):
 
     Attributes:
         number: its place in the order of execution, from 1.
-        op, layer: the name of its class, and the layer that ran it, if one did.
+        op, layer: the name of its class, and the layer that ran it, if one did: its number, and its
+            class if that has another name.
         made_at: file:line of the code that ran it, if that is not minigrad's own.
         formula: the statements of its docstring, with the names of this graph.
         inputs, y: what goes in, and what comes out.
@@ -220,7 +221,8 @@ class _Call:
     """A node while it runs: everything about it that the engine will have forgotten."""
 
     def __init__(self, node, layer: str, options: dict):
-        self.node, self.layer, self.options = node, layer, options
+        self.node, self.options = node, options
+        self.layer = layer.removesuffix(f" {type(node).__name__}")
         line = user_line()
         self.made_at = "" if layer or line.startswith((PACKAGE, COMMANDS)) else line
 
@@ -247,8 +249,11 @@ class _Recorder(Watch):
         call = self.calls[node]
         call.gy, call.inputs, call.parents = gy.copy(), node.inputs, [x.node for x in node.inputs]
         gradients = node.backward(gy)
-        call.g = _fitted(node, gradients)
-        call.j = [None if g is None else _largest(g) for g in call.g]
+        try:
+            call.g = _fitted(node, gradients)
+        except (TypeError, ValueError):  # the engine says what is wrong with them
+            return gradients
+        call.j = [None if g is None else largest(g) for g in call.g]
         few = gy.size * sum(g.size for g in call.g if g is not None) <= MOST
         call.terms = [[] if few and g is not None else None for g in call.g]
         for i in np.ndindex(gy.shape) if few else ():
@@ -270,7 +275,7 @@ def _fitted(node, gradients) -> list:
     ]
 
 
-def _largest(g: np.ndarray) -> Index:
+def largest(g: np.ndarray) -> Index:
     """Return the index of the element with the largest size; the first one if all are 0."""
     flat = int(np.nan_to_num(abs(g)).argmax())
     return tuple(int(i) for i in np.unravel_index(flat, g.shape))
@@ -306,8 +311,11 @@ def _leaf_names(f, subject: Subject, module, names: Sequence[str]) -> dict[int, 
     return found
 
 
-def _letter_of(op: type) -> str:
+def _letter(call: _Call, last: bool) -> str:
     """Return the letter for what an operation makes."""
+    op = type(call.node)
+    if last:
+        return "L"
     if op.__name__ == "Linear":
         return "z"
     if op.__name__ == "Softmax":
@@ -332,7 +340,7 @@ class _Graph:
                     self.values[id(x)] = Value(name, x.data.copy(), needs=x.requires_grad)
         for number, call in enumerate(calls, 1):
             last = call is calls[-1]
-            name = "L" if last else self._next(_letter_of(type(call.node)))
+            name = "L" if last and "L" not in names.values() else self._next(_letter(call, last))
             self.values[id(call.node)] = Value(name, call.y, number)
 
     def _next(self, letter: str) -> str:
@@ -352,7 +360,7 @@ class _Graph:
         ]
         formula = _formula(op, inputs, y)
         inside, remarks = _inside_cross_entropy(call, y) if op is CrossEntropy else ({}, [])
-        source = {way: _source(getattr(op, way)) for way in ("forward", "backward")}
+        source = {way: source_of(getattr(op, way)) for way in ("forward", "backward")}
         step = (number, op.__name__, call.layer, call.made_at, formula, inputs, y, inside)
         return Step(*step, (remarks, []), [], source)
 
@@ -433,7 +441,7 @@ def _gradient(op: type, letter: str, step: Step) -> tuple[str, str]:
     return f"g{x}ⱼ = Σᵢ g{step.y.name}ᵢ ∂{step.y.name}ᵢ/∂{x}ⱼ", ""
 
 
-def _source(method: Callable) -> tuple[str, str]:
+def source_of(method: Callable) -> tuple[str, str]:
     """Return file:line and the text of a method; empty if it cannot be read."""
     try:
         lines, first = inspect.getsourcelines(inspect.unwrap(method))
@@ -502,7 +510,7 @@ def _shut(step: Step, steps: list[Step]) -> list[str]:
     (x,), y, gy = step.inputs, step.y, step.y.grad
     shut = y.data.reshape(-1, y.data.shape[-1] if y.data.ndim else 1) == 0
     units, rows = np.flatnonzero(shut.all(axis=0)), len(shut)
-    if not units.size:
+    if not units.size or y.data.ndim > 2:  # an image has no units
         return []
     unit = int(units[0])
     at = (0,) * (y.data.ndim - 1) + (unit,) if y.data.ndim else ()

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,6 +140,45 @@ def test_the_graph_alone(cli):
     assert len(ended.out.splitlines()) == 4
 
 
+def test_a_page(cli):
+    ended = cli("explain", "--rows", 2, "--html", "page.html")
+    assert (ended.code, ended.out, ended.err) == (0, "wrote page.html\n", "")
+    page = Path("page.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>") and "Network 2-4-3 with fixed weights" in page
+    ended = cli("explain", "--html", "page.html")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == (
+        f"Error: page.html: it exists; {len(page.encode())} bytes; choose another name, or pass "
+        "--overwrite\n"
+    )
+    assert Path("page.html").read_text("utf-8") == page
+    assert cli("explain", "--html", "page.html", "--overwrite").code == 0
+    assert Path("page.html").read_text("utf-8") != page
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_a_page_is_never_written_through_a_link(cli, overwrite):
+    Path("kept.html").write_text("kept")
+    Path("link.html").symlink_to("kept.html")
+    ended = cli("explain", "--html", "link.html", *overwrite)
+    assert ended.code == 3 and ended.err.startswith(
+        "Error: link.html: cannot be written; it is a l"
+    )
+    assert Path("kept.html").read_text() == "kept"
+
+
+def test_the_page_of_a_wrong_backward_pass_is_written_and_fails(cli, ops):
+    ended = cli("explain", "ops.py:Wrong", "--html", "page.html")
+    assert (ended.code, ended.out) == (1, "wrote page.html\n")
+    assert "they differ ✗" in Path("page.html").read_text("utf-8")
+
+
+def test_an_operation(cli):
+    ended = cli("explain", "softmax")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("softmax: softmax\n") and "\nUsual mistakes\n" in ended.out
+
+
 def test_the_start_of_the_program_does_not_wait_for_it(program):
     code = "import sys, minigrad.cli; print([m for m in sys.modules if '.study' in m])"
     assert program(command=(sys.executable, "-c", code)).out == "[]\n"
@@ -190,7 +230,27 @@ def test_in_a_pipe_without_colours(program):
             ["2-4-3", "--data", "iris"], 2,
             "--data does not go with a network; it needs a MODEL, or no NETWORK",
         ),
-        (["m.npz"], 2, "'m.npz' needs rows; give --data and --row, or --x and --class"),
+        (["."], 2, "'.' needs rows; give --data and --row, or --x and --class"),
+        (
+            ["sofmax"], 2,
+            'explain: there is no "sofmax"; the operations are square, add, mul, matmul, relu, '
+            "linear, softmax, log_loss, cross_entropy, batch_norm; did you mean 'softmax'?",
+        ),
+        (
+            ["softmax", "--graph"], 2,
+            "--graph does not go with an OPERATION; it needs a network, --data, a MODEL or "
+            "FILE.py:NAME",
+        ),
+        (["--overwrite"], 2, "--overwrite needs --html"),
+        (
+            ["--graph", "--html", "page.html"], 2,
+            "--graph and --html exclude each other; give one of them",
+        ),
+        (
+            ["--html", "nowhere/page.html"], 3,
+            "nowhere/page.html: cannot be written; No such file or directory; choose a folder that "
+            "exists and that you can write to",
+        ),
         (
             ["ops.py"], 2,
             "'ops.py' does not say what in the file; write the file and a name in it, such as "
@@ -220,6 +280,7 @@ def test_a_file_without_cases_and_one_that_raises(cli, ops, tmp_path):
     assert "Error: ops.py: line 23 raised " in ended.err and "running broken on case 0" in ended.err
 
 
-def test_no_model(cli):
-    ended = cli("explain", "nothing", "--data", "iris")
-    assert ended.code == 3 and ended.err.startswith("Error: nothing: ") and ended.out == ""
+def test_what_is_not_a_model(cli, tmp_path):
+    (tmp_path / "m.npz").write_text("no archive")
+    ended = cli("explain", "m.npz", "--data", "iris")
+    assert ended.code == 3 and ended.err.startswith("Error: m.npz: ") and ended.out == ""

@@ -9,7 +9,7 @@ from minigrad import Function, Tensor, nn, study
 from minigrad import functions as F
 from minigrad.study import samples
 from minigrad.study.explain_text import as_graph, as_text
-from tests.study.printed import Interval, arrays, chains, close, evaluate
+from tests.study.printed import Interval, arrays, chains, close, cross_entropy_network, evaluate
 
 
 def of_network(rows=1, activation="relu", sizes=(2, 4, 3), seed=0):
@@ -20,26 +20,6 @@ def of_network(rows=1, activation="relu", sizes=(2, 4, 3), seed=0):
     loss = nn.CrossEntropy()
     f = lambda x: loss(model(x), t[:rows])  # noqa: E731
     return study.trace(f, [Tensor(x[:rows])], module=model)
-
-
-def cross_entropy_network(x, t, W1, b1, W2, b2):
-    """Return every value and gradient of the 2-4-3 network, by NumPy alone."""
-    N = len(x)
-    z1 = x @ W1.T + b1
-    h1 = np.maximum(z1, 0)
-    z2 = h1 @ W2.T + b2
-    p = np.exp(z2) / np.exp(z2).sum(axis=1, keepdims=True)
-    q = np.eye(3)[t]
-    losses = -np.log(p[range(N), t])
-    gz2 = (p - q) / N
-    gh1 = gz2 @ W2
-    gz1 = gh1 * (z1 > 0)
-    return {
-        **{"x": x, "W1": W1, "b1": b1, "W2": W2, "b2": b2, "z1": z1, "h1": h1, "z2": z2},
-        **{"p": p, "q": q, "ℓ": losses, "w": np.full(N, 1 / N), "L": losses.mean()},
-        **{"gL": 1.0, "gz2": gz2, "gW2": gz2.T @ h1, "gb2": gz2.sum(axis=0), "gh1": gh1},
-        **{"gz1": gz1, "gW1": gz1.T @ x, "gb1": gz1.sum(axis=0)},
-    }
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
@@ -148,7 +128,7 @@ def test_a_wrong_number_is_seen():
 def test_the_default_network():
     text = as_text(of_network(), 80)
     for line in [
-        "1  Linear   layer 0 Linear\n   z1 = x W1ᵀ + b1\n   z1  (1, 4)  -0.5  2  0.5  1.5\n",
+        "1  Linear   layer 0\n   z1 = x W1ᵀ + b1\n   z1  (1, 4)  -0.5  2  0.5  1.5\n",
         "   L = Σₙ wₙ ℓₙ\n",
         "   gz2ₙ = gL wₙ (pₙ − qₙ)\n     onehot(t) is 1 at t and 0 elsewhere\n"
         "   gz2[0,0] = gL ∂L/∂z2[0,0] = 1·(-0.9133) = -0.9133\n"

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from minigrad import Tensor, errors, nn, study
+from minigrad import Function, Tensor, errors, nn, study
 from minigrad import functions as F
 from minigrad.study.tracing import _statements
 from tests.helpers import exactly, functions_below, leaf
@@ -63,7 +63,7 @@ def test_formulas_have_the_names_of_the_graph():
         ("h1 = tanh z2", ["gz2 = gh1 (1 − h1²)"]),
     ]
     assert [step.layer for step in trace.steps] == [
-        "0 Linear", "1.0 Linear", "1.1 Tanh", "1 Residual", "2 Linear", "",
+        "0", "1.0", "1.1", "1 Residual", "2", "",
     ]  # fmt: skip
 
 
@@ -119,3 +119,31 @@ def test_nothing_of_the_users_changes():
     assert model.layers[1].rng.bit_generator.state == before
     assert all((model.state_dict()[name] == a).all() for name, a in state.items())
     assert model.layers[0].weight.dtype == np.float32
+
+
+class Short(Function):
+    """y = a b, with a gradient of the wrong shape."""
+
+    def forward(self, a, b):
+        return a * b
+
+    def backward(self, gy):
+        return gy[:1], gy
+
+
+def test_what_breaks_the_contract_is_named_by_the_engine():
+    with pytest.raises(errors.ShapeError, match=r"Short\.backward"):
+        study.trace(Short.apply, [np.ones(3), np.ones(3)])
+
+
+def test_names_of_the_user_are_not_given_twice():
+    trace = study.trace(lambda L, v1: F.sum(L * v1), [np.ones(2), np.ones(2)])
+    names = [x.name for x in (*trace.leaves, *(step.y for step in trace.steps))]
+    assert names == ["L", "v1", "v2", "L1"]
+
+
+def test_an_image_has_no_units_to_shut():
+    trace = study.trace(F.relu, [-np.ones((1, 2, 3, 3))])
+    assert trace.steps[0].remarks == ([], [])
+    trace = study.trace(F.relu, [np.array([-1.0, 2.0])])
+    assert trace.steps[0].remarks[1] == ["unit 0 is shut: x[0] = -1; gh1[0] = 1 stops here"]

@@ -1,0 +1,92 @@
+"""Formulas in Unicode, as docstrings have them, as MathML."""
+
+import re
+from collections.abc import Collection
+from html import escape
+
+SUB = dict(zip("₀₁₂₃₄₅₆₇₈₉ₙᵢⱼₖₜ", "0123456789nijkt", strict=True))
+SUPER = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀˣᵇⁿ", "0123456789−Txbn", strict=True))
+FUNCTIONS = {"exp", "ln", "max", "min", "tanh", "sin", "cos", "sign", "softmax", "onehot"}
+TOKEN = re.compile(
+    rf"""∂(?P<above>[^\s/]+)/∂(?P<below>[^\s)]+)
+    |(?P<number>-?\d+(?:\.\d+)?(?:e[-+]\d+)?)
+    |(?P<word>[A-Za-zα-ωℓΦΣΠ√][A-Za-z\u0302]*)(?P<digits>\d*)
+    |(?P<sub>[{"".join(SUB)}]+|_\w+)
+    |(?P<super>[{"".join(SUPER)}]+)
+    |(?P<space>\s+)
+    |(?P<sign>.)""",
+    re.VERBOSE,
+)
+GAP = '<mspace width="0.25em"/>'
+
+
+def mathml(text: str, names: Collection[str] = ()) -> str:
+    """Return a formula as `<math>` elements: a line can break between them.
+
+    Args:
+        text: such as "gz2ₙ = gL wₙ (pₙ − qₙ)".
+        names: what is a variable in it; other words of several letters are words.
+    """
+    pieces = [""]
+    for part in re.split(r"(?= [=+-] )", text):
+        if pieces[-1].count("(") > pieces[-1].count(")"):
+            pieces[-1] += part
+        else:
+            pieces.append(part)
+    return " ".join(f"<math>{_row(piece, names)}</math>" for piece in pieces[1:])
+
+
+def _row(text: str, names: Collection[str]) -> str:
+    found: list[str] = []
+    space = False
+    for token in TOKEN.finditer(text):
+        if token["space"]:
+            space = True
+        elif token["sub"] or token["super"]:
+            found.append(_script(found.pop() if found else "<mi></mi>", token))
+        else:
+            part = _part(token, names)
+            if space and found and _ends(found[-1]) and _begins(part):
+                found.append(GAP)  # between factors
+            found.append(part)
+            space = False
+    return "".join(found)
+
+
+def _part(token: re.Match, names: Collection[str]) -> str:
+    """Return the element of a slope, a number, a word or a sign."""
+    if token["above"]:
+        above, below = (_row(token[way], names) for way in ("above", "below"))
+        return f"<mfrac><mrow><mi>∂</mi>{above}</mrow><mrow><mi>∂</mi>{below}</mrow></mfrac>"
+    text = token[0].replace("-", "−")
+    if token["number"]:
+        return f"<mn>{text}</mn>"
+    if token["sign"]:
+        return f'<mo form="infix">{text}</mo>' if text in "=+−" else f"<mo>{escape(text)}</mo>"
+    word = token["word"]
+    if len(word) > 1 and text not in names and word not in FUNCTIONS and "\u0302" not in word:
+        return f"<mtext>\u00a0{escape(text)}\u00a0</mtext>"
+    element = f"<mi>{word}</mi>"
+    return f"<msub>{element}<mn>{token['digits']}</mn></msub>" if token["digits"] else element
+
+
+def _script(base: str, token: re.Match) -> str:
+    """Return the base with a subscript or a superscript, beside a subscript that it has."""
+    kind, table = ("sub", SUB) if token["sub"] else ("sup", SUPER)
+    text = "".join(table.get(c, c) for c in token[0].removeprefix("_"))
+    script = f"<{'mn' if text.isdigit() else 'mi'}>{text}</{'mn' if text.isdigit() else 'mi'}>"
+    has = re.fullmatch(r"<msub>(<mi>.*?</mi>)(.*)</msub>", base)
+    if has and kind == "sub":
+        return f"<msub>{has[1]}<mrow>{has[2]}{script}</mrow></msub>"
+    if has:
+        return f"<msubsup>{has[1]}{has[2]}{script}</msubsup>"
+    return f"<m{kind}>{base}{script}</m{kind}>"
+
+
+def _begins(element: str) -> bool:
+    return not element.startswith(("<mo", "<mt", "<mspace")) or element == "<mo>(</mo>"
+
+
+def _ends(element: str) -> bool:
+    closing = ("<mo>)</mo>", "<mo>]</mo>")
+    return not element.startswith(("<mo", "<mt", "<mspace")) or element in closing
