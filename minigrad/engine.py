@@ -40,32 +40,6 @@ else:
     Tensor = None
 
 
-class _Recording(threading.local):
-    """Whether this thread's operations are recorded in a graph."""
-
-    on = True
-
-
-_recording = _Recording()
-_clock = itertools.count()
-
-
-@contextlib.contextmanager
-def no_grad() -> Iterator[None]:
-    """Record no graph inside the `with` block: evaluation needs none, and is faster without it."""
-    before = _recording.on
-    _recording.on = False
-    try:
-        yield
-    finally:
-        _recording.on = before
-
-
-def is_recording() -> bool:
-    """Return False inside `no_grad()`."""
-    return _recording.on
-
-
 class Function:
     """A differentiable operation; an instance is one node of the graph.
 
@@ -113,33 +87,18 @@ class Function:
         """
         inputs, arrays = _operands(inputs)
         node = cls()
-        node.needs = needs = tuple([x._requires_grad for x in inputs])
-        watch = debugging.active.watch
-        if watch:
-            arrays = watch.before_forward(node, arrays, options)
-        y = _forward(node, arrays, options)
-        if watch:
-            watch.after_forward(node, y)
-        out = Tensor(y)
-        if _recording.on and True in needs:
-            node.inputs = inputs
-            node._order = next(_clock)
-            out.node, out._requires_grad = node, True
-        return out
+        node.needs = tuple([x._requires_grad for x in inputs])
+        run = _watched if debugging.active.watch else _here.run
+        y = Tensor(run(node, arrays, options))
+        if _here.recording and True in node.needs:
+            node.inputs, node._order = inputs, next(_clock)
+            y.node, y._requires_grad = node, True
+        return y
 
 
-class _Quiet(np.errstate):
-    """The decorator np.errstate, for a function that may run inside itself.
-
-    NumPy 1 keeps one state for all calls of the function. A `with` in each call would be right too,
-    but takes 0.35 µs longer: together 3 % of a training step of a small network.
-    """
-
-    def _recreate_cm(self):
-        return np.errstate(all="ignore")
+# ---- what happens around a forward pass --------------------------------------------------------
 
 
-@_Quiet(all="ignore")  # NaN and infinity come without warnings; debug() names their source
 def _forward(node: Function, arrays: list[np.ndarray], options: dict) -> np.ndarray:
     """Return the node's y as an array, in the dtype of its inputs if that is floating.
 
@@ -159,6 +118,72 @@ def _forward(node: Function, arrays: list[np.ndarray], options: dict) -> np.ndar
     if array.dtype.kind not in "fiub" or isinstance(y, tuple):
         raise engine_errors.not_numbers(node, arrays, y)
     return array.astype(dtype, copy=False) if dtype.kind == "f" else array
+
+
+def _watched(node: Function, arrays: list[np.ndarray], options: dict) -> np.ndarray:
+    """Return the node's y, and show the watch what goes in and what comes out."""
+    watch = debugging.active.watch
+    y = _here.run(node, watch.before_forward(node, arrays, options), options)
+    watch.after_forward(node, y)
+    return y
+
+
+class _Quiet(np.errstate):
+    """The decorator np.errstate, for a function that may run inside itself.
+
+    NumPy 1 keeps one state for all calls of the function. A `with` in each call would be right too,
+    but takes 0.35 µs longer: together 3 % of a training step of a small network.
+    """
+
+    def _recreate_cm(self):
+        return np.errstate(all="ignore")
+
+
+class _Here(threading.local):
+    """What holds in this thread alone.
+
+    Attributes:
+        recording: whether operations are recorded in a graph.
+        run: runs a forward pass without NumPy's warnings: debug() finds what makes NaN and infinity
+    """
+
+    recording = True
+    run = staticmethod(_Quiet(all="ignore")(_forward))
+
+
+_here = _Here()
+_clock = itertools.count()
+
+
+@contextlib.contextmanager
+def no_grad() -> Iterator[None]:
+    """Record no graph inside the `with` block: evaluation needs none, and is faster without it."""
+    before = _here.recording
+    _here.recording = False
+    try:
+        yield
+    finally:
+        _here.recording = before
+
+
+def is_recording() -> bool:
+    """Return False inside `no_grad()`."""
+    return _here.recording
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Turn NumPy's warnings off once for all operations inside the `with` block, not in each.
+
+    That is 4 % of a training step of a small network.
+    """
+    before = _here.run
+    with np.errstate(all="ignore"):
+        _here.run = _forward
+        try:
+            yield
+        finally:
+            _here.run = before
 
 
 # ---- from what a user passes to Tensors and arrays -----------------------------------------------
@@ -230,48 +255,60 @@ def backward(root: "Tensor", gradient: np.ndarray, retain_graph: bool) -> None:
         GraphFreedError: if an earlier sweep freed a node that this one would visit.
     """
     if root.node is None:
-        _accumulate(root, gradient, fresh=False)
+        root._grad = _sum(root._grad, gradient.copy())
         return
-    pending = {root.node: gradient}
-    watch = debugging.active.watch
-    with np.errstate(all="ignore"):  # IEEE results, without warnings; debug() names their source
+    arrived = {root.node: gradient}  # for each node whose turn is to come, the sum up to now
+    with np.errstate(all="ignore"):
         for node in _youngest_first(root.node):
-            gy = pending.pop(node)
-            gradients = watch.backward(node, gy) if watch else node.backward(gy)
-            if type(gradients) is not tuple:
-                gradients = (gradients,)
-            if len(gradients) != len(node.inputs):
-                raise engine_errors.wrong_count(node, gradients)
-            for i, g in enumerate(gradients):
-                if not node.needs[i]:
-                    continue
-                x = node.inputs[i]
-                data, parent, fresh = x.data, x.node, node.fresh
-                if type(g) is not np.ndarray or g.shape != data.shape or g.dtype is not data.dtype:
-                    g, fresh = _fit(node, i, g), True
-                if parent is None:
-                    _accumulate(x, g, fresh)
-                elif parent in pending:
-                    # The first may be borrowed, so no +=; a sum of 0-d arrays is not an array.
-                    pending[parent] = np.asarray(pending[parent] + g)
+            gy = arrived.pop(node)
+            for x, gx in _gradients(node, gy):
+                if x.node is None:
+                    x._grad = _sum(x._grad, gx)
                 else:
-                    pending[parent] = g
+                    arrived[x.node] = _sum(arrived.get(x.node), gx)
             if not retain_graph:
                 vars(node).clear()
 
 
+def _sum(g: np.ndarray | None, gx: np.ndarray) -> np.ndarray:
+    """Return g + gx as a new array, because an operation may need what it lent; gx if g is None."""
+    return gx if g is None else np.asarray(g + gx)  # NumPy makes a scalar of a sum of 0-d arrays
+
+
 def _youngest_first(root: Function) -> list[Function]:
     """Return the nodes that `root` depends on, and itself, in reverse order of creation."""
-    found, todo = {root}, [root]
-    while todo:
-        node = todo.pop()
+    nodes, found = [root], {root}
+    for node in nodes:  # which grows meanwhile
         if node.inputs is None:
             raise engine_errors.freed(node)
         for x in node.inputs:
             if x.node is not None and x.node not in found:
                 found.add(x.node)
-                todo.append(x.node)
-    return sorted(found, key=operator.attrgetter("_order"), reverse=True)
+                nodes.append(x.node)
+    nodes.sort(key=operator.attrgetter("_order"), reverse=True)
+    return nodes
+
+
+def _gradients(node: Function, gy: np.ndarray) -> list[tuple["Tensor", np.ndarray]]:
+    """Run a node's backward pass; return each input that needs a gradient, and its gradient.
+
+    The gradient has the input's shape and dtype. One that a leaf will keep belongs to nothing else.
+    """
+    watch = debugging.active.watch
+    gradients = watch.backward(node, gy) if watch else node.backward(gy)
+    if type(gradients) is not tuple:
+        gradients = (gradients,)
+    if len(gradients) != len(node.inputs):
+        raise engine_errors.wrong_count(node, gradients)
+    for i, g in enumerate(gradients):
+        if node.needs[i]:
+            x = node.inputs[i]
+            data = x.data
+            if type(g) is not np.ndarray or g.shape != data.shape or g.dtype is not data.dtype:
+                g = _fit(node, i, g)
+            elif x.node is None and x._grad is None and not node.fresh:
+                g = g.copy()
+            yield x, g
 
 
 def _fit(node: Function, i: int, g) -> np.ndarray:
@@ -298,11 +335,3 @@ def unbroadcast(g: np.ndarray, shape: tuple) -> np.ndarray:
         raise ValueError(f"{shape} does not broadcast to {g.shape}")
     grown = [lead + i for i, n in enumerate(shape) if n != g.shape[lead + i]]
     return np.asarray(g.sum(axis=(*range(lead), *grown))).reshape(shape)
-
-
-def _accumulate(leaf: "Tensor", g: np.ndarray, fresh: bool) -> None:
-    """Add `g` to the leaf's gradient, an array that nothing else shares."""
-    if leaf._grad is not None:
-        leaf._grad += g
-    else:
-        leaf._grad = g if fresh else g.copy()

@@ -410,6 +410,14 @@ def test_the_gradient_argument_is_left_alone():
     assert g.tolist() == [3, 4] and x.grad.tolist() == [6, 8]
 
 
+def test_a_gradient_that_somebody_kept_never_changes():
+    x = leaf([1.0, 2.0])
+    (x * 2).sum().backward()
+    kept = x.grad
+    (x * 3).sum().backward()
+    assert x.grad.tolist() == [5, 5] and kept.tolist() == [2, 2]
+
+
 def test_a_replaced_gradient_array_is_added_to():
     x = leaf([1.0, 2.0])
     x.grad = np.array([10.0, 20.0])
@@ -1229,6 +1237,37 @@ def test_an_operation_inside_another_leaves_nothing_switched_off():
     with pytest.raises(ShapeError):
         F.add(np.ones(2), np.ones(3))
     assert np.geterr() == before
+
+
+def test_quiet_turns_warnings_off_once_for_all_operations_and_on_again():
+    class Seen(Function):
+        """y = 1 / x; notes how NumPy treats errors."""
+
+        states: list = []
+
+        def forward(self, x):
+            self.states.append(np.geterr())
+            return 1 / x
+
+    def by_itself():
+        return np.geterr() == before and engine._here.run is engine._Here.run
+
+    before, elsewhere = np.geterr(), []
+    with engine.quiet():
+        with engine.quiet():
+            Seen.apply([0.0])
+        assert engine._here.run is engine._forward  # nothing between apply and forward
+        Seen.apply([0.0])
+        other = threading.Thread(target=lambda: elsewhere.append(by_itself()))
+        other.start()
+        other.join()
+    assert by_itself() and elsewhere == [True]
+    with pytest.raises(ZeroDivisionError), engine.quiet():
+        raise ZeroDivisionError
+    assert by_itself()
+    Seen.apply([0.0])
+    assert len(Seen.states) == 3
+    assert all(set(state.values()) == {"ignore"} for state in Seen.states)
 
 
 def test_infinite_gradients_come_without_warnings():

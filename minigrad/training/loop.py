@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data import Dataset
+from ..engine import quiet
 from ..errors import ArgumentError, DivergedError
 from ..nn import Module, evaluating, watching
 from ..optim import Optimizer, clip_grad_norm
@@ -109,9 +110,7 @@ def train_epoch(
         ArgumentError: if there are no batches.
     """
     sums = Sums()
-    # An overflow raises the error above, without NumPy's warnings. Not as a decorator: its frame is
-    # outside this package, and our own warnings would name it as the user's line.
-    with np.errstate(all="ignore"):
+    with quiet():  # an overflow raises the error above, without NumPy's warnings
         for batch in batches:
             train_step(model, loss, optimizer, [batch], sums)
     if not sums.rows:
@@ -139,7 +138,7 @@ def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
             "evaluate", "the set has no rows", repr(dataset), "give at least one row"
         )
     sums, predicted = Sums(), []
-    with evaluating(model), np.errstate(all="ignore"):
+    with evaluating(model), quiet():
         for i in range(0, len(dataset), BLOCK):
             t = dataset.y[i : i + BLOCK]
             z = model(Tensor(dataset.x[i : i + BLOCK]))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data import Dataset
+from ..engine import quiet
 from ..errors import ArgumentError
 from ..nn import Module
 from ..optim import Optimizer
@@ -152,7 +153,7 @@ class Trainer:
                 self.order_from = self.rng.bit_generator.state
                 self.order = self.rng.permutation(len(self.train))
             # An overflow ends in one DivergedError, without NumPy's warnings.
-            with np.errstate(all="ignore"):
+            with quiet():
                 while self.sums.rows < len(self.train):
                     self._step()
                     on_step()
