@@ -9,14 +9,12 @@ Needs pandas (extra `bench`).
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from pathlib import Path
 
 import click
 import numpy as np
+from turns import run
 
 MINIGRAD = """
 import sys
@@ -48,21 +46,6 @@ def write_table(path, rows):
             file.write(",".join([*(f"{number:.6g}" for number in numbers), name]) + "\n")
 
 
-def run(program, path):
-    """Return seconds, peak memory in MB and the output of a process."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    command = [sys.executable, "-c", program + SUMMARY, path]
-    start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
-        output = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(process.returncode)
-    return seconds, usage.ru_maxrss / 1024, output
-
-
 @click.command()
 @click.option("--rows", default=300_000, show_default=True)
 @click.option(
@@ -77,7 +60,7 @@ def main(rows, rounds):
         print(f"{rows} rows, {os.path.getsize(path) / 1e6:.0f} MB")
         for _ in range(rounds):
             for name, program in (("minigrad", MINIGRAD), ("pandas", PANDAS)):
-                results[name].append(run(program, path))
+                results[name].append(run([sys.executable, "-c", program + SUMMARY, path]))
     outputs = {output for turns in results.values() for _, _, output in turns}
     if len(outputs) > 1:
         raise SystemExit(f"different results: {outputs}")

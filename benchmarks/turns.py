@@ -7,9 +7,11 @@ the same cores, and waits until it is its turn.
 
 import multiprocessing
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -23,6 +25,21 @@ def limit(threads: int | None) -> tuple[int, list[int] | None]:
     for variable in THREADS:  # the contenders read them when they are imported
         os.environ[variable] = str(threads)
     return threads, cores
+
+
+def run(command: list[str], folder: str | None = None) -> tuple[float, float, str]:
+    """Run a process of this clone; return its seconds, its peak memory in MB, and its output."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    options = {"stdout": subprocess.PIPE, "env": environment, "cwd": folder, "encoding": "utf-8"}
+    start = time.perf_counter()
+    with subprocess.Popen(command, **options) as process:
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"exit code {process.returncode}: {' '.join(command)}")
+    return seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3), output
 
 
 def quiet(values: list[float]) -> float:

@@ -1,5 +1,6 @@
 """The benchmarks run: they use the library from outside, and no other test would notice."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -18,6 +19,58 @@ def test_the_contenders_of_a_step_arrive_at_the_same_loss():
     assert done.returncode == 0, done.stderr  # the benchmark compares the losses
     times = json.loads(done.stdout)["microseconds"]
     assert {"matrix products", "by hand", "scikit-learn", "minigrad"} <= set(times)
+
+
+def run(name, *arguments):
+    """Return the JSON objects that a benchmark prints."""
+    command = [sys.executable, ROOT / "benchmarks" / name, *arguments, "--rounds", "1", "--json"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=240)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_start_measures_whole_processes():
+    imports, help_ = run("start.py", "import", "help")
+    assert {"NumPy", "minigrad"} <= set(imports["seconds"]) and imports["task"] == "import"
+    assert set(help_["megabytes"]) == {"minigrad"}
+    assert all(5 < megabytes < 500 for megabytes in imports["megabytes"].values())
+
+
+@pytest.mark.slow
+def test_start_trains_to_an_accuracy_and_predicts_a_table():
+    digits, predict = run("start.py", "digits", "predict", "--rows", "1000")
+    assert "minigrad" in digits["seconds"] and "minigrad" in predict["seconds"]
+
+
+@pytest.mark.parametrize("axis", ["width", "depth", "batch", "rows"])
+def test_growth_doubles_the_size_four_times(axis, monkeypatch):
+    pytest.importorskip("resource")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    growth = importlib.import_module("growth")
+    turns = [growth.growth("minigrad", axis, True)() for _ in range(2)]
+    found = growth.summary(turns)
+    first = found["n"][0]
+    assert found["n"] == [first, 2 * first, 4 * first, 8 * first, 16 * first]
+    assert all(seconds > 0 for seconds in found["seconds"])
+    assert growth.exponent([1, 2, 4], [3, 12, 48]) == pytest.approx(2)
+    assert growth.exponent([1, 2, 4], [0, 2, 4], least=1.0) is None
+
+
+def test_growth_of_the_engine_alone(monkeypatch):
+    pytest.importorskip("resource")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    engine = importlib.import_module("growth").engine("minigrad", 100)  # it checks the gradient
+    times = engine()
+    assert set(times) == {"chain, number", "chain, Tensor", "fan"}
+    assert all(micros > 0 for both in times.values() for micros in both)
+
+
+@pytest.mark.slow
+def test_growth_beside_pytorch():
+    pytest.importorskip("torch")
+    *depth, chain, _, _ = run("growth.py", "depth", "engine", "--small", "--nodes", "100")
+    assert [record["contender"] for record in depth] == ["minigrad", "PyTorch"]
+    assert chain["ratio"] > 0 and set(chain["microseconds"]) == {"minigrad", "PyTorch"}
 
 
 @pytest.mark.slow
