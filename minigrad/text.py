@@ -8,13 +8,13 @@ from itertools import islice
 
 def shown(text: str, longest: int = 40) -> str:
     """Return a text from a file in double quotes, short and without a control character."""
-    quoted = json.dumps(text[:longest], ensure_ascii=not text[:longest].isprintable())
+    quoted = printable(json.dumps(text[:longest], ensure_ascii=False))
     return quoted if len(text) <= longest else quoted[:-1] + '…"'
 
 
 def printable(name: str) -> str:
-    """Return a name from a file without what would break a line or colour a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in name)
+    r"""Return a name from a file with \n for a line break, and so for all that is not printable."""
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in name)
 
 
 def shortened(text: str, longest: int = 20) -> str:

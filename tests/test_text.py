@@ -21,8 +21,9 @@ def test_a_text_is_shown_short_and_quoted(text, expected):
     assert shown(text) == expected
 
 
-def test_a_printable_name_keeps_its_length():
-    assert printable("größe\x1b[31m\n") == "größe?[31m?"
+def test_a_printable_name_is_written_as_in_quotes():
+    assert printable("größe\x1b[31m\n") == r"größe\u001b[31m\n"
+    assert shown("größe\x1b[31m\n\u2028") == r'"größe\u001b[31m\n\u2028"'
 
 
 def test_a_long_list_is_cut():

@@ -48,9 +48,11 @@ def train(ctx, data, as_json, quiet, verbose, show_config, **options):
     from the --config file.
 
     Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a check failed (gradcheck),
-    2 usage, 3 data or model file, 4 the loss diverged, 130 interrupted.
+    2 usage, 3 data or model file, 4 the loss diverged, 130 interrupted, also by a reader of stdout
+    that leaves, such as head.
     """
     shared.check_exclusive({"-q": quiet, "-v": verbose})
+    shared.check_environment(ctx)
     given, where = shared.given(ctx), origins(ctx)
     if show_config:
         from ..training import choose_options
@@ -400,7 +402,7 @@ def evaluate(ctx, model, data, as_json, quiet, **reading):
     "--seed", type=shared.Whole(0), default=0, show_default=True, help="Seed of the shuffles."
 )
 @shared.unseen
-@settings("delimiter", "header")
+@shared.reading
 @shared.as_json
 @shared.quiet
 def importance(model, data, seed, as_json, quiet, **reading):

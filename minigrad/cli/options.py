@@ -5,6 +5,7 @@ overrides the defaults. Click itself keeps this order.
 """
 
 import math
+import os
 
 import click
 from click.core import ParameterSource
@@ -188,6 +189,15 @@ def check_overwrite(overwrite: bool, output: str | None, flag: str = "--output")
     """Refuse --overwrite without the option whose file it lets a command replace."""
     if overwrite and not output:
         raise click.UsageError(f"--overwrite needs {flag}")
+
+
+def check_environment(ctx: click.Context) -> None:
+    """Refuse environment variables that look like options of the command, and are none."""
+    prefix = f"{ctx.auto_envvar_prefix}_"
+    known = [f"{prefix}{parameter.name.upper()}" for parameter in ctx.command.params]
+    if strange := [name for name in os.environ if name.startswith(prefix) and name not in known]:
+        remedy = did_you_mean(strange[0], known, "unset it; see --help for the options")
+        raise click.UsageError(f"environment: there is no option {strange[0]}; {remedy}")
 
 
 # ---- --config and --show-config ------------------------------------------------------------------

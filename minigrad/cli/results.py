@@ -7,7 +7,6 @@ import numpy as np
 from ..text import counted, printable, shortened, shown, table
 from ..training import averages, classification_report
 
-SHARES = 36  # columns beside the name in the table of the classes
 SHORTEST = 12  # of a name
 MOST_MISTAKES = 20
 HUGE = 1e4  # losses from here on are printed with an exponent
@@ -52,16 +51,22 @@ def result_tables(names: tuple[str, ...], confusion: np.ndarray) -> str:
 
 
 def _by_class(names, confusion, columns):
-    names = [shortened(name, max(columns - SHARES, SHORTEST)) for name in names]
+    """Return the table, where there is no room without precision, and without recall."""
     report = classification_report(confusion)
-    shares = [*zip(names, *report.values(), strict=True)]
-    for kind, average in averages(confusion).items():
-        shares.append((f"{kind} average", *average.values(), confusion.sum()))
-    by_class = [
-        (name, *(f"{number:.3f}" for number in numbers), str(support))
-        for name, *numbers, support in shares
-    ]
-    return table([("class", *report), *by_class])
+    shares = [[*numbers] for numbers in zip(*report.values(), strict=True)]
+    shares += [[*average.values(), confusion.sum()] for average in averages(confusion).values()]
+    cells = [[f"{number:.3f}" for number in numbers] + [str(n)] for *numbers, n in shares]
+    cells.insert(0, [*report])
+    averaged = [f"{kind} average" for kind in averages(confusion)]
+    longest = max(map(len, averaged))
+    for first in range(len(report) - 1):
+        some = [row[first:] for row in cells]
+        room = columns - len(table([("", *row) for row in some]).splitlines()[0])
+        if room >= longest:
+            break
+    names = [shortened(name, max(room, longest)) for name in names]
+    rows = zip(["class", *names, *averaged], some, strict=True)
+    return table([(name, *row) for name, row in rows])
 
 
 def _confusion(names, confusion, columns):

@@ -73,10 +73,22 @@ class Rows:
 def predict(model, data, proba, output, overwrite, as_json, quiet, **reading: Any) -> None:
     """Print the class of each row of `data`, or write it to the file `output`."""
     if output is not None:
+        _check_output(output, (data, model, os.path.join(model, run_folder.BEST)))
         check_target(output, overwrite)
     classifier = training.load(model)
     rows = Rows(data, classifier, quiet, "without a class", **reading)
     write((json_lines if as_json else csv_lines)(classifier, rows, proba), output, overwrite)
+
+
+def _check_output(output: str, inputs: tuple[str, ...]) -> None:
+    """Refuse to write over what is read, and to a file called -."""
+    if output == "-":
+        remedy = "leave --output out for stdout, or write ./- for a file of that name"
+        raise ArgumentError("--output", "- does not name a file", "FILE -", remedy)
+    for path in inputs:
+        if os.path.exists(output) and os.path.exists(path) and os.path.samefile(output, path):
+            wrong, facts = "it would replace what it is made from", f"FILE {output}, and {path}"
+            raise ArgumentError("--output", wrong, facts, "choose another name")
 
 
 def csv_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
@@ -212,7 +224,7 @@ def importance(model, data, seed, as_json, quiet, **reading: Any) -> None:
             f"accuracy {accuracy:.2%} on {counted(rows.used, 'row')}; each column shuffled:\n"
         )
     cells = [
-        (shortened(printable(one.column), 40), f"{100 * one.drop:.2f}", f"{100 * one.spread:.2f}")
+        (shortened(printable(one.column), 40), f"{100 * one.drop:z.2f}", f"{100 * one.spread:.2f}")
         for one in found
     ]
     lines = table([("column", "drop", "spread"), *cells]).splitlines()

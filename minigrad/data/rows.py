@@ -174,6 +174,12 @@ def _text_rows(lines, where, schema, labels, dtype, form, header, unseen, keep):
     rules = {"trained": True, "unseen": unseen, "form": form}
     problems = Problems(where, table.names, numbers, y_place, schema.missing, dtype, **rules)
     carried = positions_of(table.names, keep, "keep")
+    if twice := [i for i in carried if carried.count(i) > 1]:
+        wrong, facts = (
+            f"keep names column {shown(table.names[twice[0]])} twice",
+            f"keep {listed([*map(str, keep)])}",
+        )
+        raise ArgumentError(where, wrong, facts, "name it once")
 
     def blocks():
         for x, codes, usable, rows, row_numbers in table.values(words, problems):

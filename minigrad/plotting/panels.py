@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError
-from ..training import Run, run_folder
+from ..training import Run, headers, run_folder
 
 REMEDIES = {"running": "wait for the first epoch", "interrupted": "resume the run"}
 WIDE = 20  # losses that differ by more than this factor get a logarithmic axis
@@ -89,6 +89,8 @@ def epoch_range(run: Run, runs: list[Run]) -> tuple[int, int]:
             path = os.path.join(one.folder, run_folder.HISTORY)
             facts = f"the run is {one.status}, and no epoch has ended"
             remedy = REMEDIES.get(one.status, "train again")
+            if one.facts.get("epochs"):
+                facts, remedy = "the file is missing or empty", headers.AGAIN
             raise DataError(path, "there is nothing to plot", facts, remedy)
     lengths = [len(one.history) for one in runs]
     shown = [run] if max(lengths) > LONGER * min(lengths) else runs

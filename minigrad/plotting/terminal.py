@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import textwrap
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -146,10 +147,12 @@ def _beside(blocks, width):
 
 
 def _heading(run, runs, width):
-    lines = [run.folder[-width:], run.state]
+    lines = [run.state]
     if run.test_accuracy is not None:
         lines.append(f"test accuracy {run.test_accuracy:.2%}")
-    return lines + constant_rate(run, runs)
+    lines += constant_rate(run, runs)
+    wrapped = (textwrap.wrap(line, width, break_long_words=False) for line in lines)
+    return [run.folder[-width:], *itertools.chain.from_iterable(wrapped)]
 
 
 def _charts(run, runs, width, style):

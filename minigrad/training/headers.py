@@ -22,7 +22,7 @@ FORMAT, VERSION = "minigrad run", 1  # of run.json
 STATUSES = ("running", "interrupted", "diverged", "finished")
 SAVING = ("out", "overwrite", "no_save")  # not recorded in the run
 COPY = "use an undamaged copy of it, or train again"
-AGAIN = "train again, into another folder"
+AGAIN = "resume the run, which writes it again"
 
 LOSS, SHARE = number(0), number(0, 1)
 # epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr, grad_norm: see Epoch

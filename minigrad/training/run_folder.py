@@ -343,6 +343,8 @@ def read_run(folder: str | os.PathLike) -> Run:
     folder = os.path.normpath(folder)
     path = os.path.join(folder, RUN)
     if not os.path.lexists(path):
+        if os.path.lexists(os.path.join(folder, LAST)):
+            raise DataError(path, "it is missing", f"the {LAST} of the run is there", AGAIN)
         raise _not_a_run(folder, RUN)
     facts = headers.run_facts(path, read_whole(path))
     history = _read_history(os.path.join(folder, HISTORY))
@@ -407,6 +409,9 @@ def read_checkpoint(folder: str) -> tuple[dict, dict[str, np.ndarray]]:
     """
     path = os.path.join(folder, LAST)
     if not os.path.lexists(path):
+        if os.path.lexists(os.path.join(folder, BEST)):  # which is never written before it
+            wrong, remedy = "it is missing", f"put it back, or start again with init_from={folder}"
+            raise DataError(path, wrong, "a run cannot be resumed without it", remedy)
         if os.path.lexists(os.path.join(folder, RUN)):
             wrong, facts = "the run ended before its first checkpoint", f"there is no {LAST} in it"
             raise DataError(folder, wrong, facts, f"train again with out={folder}, overwrite=True")

@@ -109,6 +109,17 @@ def test_a_value_outside_its_range_is_refused_as_on_the_command_line(cli, config
     assert ended.err == f"Error: Invalid value for '--lr' from my.toml: {wrong}\n"
 
 
+def test_a_variable_of_no_option_is_refused(cli, monkeypatch):
+    monkeypatch.setenv("MINIGRAD_TRAIN_LRR", "0.5")
+    assert cli("train", "iris") == (
+        2,
+        "",
+        "Error: environment: there is no option MINIGRAD_TRAIN_LRR; "
+        "did you mean 'MINIGRAD_TRAIN_LR'?\n",
+    )
+    assert cli("datasets").code == 0
+
+
 def test_a_wrong_value_in_the_environment_names_the_variable(cli, monkeypatch):
     monkeypatch.setenv("MINIGRAD_TRAIN_LR", "fast")
     ended = cli("train")

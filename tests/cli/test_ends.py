@@ -240,7 +240,9 @@ def test_predict_shows_names_as_text_on_a_terminal_and_as_bytes_in_a_pipe(tmp_pa
         while part := os.read(screen, 65536):
             shown += part
     assert process.wait(timeout=60) == 0
-    assert shown.replace(b"\r\n", b"\n") == piped.replace(b"\x1b", b"?").replace(b"\x07", b"?")
+    assert shown.replace(b"\r\n", b"\n") == piped.replace(b"\x1b", rb"\u001b").replace(
+        b"\x07", rb"\u0007"
+    )
 
 
 def test_a_plot_for_a_terminal_of_any_width(tmp_path):
@@ -250,4 +252,6 @@ def test_a_plot_for_a_terminal_of_any_width(tmp_path):
 
 
 def test_what_a_terminal_shows_is_text():
-    assert shell._plain("a\nb \x1b[31mred\x07 \udc80 \u202e\n") == "a\nb ?[31mred? ? ?\n"
+    assert shell._plain("a\nb \x1b[31mred\x07 \udc80 \u202e\n") == (
+        "a\nb \\u001b[31mred\\u0007 \\udc80 \\u202e\n"
+    )

@@ -1,5 +1,6 @@
 """`minigrad importance`: what a model loses when a column says nothing."""
 
+import csv
 import re
 
 import numpy as np
@@ -69,6 +70,27 @@ def test_the_table_has_bars(cli, model, rows, monkeypatch, columns):
     assert bars == sorted(bars, reverse=True)
     assert bars[0] == {30: 0, 60: 60 - len(header) - 2, 160: 40}[columns]
     assert cli("importance", model, rows, "-q").out == "\n".join([header, *lines]) + "\n"
+
+
+def test_a_drop_of_nothing_has_no_sign(cli, model, rows, monkeypatch):
+    found = [training.Importance("width", -1e-17, 0.0)]
+    monkeypatch.setattr(training, "permutation_importance", lambda *args, **options: (1.0, found))
+    assert cli("importance", model, rows, "-q").out.splitlines()[1].split() == [
+        "width",
+        "0.00",
+        "0.00",
+    ]
+
+
+def test_it_reads_files_as_evaluate_does(cli, model, rows, folder):
+    plain = cli("importance", model, rows)
+    with open(rows, encoding="utf-8") as file, open("other.csv", "w", encoding="cp1252") as other:
+        other.write("sizes\n")
+        writer = csv.writer(other, delimiter=";")
+        for width, colour, height, kind in csv.reader(file):
+            writer.writerow([width.replace(".", ","), colour, height.replace(".", ","), kind])
+    options = ("--skip", 1, "--encoding", "cp1252", "--decimal", ",", "--thousands", ".")
+    assert cli("importance", model, "other.csv", *options, "--na", "-").out == plain.out
 
 
 def test_the_seed_decides(cli, model, rows):

@@ -81,6 +81,7 @@ def test_a_huge_loss_has_an_exponent(capsys):
 # ---- classes that do not fit
 
 
+REPORT = ("precision", "recall", "f1", "support")
 LONG = [f"a rather long class name, number {i:02}" for i in range(40)]
 
 
@@ -95,6 +96,17 @@ def tables(count, mistakes=3):
 def test_the_tables_of_many_classes_fit(monkeypatch, columns, count):
     monkeypatch.setenv("COLUMNS", str(columns))
     assert max(map(len, tables(count).splitlines())) <= columns
+
+
+@pytest.mark.parametrize(
+    ("columns", "titles"),
+    [(30, ["f1", "support"]), (40, ["recall", "f1", "support"]), (48, [*REPORT])],
+)
+def test_the_table_of_the_classes_fits_a_narrow_terminal(monkeypatch, columns, titles):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    by_class, _, _ = tables(5).partition("\n\n")
+    assert by_class.splitlines()[0].split() == ["class", *titles]
+    assert max(map(len, by_class.splitlines())) <= columns
 
 
 def test_a_matrix_that_does_not_fit_gets_shorter_names_numbers_or_lists_the_worst_pairs(

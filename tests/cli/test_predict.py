@@ -258,6 +258,17 @@ def test_a_line_break_in_a_column_to_keep_is_quoted(cli, model, tmp_path):
     assert [row[0] for row in csv.reader(out.splitlines(keepends=True))] == ["id", "a\nb", "c"]
 
 
+@pytest.mark.parametrize("columns", [("width,width",), ("width", "0")])
+def test_a_column_to_keep_twice(cli, model, rows, columns):
+    options = [part for column in columns for part in ("--keep", column)]
+    shown = ", ".join(f'"{column}"' for column in columns)
+    assert cli("predict", model, rows, *options) == (
+        2,
+        "",
+        f'Error: {rows}: keep names column "width" twice; keep {shown}; name it once\n',
+    )
+
+
 def test_a_column_to_keep_that_is_not_there(cli, model, rows, tmp_path):
     assert cli("predict", model, rows, "--keep", "widht") == (
         2,
@@ -347,6 +358,27 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(start, model, rows, fo
     )
     assert (folder / "late.csv").read_text() == "mine"
     assert not [name for name in os.listdir(folder) if name.startswith(".late.csv.")]
+
+
+def test_output_does_not_replace_what_it_is_made_from(cli, model, rows, folder):
+    for path in (rows, model):
+        before = path.read_bytes()
+        ended = cli("predict", model, rows, "--output", f"./{path.name}", "--overwrite")
+        assert (ended.code, ended.out) == (2, "") and path.read_bytes() == before
+        assert ended.err == (
+            f"Error: --output: it would replace what it is made from; FILE ./{path.name}, and "
+            f"{path}; choose another name\n"
+        )
+
+
+def test_output_is_no_file_called_minus(cli, model, rows, folder):
+    assert cli("predict", model, rows, "--output", "-") == (
+        2,
+        "",
+        "Error: --output: - does not name a file; FILE -; leave --output out for stdout, or write "
+        "./- for a file of that name\n",
+    )
+    assert not (folder / "-").exists()
 
 
 def test_output_is_no_link(cli, model, rows, folder):

@@ -537,12 +537,44 @@ def test_a_run_folder_that_is_a_link_is_followed(cli, folder):
 
 def test_a_run_that_was_killed_before_its_first_checkpoint(cli, folder):
     cli(*IRIS, "--out", "run", "-q")
+    (folder / "run" / "best.npz").unlink()
     (folder / "run" / "last.npz").rename(folder / "run" / ".last.npz.0123.tmp")
     assert cli("resume", "run").err == (
         "Error: run: the run ended before its first checkpoint; there is no last.npz in it; train "
         "again with --out run, --overwrite\n"
     )
     assert cli(*IRIS, "--out", "run", "--overwrite", "-q").code == 0
+
+
+@pytest.mark.parametrize("name", ["history.csv", "run.json"])
+def test_a_file_that_resume_writes_again(cli, folder, name):
+    cli(*IRIS, "--out", "run", "-q")
+    path = folder / "run" / name
+    path.write_text(path.read_text()[:150])
+    damaged = cli("plot", "run")
+    assert (damaged.code, damaged.out, damaged.err.count("\n")) == (3, "", 1)
+    assert damaged.err.endswith("; resume the run, which writes it again\n")
+    path.unlink()
+    missing = cli("plot", "run")
+    facts = "there is nothing to plot; the file is missing or empty"
+    if name == "run.json":
+        facts = "it is missing; the last.npz of the run is there"
+        assert cli("inspect", "run") == cli("evaluate", "run") == missing
+    remedy = "resume the run, which writes it again"
+    assert missing == (3, "", f"Error: run/{name}: {facts}; {remedy}\n")
+    assert cli("resume", "run", "-q").code == cli("plot", "run").code == 0
+
+
+def test_without_its_last_npz_a_run_is_not_resumed(cli, folder):
+    cli(*IRIS, "--out", "run", "-q")
+    (folder / "run" / "last.npz").unlink()
+    assert cli("resume", "run") == (
+        3,
+        "",
+        "Error: run/last.npz: it is missing; a run cannot be resumed without it; "
+        "put it back, or start again with --init-from run\n",
+    )
+    assert cli("plot", "run").code == cli("evaluate", "run").code == 0
 
 
 # ---- weights of classes

@@ -98,6 +98,13 @@ def test_the_heading(run):
     ]
 
 
+@pytest.mark.parametrize("width", [24, 30, 39])
+def test_the_heading_is_not_cut(run, width):
+    one = run(history(200), status="interrupted", best_epoch=148)
+    heading = " ".join(draw([one], [None], width, ASCII).partition("\n\n")[0].splitlines()[1:])
+    assert heading.startswith("interrupted, 200 epochs, best 148 test accuracy 90.00%")
+
+
 @pytest.mark.parametrize("width", [24, 60, 80, 140])
 @pytest.mark.parametrize("epochs", [1, 30, 1000])
 @pytest.mark.parametrize("style", [BRAILLE, ASCII], ids=["braille", "ascii"])

@@ -508,6 +508,14 @@ def test_what_is_not_a_checkpoint(run):
     (run / "last.npz").unlink()
     refused(
         DataError,
+        "run/last.npz: it is missing; a run cannot be resumed without it; put it back, or start "
+        "again with init_from=run",
+        Experiment.resume,
+        "run",
+    )
+    (run / "best.npz").unlink()
+    refused(
+        DataError,
         "run: the run ended before its first checkpoint; there is no last.npz in it; train again "
         "with out=run, overwrite=True",
         Experiment.resume,
@@ -519,7 +527,7 @@ def test_what_is_not_a_checkpoint(run):
         message = f"{name}: it is not a run folder; {why}; {remedy}"
         refused(DataError, message, Experiment.resume, name)
     remedy = "give the folder of the run, such as runs/digits-1"
-    for name in ("my.csv", "run/best.npz"):
+    for name in ("my.csv", "run/history.csv"):
         message = f"{name}: it is not a run folder; it is a file; {remedy}"
         refused(DataError, message, Experiment.resume, name)
 

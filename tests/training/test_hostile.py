@@ -97,13 +97,13 @@ def refused(*args):
         ),
         (
             "run.json", ("data", "classes"), None, ("plot", "{}"),
-            "{}/run.json: it does not describe a run; data.classes is None, not a list; train "
-            "again, into another folder",
+            "{}/run.json: it does not describe a run; data.classes is None, not a list; resume "
+            "the run, which writes it again",
         ),
         (
             "run.json", ("status",), "lost", ("inspect", "{}"),
             "{}/run.json: it does not describe a run; status is 'lost', not one of 'running', "
-            "'interrupted', 'diverged', 'finished'; train again, into another folder",
+            "'interrupted', 'diverged', 'finished'; resume the run, which writes it again",
         ),
     ],
     ids=["a size", "a name", "a list", "a word"],
@@ -126,7 +126,7 @@ def test_a_history_beyond_all_range(run):
     (run / "history.csv").write_text(f"{header}\n1,1e308,1,-1e308,1,1,1\n")
     assert refused("plot", run) == (
         f"{run}/history.csv: line 2 is not an epoch; '1,1e308,1,-1e308,1,1,1'; the columns are "
-        f"{header}; train again, into another folder"
+        f"{header}; resume the run, which writes it again"
     )
 
 

@@ -56,14 +56,14 @@ def test_a_run_before_its_first_epoch_has_ended(tmp_path, text):
 
 def test_names_cannot_break_a_line_or_colour_a_terminal(tmp_path):
     run = read_run(write_run(tmp_path / "run", classes=("a\nb", "\x1b[31mred", "läßt ja")))
-    assert run.classes == ("a?b", "?[31mred", "läßt ja")
+    assert run.classes == (r"a\nb", r"\u001b[31mred", "läßt ja")
 
 
 OPTIONS = {name: settings.SETTINGS[name].default for name in READING}
 
 # ---- damages ------------------------------------------------------------------------------------
 
-AGAIN = "train again, into another folder"
+AGAIN = "resume the run, which writes it again"
 COLUMNS = f"the columns are {HEADER.strip()}; {AGAIN}"
 
 

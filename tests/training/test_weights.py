@@ -30,11 +30,20 @@ def test_a_class_that_is_not_named_weighs_1():
 def test_weights_that_make_no_sense(part):
     text = (
         f"class_weight: {part!r} is not NAME=W, where NAME is a class not named before "
-        "and W is a number from 0 to 1,000,000; the classes are setosa, versicolor, virginica; "
+        "and W is a number from 0 to 1,000,000; the classes are "
+        '"setosa", "versicolor", "virginica"; '
         "write it as in yes=2,no=0.5, or balanced"
     )
     with pytest.raises(ArgumentError, match=exactly(text)):
         training.named_weights(f"virginica=1,{part}", SPECIES)
+
+
+def test_names_with_commas_and_equals_signs():
+    names = ("a", "a, b", "a=1", "b")
+    weights = training.named_weights("a, b=2,a=1=3,b=0.5", names)
+    assert weights.tolist() == [1, 2, 3, 0.5]
+    with pytest.raises(ArgumentError, match="class_weight: '' is not NAME=W, "):
+        training.named_weights("a, b=2,", names)
 
 
 def test_weights_of_nothing():
