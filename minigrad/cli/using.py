@@ -133,6 +133,8 @@ def json_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]
 
 def _for_each(usable: np.ndarray, found: list, none) -> list:
     """Return what was found for each usable row, and `none` for each of the others."""
+    if usable.all():
+        return found
     left = iter(found)
     return [next(left) if can else none for can in usable.tolist()]
 

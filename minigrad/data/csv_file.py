@@ -4,7 +4,7 @@ import contextlib
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import accumulate, chain, compress, islice
 
 import numpy as np
 
@@ -135,37 +135,66 @@ class Table:
 
     def _blocks(self):
         """Yield rows below the header, each with one field per column, and their numbers."""
-        width = len(self.names)
-        every = self._rows(self._lines)
-        if self.has_header:
-            next(every)
-        while block := list(islice(every, max(1, CELLS_IN_BLOCK // width))):
-            for row, number in block:
-                if row == self._header:
-                    wrong = f"row {number} is the header again"
-                    remedy = "leave this row out; it may be two files in one"
-                    raise DataError(self.where, wrong, f"it holds {listed(row, 5)}", remedy)
-                if len(row) != width:
-                    wrong = f"row {number} has {counted(len(row), 'field')}"
-                    facts = f"the first row has {width}, separated by {shown(self.delimiter)}"
-                    remedy = "correct the row, or quote a field that contains the delimiter"
-                    raise DataError(self.where, wrong, facts, remedy)
-            yield zip(*block, strict=True)
+        width, below = len(self.names), int(self.has_header)
+        for rows, numbers in self._read(self._lines, max(1, CELLS_IN_BLOCK // width)):
+            rows, numbers, below = rows[below:], numbers[below:], 0
+            if {*map(len, rows)} != {width} or self._header in rows:
+                self._check(rows, numbers)
+            if rows:
+                yield rows, numbers
 
-    def _rows(self, lines: Iterable[str]):
+    def _check(self, rows, numbers):
+        """Raise DataError for a row of another width, or one that is the header."""
+        width = len(self.names)
+        for row, number in zip(rows, numbers, strict=True):
+            if row == self._header:
+                wrong = f"row {number} is the header again"
+                remedy = "leave this row out; it may be two files in one"
+                raise DataError(self.where, wrong, f"it holds {listed(row, 5)}", remedy)
+            if len(row) != width:
+                wrong = f"row {number} has {counted(len(row), 'field')}"
+                facts = f"the first row has {width}, separated by {shown(self.delimiter)}"
+                remedy = "correct the row, or quote a field that contains the delimiter"
+                raise DataError(self.where, wrong, facts, remedy)
+
+    def _rows(self, lines: Iterable[str]) -> Iterator[tuple[list[str], int]]:
         """Yield each row that is not blank, and its number."""
+        for rows, numbers in self._read(lines, SAMPLE_LINES):
+            yield from zip(rows, numbers, strict=True)
+
+    def _read(self, lines, count):
+        """Yield the rows that are not blank, up to so many at once, and their numbers.
+
+        Raises DataError for a row that cannot be split, after those before it.
+        """
         reader = split(lines, self.delimiter)
-        number = self._above + 1
-        try:
-            for row in reader:
-                if not is_blank(row):
-                    yield row, number
-                number = self._above + reader.line_num + 1
-        except csv.Error as error:
-            wrong = f"row {number} cannot be split into fields"
-            facts = f"{error}; it goes on to line {self._above + reader.line_num}"
-            remedy = 'close each quote (") that opens a field, and double one inside a quoted field'
-            raise DataError(self.where, wrong, facts, remedy) from error
+        number, fault = self._above + 1, None
+        while fault is None:
+            rows: list[list[str]] = []
+            try:
+                rows.extend(islice(reader, count))
+            except csv.Error as error:
+                fault = error
+            if not rows and fault is None:
+                return
+            numbers = range(number, number + len(rows) + 1)
+            if fault or self._above + reader.line_num + 1 != numbers[-1]:  # a line break in a field
+                numbers = [*accumulate(map(_lines_of, rows), initial=number)]
+            number = numbers[-1]
+            if min(map(len, rows), default=2) < 2:
+                filled = [not is_blank(row) for row in rows]
+                rows, numbers = [*compress(rows, filled)], [*compress(numbers, filled), number]
+            yield rows, numbers[:-1]
+        wrong = f"row {number} cannot be split into fields"
+        facts = f"{fault}; it goes on to line {self._above + reader.line_num}"
+        remedy = 'close each quote (") that opens a field, and double one inside a quoted field'
+        raise DataError(self.where, wrong, facts, remedy) from fault
+
+
+def _lines_of(row):
+    r"""Return how many lines a row takes; \r\n is one line end."""
+    text = "\0".join(row)
+    return 1 + text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def _pick(rows, columns):

@@ -19,7 +19,7 @@ from ..typing import Path
 LONGEST_LINE = 1 << 24  # characters
 LONGEST_ZIPPED = 1 << 19  # of gzip data, of which a kilobyte can grow to a megabyte
 MOST_TEXT = 1 << 26  # bytes
-LINES_AT_ONCE = 1024
+CHARACTERS_AT_ONCE = 1 << 16
 UTF8_BOM = b"\xef\xbb\xbf"
 OnRead = Callable[[int, int], None]
 
@@ -153,14 +153,20 @@ def open_text(
         # An undecodable byte becomes a surrogate, which shows its line; "strict" would not.
         text = io.TextIOWrapper(plain, encoding, errors="surrogateescape", newline="")
         try:
-            number, most = 0, LONGEST_LINE if plain is file else LONGEST_ZIPPED
-            while line := text.readline(most):
-                number += 1
-                if on_read and number % LINES_AT_ONCE == 0 and file.seekable():
+            number, rest = 0, ""
+            most = LONGEST_LINE if plain is file else LONGEST_ZIPPED
+            while chunk := text.read(CHARACTERS_AT_ONCE):
+                # A fifth of the time of text.readline(). The last line may go on.
+                *lines, rest = io.StringIO(rest + chunk, newline="")
+                if on_read and file.seekable():
                     on_read(file.tell(), os.fstat(file.fileno()).st_size)
-                if "\0" in line or not line.isascii() or len(line) == most:
-                    _check_line(line, number, where, encoding, most)
-                yield line
+                if "\0" in chunk or not chunk.isascii() or len(rest) >= most:
+                    for i, line in enumerate([*lines, rest], number + 1):
+                        _check_line(line, i, where, encoding, most)
+                yield from lines
+                number += len(lines)
+            if rest:
+                yield rest
         except UnicodeError as error:  # of an encoding that has no surrogates
             facts, remedy = f"row {number + 1} or a later one: {error}", "pass another encoding"
             raise DataError(where, f"is not {encoding} text", facts, remedy) from error
@@ -173,7 +179,7 @@ def _check_line(line, number, where, encoding, most):
     if "\0" in line:
         remedy = "give a CSV or TSV file in UTF-8"
         raise DataError(where, "is not text", f"row {number} contains a NUL byte", remedy)
-    if len(line) == most:
+    if len(line) >= most:
         wrong = f"row {number} is too long to be a row"
         facts = f"it goes on after {most:,} characters"
         raise DataError(where, wrong, facts, "give a text file with one row per line")

@@ -186,7 +186,8 @@ def _text_rows(lines, where, schema, labels, dtype, form, header, unseen, keep):
             if not problems.error():
                 x = with_one_hot(x, columns, codes) if hot else x
                 kept = [tuple(row[i] for i in carried) for row in rows] if carried else ()
-                row_numbers = list(compress(row_numbers, usable))
+                if not usable.all():
+                    row_numbers = list(compress(row_numbers, usable))
                 yield Block(x, codes.get(y_place), row_numbers, usable, kept)
             elif problems.enough:
                 break

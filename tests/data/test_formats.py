@@ -169,8 +169,8 @@ def test_labels_with_decimal_commas(load, tmp_path):
 def test_a_long_file_in_another_format_is_not_read_to_its_end(refused, load, tmp_path):
     text = "a;b;kind\n" + "1,5;2,5;x\n2,5;3;y\n1,5;2,5;y\n" * 7000
     message = (
-        'row 2, column "a": "1,5" is not a number; 18203 such cells so far: row 2 "a" "1,5", '
-        'row 2 "b" "2,5", row 3 "a" "2,5", row 4 "a" "1,5", row 4 "b" "2,5" and 18198 more; '
+        'row 2, column "a": "1,5" is not a number; 18202 such cells so far: row 2 "a" "1,5", '
+        'row 2 "b" "2,5", row 3 "a" "2,5", row 4 "a" "1,5", row 4 "b" "2,5" and 18197 more; '
         "pass decimal=','"
     )
     assert refused(text) == message
@@ -363,7 +363,7 @@ def test_other_encodings(load, tmp_path, encoding):
         (
             GOOD.encode("utf-16")[:-1],
             "utf-16",
-            "is not utf-16 text; row 5 or a later one: 'utf-16-le' codec can't decode byte 0x0a in "
+            "is not utf-16 text; row 1 or a later one: 'utf-16-le' codec can't decode byte 0x0a in "
             "position 0: truncated data; pass another encoding",
         ),
     ],

@@ -104,13 +104,13 @@ def test_features_are_floating(tmp_path, dtype):
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz"])
 def test_how_far_reading_has_come(tmp_path, monkeypatch, ending):
-    monkeypatch.setattr(files, "LINES_AT_ONCE", 10)
+    monkeypatch.setattr(files, "CHARACTERS_AT_ONCE", 40)
     content = ("a,kind\n" + "1,x\n1,y\n" * 5000).encode()
     path = write(tmp_path / f"my.{ending}", gzip.compress(content) if "gz" in ending else content)
     seen = []
     data.load(path, on_read=lambda done, size: seen.append((done, size)))
     done, sizes = zip(*seen, strict=True)
-    assert len(done) == 1000 and list(done) == sorted(done) and 0 < done[0] <= done[-1]
+    assert len(done) == 1001 and list(done) == sorted(done) and 0 < done[0] <= done[-1]
     assert {*sizes} == {path.stat().st_size} and done[-1] <= sizes[0]
 
 
