@@ -109,21 +109,20 @@ class Format:
         """Return whether a cell holds a finite number."""
         return math.isfinite(self.number(cell))
 
-    def numbers(self, rows: Sequence[Sequence[str]], width: int) -> np.ndarray:
-        """Return rows of `width` cells as float64 (n, width), not finite where one is no number."""
-        count = len(rows) * width
-        text = "\0".join(chain.from_iterable(rows))  # which no cell contains
+    def numbers(self, columns: Sequence[Sequence[str]]) -> np.ndarray:
+        """Return F columns of n cells as float64 (n, F), not finite where one is no number."""
+        text = "\0".join(chain.from_iterable(columns))  # which no cell contains
         separators = THOUSANDS.get(self.thousands or "", "") + ("." if self.decimal == "," else "")
+        cells, count = chain.from_iterable(columns), sum(map(len, columns))
         try:
             if any(character in text for character in "_" + separators):
                 raise ValueError
             if self.decimal == ",":
-                values = np.fromiter(map(float, text.replace(",", ".").split("\0")), float, count)
-            else:
-                values = np.fromiter(map(float, chain.from_iterable(rows)), float, count)
+                cells = iter(text.replace(",", ".").split("\0"))
+            values = np.fromiter(map(float, cells), float, count)
         except ValueError:
-            values = np.fromiter(map(self.number, chain.from_iterable(rows)), float, count)
-        return values.reshape(len(rows), width)
+            values = np.fromiter(map(self.number, chain.from_iterable(columns)), float, count)
+        return np.ascontiguousarray(values.reshape(len(columns), -1).T)
 
 
 # ---- the options of `load` -----------------------------------------------------------------------

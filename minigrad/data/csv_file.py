@@ -126,9 +126,12 @@ class Table:
     ) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray], tuple, tuple]]:
         """Yield blocks of rows: numbers (n, …), codes (n,) by position, the fields, row numbers."""
         for rows, row_numbers in self._blocks():
-            x = self.form.numbers(_pick(rows, numbers), len(numbers))
+            columns = [*zip(*rows, strict=True)]
+            x = np.empty((len(rows), 0))
+            if numbers:
+                x = self.form.numbers([columns[i] for i in numbers])
             codes = {
-                i: np.array([known[row[i]] for row in rows], dtype=np.int64)
+                i: np.array([known[cell] for cell in columns[i]], dtype=np.int64)
                 for i, known in words.items()
             }
             yield x, codes, rows, row_numbers
@@ -195,11 +198,3 @@ def _lines_of(row):
     r"""Return how many lines a row takes; \r\n is one line end."""
     text = "\0".join(row)
     return 1 + text.count("\n") + text.count("\r") - text.count("\r\n")
-
-
-def _pick(rows, columns):
-    """Return the fields of some columns."""
-    first, last = (columns[0], columns[-1]) if columns else (0, -1)
-    if columns == list(range(first, last + 1)):  # half the time of the line below
-        return [row[first : last + 1] for row in rows]
-    return [[row[i] for i in columns] for row in rows]

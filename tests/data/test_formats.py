@@ -146,8 +146,8 @@ def test_a_format_reads_what_floats_read(load):
     """The fast way through all cells and the slow one, which a single cell takes all through."""
     values = np.random.default_rng(0).standard_normal(999)
     for form, change in ((data.Format(), str), (data.Format(decimal=","), comma)):
-        fast = form.numbers([[change(v)] for v in values.tolist()], 1)
-        slow = form.numbers([[change(v)] for v in values.tolist()] + [["1_0"]], 1)
+        fast = form.numbers([[change(v) for v in values.tolist()]])
+        slow = form.numbers([[change(v) for v in values.tolist()] + ["1_0"]])
         np.testing.assert_array_equal(fast[:, 0], values)
         np.testing.assert_array_equal(slow[:-1, 0], values)
         assert np.isnan(slow[-1])
