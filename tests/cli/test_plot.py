@@ -87,7 +87,7 @@ def test_regions_without_the_rows(cli, tmp_path):
     (tmp_path / "points.csv").unlink()
     ended = cli("plot", "run")
     assert ended.code == 0 and "b\n" in ended.out
-    assert ended.err.startswith("run: decision regions without the rows: load: no built-in set ")
+    assert ended.err.startswith("run: decision regions without the rows: run: the data of the run ")
 
 
 def test_data_that_was_moved_together_with_its_run(cli, tmp_path, monkeypatch):
