@@ -573,6 +573,11 @@ LINEAR = Record(
             lambda gy, x: gy @ x,
         ),
         Mistake(
+            "gW", "x gy", "x is not transposed, and the factors are exchanged",
+            "gW_oi = Σ_n gy_no x_ni sums over n, the first index of both. Which one is transposed?",
+            lambda gy, x: x @ gy,
+        ),
+        Mistake(
             "gW", "gyᵀ x / N", "this is the mean over the rows, not the sum",
             "The 1/N of a mean loss is in gy already.",
             lambda gy, x: gy.T @ x / len(x),
@@ -637,8 +642,8 @@ SOFTMAX = Record(
     (
         "xᵢ is in the numerator of yᵢ, and in the denominator of every yⱼ of its row.",
         "∂yᵢ/∂xᵢ = yᵢ − yᵢ yᵢ      ∂yⱼ/∂xᵢ = −yⱼ yᵢ for j ≠ i",
-        "xᵢ reaches the loss by every yⱼ: gxᵢ = Σⱼ gyⱼ ∂yⱼ/∂xᵢ = gyᵢ yᵢ − Σⱼ gyⱼ yⱼ yᵢ.",
-        "gxᵢ = yᵢ (gyᵢ − Σⱼ gyⱼ yⱼ)",
+        "xᵢ reaches the loss by every yⱼ: gxᵢ = Σⱼ gyⱼ ∂yⱼ/∂xᵢ.",
+        "gxᵢ = gyᵢ yᵢ − Σⱼ gyⱼ yⱼ yᵢ = yᵢ (gyᵢ − Σⱼ gyⱼ yⱼ)",
     ),
     [[1.0, -2.0, 0.5]],
     {"x": np.array([[2.0, 1.0, 0.1]])},
@@ -741,7 +746,7 @@ LOG_LOSS = Record(
         "The slope of −ln p is −1/p, and the mean has 1/N before it.",
         "gpₙ[tₙ] = −gL / (N pₙ[tₙ]), and 0 elsewhere",
     ),
-    2.0,
+    3.0,
     {"p": np.array([[0.5, 0.25, 0.25], [0.2, 0.7, 0.1]]), "t": np.array([0, 2])},
     _drawn_probabilities,
     (
@@ -754,6 +759,11 @@ LOG_LOSS = Record(
             "gp", "−gL / p[t]", "the 1/N of the mean is missing",
             "L is the mean of N rows: each row's loss has the slope 1/N.",
             lambda gy, p, onehot: -gy * onehot / p,
+        ),
+        Mistake(
+            "gp", "−1 / p[t]", "gL and the 1/N of the mean are missing",
+            "That is the slope of one row's loss. L is the mean of N rows, and gL is given.",
+            lambda p, onehot: -onehot / p,
         ),
         Mistake(
             "gp", "−gL / (C p[t])", "it is divided by the number of classes, not of rows",
@@ -828,7 +838,7 @@ CROSS_ENTROPY = Record(
         "The second has −1 for c = t, and 0 elsewhere: −onehot(t). The mean has 1/N before it.",
         "gz = gL (p − onehot(t)) / N",
     ),
-    2.0,
+    3.0,
     {"z": np.array([[2.0, 1.0, 0.1], [0.5, -1.0, 1.5]]), "t": np.array([0, 2])},
     lambda rng, n, m, k: {"z": rng.standard_normal((n, m)), "t": np.arange(n) % (m - 1)},
     (
@@ -836,6 +846,11 @@ CROSS_ENTROPY = Record(
             "gz", "gL (p − onehot)", "the 1/N of the mean is missing",
             "L is the mean of N rows: each row's loss has the slope 1/N.",
             lambda gy, p, onehot: gy * (p - onehot),
+        ),
+        Mistake(
+            "gz", "p − onehot", "gL and the 1/N of the mean are missing",
+            "That is the gradient of one row's loss. L is the mean of N rows, and gL is given.",
+            lambda p, onehot: p - onehot,
         ),
         Mistake(
             "gz", "gL (onehot − p) / N", "the sign is wrong",

@@ -6,6 +6,7 @@ from .. import __version__
 from .commands import (
     datasets,
     evaluate,
+    exercise,
     explain,
     gradcheck,
     importance,
@@ -24,7 +25,7 @@ def main():
     """Train small classifiers with a framework that you can read in an afternoon."""
 
 
-COMMANDS = (train, resume, datasets, gradcheck, explain, predict, evaluate, importance, inspect)
-COMMANDS += (plot,)
+COMMANDS = (train, resume, datasets, gradcheck, explain, exercise, predict, evaluate, importance)
+COMMANDS += (inspect, plot)
 for command in COMMANDS:
     main.add_command(command)

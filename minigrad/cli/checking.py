@@ -2,14 +2,11 @@
 
 import contextlib
 import copy
-import linecache
 import numbers
-import os
 import sys
 import time
-import traceback
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import click
 import numpy as np
@@ -19,8 +16,8 @@ from .. import data as sets
 from ..checking import bisect, from_numpy, gradcheck
 from ..checking.report import GOOD, Report
 from ..checking.table import Row, check_row, find, relative_error
-from ..data.files import read_whole
-from ..errors import ArgumentError, DataError, MinigradError
+from ..checking.user_code import in_file, run_file
+from ..errors import ArgumentError, DataError
 from ..text import did_you_mean, table
 from ..training import Experiment
 from .options import as_text
@@ -113,8 +110,6 @@ def _count(n: int, noun: str) -> str:
 
 # ---- gradcheck FILE.py:NAME: run a user's file, and check what it defines ------------------------
 
-MODULE = "_minigrad_user_code"  # in sys.modules; no import statement can name it by accident
-
 
 def check_user_code(
     path: str, name: str, shapes: list[tuple], seed: int, by_node: bool, as_json: bool
@@ -167,7 +162,8 @@ def load_user_code(path: str, name: str) -> tuple[Callable, list[list] | None]:
         DataError: if there is no such file or name, if the file raises, or if the name does not
             mean something that can be checked.
     """
-    module = _run(path)
+    remedy = "give the path of a Python file and a name in it, such as ops.py:Swish"
+    module = run_file(path, remedy, on_run=lambda: remark(f"running {path}"))
     found, known = module, "it"
     for part in name.split("."):
         found, known = _member(path, known, part, found), part
@@ -179,62 +175,6 @@ def load_user_code(path: str, name: str) -> tuple[Callable, list[list] | None]:
             if isinstance(cases, types.GeneratorType):
                 cases = list(cases)
     return f, None if cases is None else _inputs(path, cases)
-
-
-@contextlib.contextmanager
-def in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None]:
-    """Turn what a user's code raises into a DataError with the line that raised it.
-
-    What the code prints goes to stderr: stdout holds results.
-    """
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    except (Exception, SystemExit) as error:
-        if isinstance(error, MinigradError) and error.args[0] in (
-            "gradcheck",
-            "bisect",
-            "explain",
-            path,
-        ):
-            raise  # about the inputs, the output or the file; its own message says more
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-        line = lines[-1] if lines else None
-        try:
-            text = str(error)
-        except Exception:  # the code's own exception
-            text = "an exception whose text raises another one"
-        if isinstance(error, SyntaxError) and error.filename == path:
-            line, text = error.lineno, error.msg
-        what = " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
-        linecache.checkcache(path)
-        code = linecache.getline(path, line).strip() if line else ""
-        raise DataError(
-            path,
-            f"line {line} raised {what}" if line else what,
-            f"{doing}, at {code!r}" if code else doing,
-            remedy,
-        ) from error
-
-
-def _run(path: str) -> types.ModuleType:
-    """Run the file as a module, and leave no byte code beside it."""
-    if not os.path.exists(path):
-        raise DataError(
-            path,
-            "there is no such file",
-            f"the current folder is {os.getcwd()}",
-            "give the path of a Python file and a name in it, such as ops.py:Swish",
-        )
-    source = read_whole(path)
-    remark(f"running {path}")
-    module = types.ModuleType(MODULE)
-    module.__file__ = path
-    sys.modules[MODULE] = module
-    sys.path.insert(0, os.path.dirname(os.path.abspath(path)))  # as `python ops.py` does
-    with in_file(path, "running the file"):
-        exec(compile(source, path, "exec"), vars(module))
-    return module
 
 
 def _member(path: str, owner: str, name: str, found):

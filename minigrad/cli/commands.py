@@ -24,8 +24,15 @@ from .shell import HELP, Command
 @shared.as_json
 @shared.quiet
 @shared.verbose
+@click.option(
+    "--exercise",
+    type=click.Path(),
+    metavar="FILE.py",
+    show_default="none",
+    help="Use your own operation from this file of `minigrad exercise` in place of minigrad's.",
+)
 @click.pass_context
-def train(ctx, data, as_json, quiet, verbose, show_config, **options):
+def train(ctx, data, as_json, quiet, verbose, show_config, exercise, **options):
     """Train a classifier on DATA and test it on rows that it has not seen.
 
     DATA is a built-in data set (digits by default; `minigrad datasets` lists them); a CSV or TSV
@@ -62,7 +69,14 @@ def train(ctx, data, as_json, quiet, verbose, show_config, **options):
         return
     from .training import run
 
-    run(data, given, where, as_json=as_json, quiet=quiet, verbose=verbose)
+    printing = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
+    if exercise is None:
+        run(data, given, where, **printing)
+        return
+    from .exercising import practising, remark
+
+    with practising(exercise, remark):
+        run(data, given, where, **printing)
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -321,6 +335,53 @@ def _explained(ctx, what: str | None, data: str | None) -> str:
             needs = " or ".join(filter(None, [", ".join(fitting[:-1]), fitting[-1]]))
             raise click.UsageError(f"{flag} does not go with {kind}; it needs {needs}")
     return kind
+
+
+@click.command(cls=Command, context_settings=HELP)
+@click.argument("name", required=False)
+@click.option("--check", is_flag=True, help="Grade the file; exit code 1 if something is wrong.")
+@click.option(
+    "--hint",
+    type=click.IntRange(1, 3),
+    is_flag=False,
+    flag_value=1,
+    metavar="[1|2|3]",
+    help="Print a hint; each says more than the one before.",
+)
+@click.option("--solution", is_flag=True, help="Print the file with the solution.")
+@click.pass_context
+def exercise(ctx, name, check, hint, solution):
+    """Write a backward pass yourself, and have it graded.
+
+    \b
+    minigrad exercise                    the exercises in their order, and which are done
+    minigrad exercise softmax            write softmax.py, with the derivation up to the last step
+    minigrad exercise softmax --check    grade it
+    minigrad train iris --exercise softmax.py   train with it
+
+    --check looks at the shapes, then at the numbers, and names the element that is wrong. It
+    recognises the usual mistakes by their numbers. Until you have written a gradient, `train`
+    measures it by differences.
+    """
+    typed = {"--check": check, "--hint": hint is not None, "--solution": solution}
+    shared.check_exclusive(typed)
+    if name is None and any(typed.values()):
+        raise click.UsageError(
+            f"{next(t for t, v in typed.items() if v)} needs the exercise's NAME"
+        )
+    from . import exercising
+
+    if name is None:
+        exercising.list_all()
+    elif check:
+        if not exercising.check(name):
+            ctx.exit(1)
+    elif hint is not None:
+        exercising.hint(name, hint)
+    elif solution:
+        exercising.solution(name)
+    else:
+        exercising.begin(name)
 
 
 @click.command(cls=Command, context_settings=HELP)

@@ -10,11 +10,12 @@ import numpy as np
 from .. import Tensor, nn, study, training
 from .. import data as sets
 from ..checking.records import RECORDS
+from ..checking.user_code import in_file
 from ..data.files import atomic_write, check_target, name_of
 from ..errors import ArgumentError, DataError
 from ..study import samples
 from ..text import did_you_mean, listed, shown
-from .checking import in_file, load_user_code
+from .checking import load_user_code
 
 Rows = tuple[np.ndarray, np.ndarray]  # x (N, F) as the network gets it, and t (N,)
 

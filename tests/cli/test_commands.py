@@ -86,7 +86,7 @@ def test_datasets_lists_names_sizes_and_sources(cli):
 
 
 @pytest.mark.parametrize(
-    "args", [["--help"], ["--version"], ["train", "--help"], ["gradcheck", "--help"]], ids=" ".join
+    "args", [["--help"], ["--version"], ["train", "--help"], ["exercise", "--help"]], ids=" ".join
 )
 def test_help_imports_nothing_heavy(args):
     """Against NumPy alone: NumPy 1.26 imports its own random numbers at once."""
