@@ -31,7 +31,17 @@ from .differences import (
     unit,
     verdict,
 )
-from .harder import ROUGH, Ladder, Noise, beside, locate, rounding, rounding_of_gradients
+from .harder import (
+    APART,
+    NEAR,
+    ROUGH,
+    Ladder,
+    Noise,
+    beside,
+    locate,
+    rounding,
+    rounding_of_gradients,
+)
 from .kinks import Kinks
 from .report import Report, Result, worst
 from .subject import Subject
@@ -41,6 +51,8 @@ FULL = 1000  # elements in all, up to which `auto` moves every one
 SMALL = 64  # elements of one input that are moved one by one in any case
 ENOUGH = 8  # elements of a leaf that fail by slopes at many steps; for the others a few will do
 SAMPLE = 256  # elements that are looked at where a projection fails
+SURELY = 4  # times the smallest slope that floats show: what backward returns beside a flat f
+SHORTEST = 0.5  # of the plain difference's step: a rounding to 1e-6 must not meet one of 6e-6
 BESIDE = 1e-3  # of |x|: where a projection looks if it meets kinks
 LOOKED_BESIDE = 8  # failing elements
 RTOL_32 = 1e-3  # at least, of a gradient in float32
@@ -211,7 +223,8 @@ class _Check:
     @functools.cached_property
     def gradient_noise(self) -> list[np.ndarray]:
         """How the gradients round; measured when one is about to fail."""
-        return rounding_of_gradients(self.subject, self.backward, self.rng)
+        apart = NEAR if self.narrow else APART
+        return rounding_of_gradients(self.subject, self.backward, self.rng, apart)
 
     def probe(self, i: int) -> Probe:
         """Return what takes the slopes along leaf i."""
@@ -239,7 +252,7 @@ class _Check:
                 if along.verdict == "NONFINITE":  # as of √x, if some x are moved beyond 0
                     (along,) = self._lines(i, [direction(x.data, self.rng, 0.0)])
                 found[i] = self._along(along)
-                if along.verdict != "PASS":
+                if along.verdict != "PASS" or self._may_hide_one(along):
                     lines[i] = self._lines(i, self._sample(along))
         every = [line for group in lines.values() for line in group]
         kinks = Kinks(self, every, self._agree_together(every))
@@ -278,7 +291,8 @@ class _Check:
             else:
                 value, line.analytic = 1.0, float(np.vdot(g, where))
                 line.flow *= float(abs(where).min())  # what it comes to in a single element
-            line.unit, line.step = unit(value), step(value, self.step)
+            line.unit = unit(value)
+            line.step = step(value, self.step) * self.rng.uniform(SHORTEST, 1)
             line.sides = probe.sides(where, line.step)
             line.numeric = line.sides.mean
             good = settled(
@@ -311,8 +325,22 @@ class _Check:
         if line.verdict != "PASS" and abs(line.numeric) <= ROUNDED * self.flow:  # is it rounding?
             ladder.look_far(self.subject)
             self._judge(line)
-        if ends and np.isinf(line.analytic) and ladder.grows(np.sign(line.analytic)):
+        if np.isinf(line.analytic) and ladder.grows(np.sign(line.analytic)):
             line.verdict = "KINK"
+
+    def _may_hide_one(self, along: Line) -> bool:
+        """Return whether a direction that passes is off by more than n right elements would be.
+
+        Each may be off by rtol, at random to either side, and so their sum by rtol / √n.
+        """
+        if self.narrow:  # the roundings of a float32 pass all lean to one side
+            return False
+        less = self.tolerance._replace(rtol=self.tolerance.rtol / along.where.size**0.5)
+        gap = abs(along.analytic - along.numeric)
+        if not along.ladder and gap > bound(Slope(along.numeric, 0.0), along.largest, less):
+            self._refine(self.probe(along.i), along, thorough=False)
+            gap = abs(along.analytic - along.numeric)
+        return gap > bound(Slope(along.numeric, along.error), along.largest, less)
 
     def _ends(self, probe: Probe, line: Line) -> int | None:
         """Return the side on which f is finite, −1 or 1; 0 if it is on both, None on neither."""
@@ -338,7 +366,7 @@ class _Check:
         if word != "PASS" and ladder.flat:  # constant, or in floats, like a saturated loss
             rounds = ladder.resolution() + EPS * line.flow * unit(ladder.value)
             seen = rounds / ladder.flat  # a larger slope would show
-            if max(abs(analytic), seen) <= NEGLIGIBLE * line.flow:
+            if seen <= NEGLIGIBLE * line.flow and abs(analytic) <= SURELY * seen:
                 return "PASS"
         if ladder.scrambled():
             return "UNDECIDED"
@@ -346,7 +374,11 @@ class _Check:
             return word
         if 0 < abs(ladder.value) <= DENORMAL and ladder.grows(np.sign(analytic)):
             return "UNDECIDED"  # all steps are far wider than x
-        if self.noise.lost or (not ladder.is_flat and ladder.staircase(analytic)):
+        if self.noise.lost:
+            return "UNDECIDED"
+        if ladder.staircase(analytic) and (
+            ladder.moves_by_roundings or rounds_to_float32(self, line.i)
+        ):
             return "UNDECIDED"
         gap, off = abs(analytic - line.numeric), self.gradient_noise[line.i]
         off = off[line.where] if line.is_element else np.vdot(off, abs(line.where))
@@ -485,7 +517,7 @@ class _Check:
         smooth = [line for line in lines if line not in kinks.verdicts]
         flat = [e for e in chosen if e.ladder and e.ladder.is_flat and e.sides == (0, 0)]
         if flat and kinks.jumps.issuperset(set(chosen).difference(flat)):
-            return diagnose(self, i, chosen, smooth) or (
+            return rounds_to_float32(self, i) or diagnose(self, i, chosen, smooth) or (
                 "f is piecewise constant here, and its derivative is 0; if backward is a "
                 "straight-through estimator, check the function that it stands for"
             )

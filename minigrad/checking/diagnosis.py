@@ -94,7 +94,7 @@ class Case:
         wrong, right = ([e for e in looked if (e in failing) == bad] for bad in (True, False))
         count = max(2, min(ROWS, CELLS // max(1, self.y.size)))
         drawn = [*right[: count // 2], *wrong, *right[count // 2 :]][:count]
-        rows = {e: _row(self.probe, e.where) for e in drawn}
+        rows = {e: _row(self.probe, e.where, e.step) for e in drawn}
         drawn = [e for e in drawn if np.isfinite(rows[e]).all()]
         self.J = np.array([rows[e] for e in drawn]).reshape(-1, self.y.size)
         self.indices = [e.where for e in drawn]
@@ -116,9 +116,9 @@ class Case:
         return bool(explains[known].all() and differs.any() and 2 * known.sum() >= len(known))
 
 
-def _row(probe: Probe, k) -> np.ndarray:
-    """Return ∂y / ∂x[k] for each y."""
-    left, right = probe.slopes(k, step(float(probe.x[k])))
+def _row(probe: Probe, k: tuple, h: float) -> np.ndarray:
+    """Return ∂y / ∂x[k] for each y, from a step h to either side."""
+    left, right = probe.slopes(k, h)
     return (left + right) / 2
 
 
@@ -182,7 +182,8 @@ def _summed_over(c: Case) -> dict[int, str]:
             lengths = [x.shape[d] for d in axes]
             line = np.tile(rng.integers(x.shape), (LINE, 1))
             line[:, axes] = rng.integers(lengths, size=(LINE, len(axes)))
-            rows = [_row(probe, tuple(k)) for k in np.unique(line, axis=0)]
+            places = [tuple(k) for k in np.unique(line, axis=0)]
+            rows = [_row(probe, k, step(float(probe.x[k]))) for k in places]
             if np.count_nonzero(rows, axis=0).max() > 2:
                 found |= {x.shape[d]: "the batch" if d == 0 else f"axis {d}" for d in axes[::-1]}
                 found.setdefault(int(np.prod(lengths)), f"axes {' and '.join(map(str, axes))}")

@@ -29,6 +29,7 @@ RUNS = 8  # that measure rounding
 LARGEST = 10.0  # times the largest of 8 runs, which alone is exceeded once in 9 times
 KEPT = 2.0**-12  # of |x|, the smallest unit of a move: the finest one keeps six bits of x
 NEAR = 1e-6  # of |x|: beside ties and thresholds, and as f is at x
+APART = 1e-12  # of |x|: beside ties; a matrix that is nearly singular at x still is there
 
 
 class Noise(NamedTuple):
@@ -70,13 +71,14 @@ def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
         return Noise(noise, lost, wild)  # those of the last, which is f itself
 
 
-def rounding_of_gradients(subject, backward: Callable, rng) -> list[np.ndarray]:
+def rounding_of_gradients(subject, backward: Callable, rng, apart: float) -> list[np.ndarray]:
     """Return by how much the gradients of the leaves move if the operations round differently.
 
     Where numbers cancel, as in the variance of nearly equal ones, a right backward pass is off by
-    so much: a gap within it is not called wrong. Nothing passes for it.
+    so much: a gap within it is not called wrong. Nothing passes for it. It is measured at a share
+    `apart` of |x| from x, where no tie sits.
     """
-    with beside(subject, rng):
+    with beside(subject, rng, apart, 1):
         _, exact = backward()
         moves = [np.zeros(x.shape) for _, x in subject.leaves]
         for run in range(RUNS):
@@ -89,12 +91,14 @@ def rounding_of_gradients(subject, backward: Callable, rng) -> list[np.ndarray]:
 
 
 @contextlib.contextmanager
-def beside(subject, rng: np.random.Generator, share: float = NEAR) -> Iterator[None]:
+def beside(
+    subject, rng: np.random.Generator, share: float = NEAR, kept: float = KEPT
+) -> Iterator[None]:
     """Move the leaves by a share of their units, if f is finite there, and put them back."""
     arrays = [(x.data, x.data.copy()) for _, x in subject.leaves]
     try:
         for data, before in arrays:
-            data[...] = moved(before, share, rng)
+            data[...] = moved(before, share, rng, kept)
         if not np.isfinite(subject.evaluate()).all():
             for data, before in arrays:
                 data[...] = before
@@ -122,9 +126,9 @@ def _rounded(subject, seed: int, times: float) -> list[tuple[str, np.ndarray]]:
     return [*watch.outputs, (END, y)]
 
 
-def moved(x: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+def moved(x: np.ndarray, share: float, rng: np.random.Generator, kept: float) -> np.ndarray:
     """Return x with each element moved up or down, by half to all of a share of its unit."""
-    sizes = np.where(abs(x) > DENORMAL, np.maximum(np.minimum(abs(x), 1), KEPT * abs(x)), 1)
+    sizes = np.where(abs(x) > DENORMAL, np.maximum(np.minimum(abs(x), 1), kept * abs(x)), 1)
     return x + share * sizes * rng.uniform(0.5, 1, x.shape) * rng.choice([-1, 1], x.shape)
 
 
@@ -223,13 +227,22 @@ class Ladder:
         ln(1 + z) of a small z moves by steps of ε: a y that stayed, and then moved, can show no
         less. If it is far more than rounding, f is a staircase.
         """
-        sizes = np.array([abs(self.rungs[h][0]) for h in sorted(self.rungs)])
-        first = (sizes > 0).argmax(axis=0)
-        step = np.where(first > 0, np.take_along_axis(sizes, first[None], axis=0)[0], 0)
-        step *= abs(self.probe.u)
+        step = self._first_moves()
         noise = np.maximum(self.noise, np.where(step <= COARSE * EPS * self.flow, step, 0))
         reached = self.reached()
         return float(noise @ reached if reached.any() else noise.sum())
+
+    def _first_moves(self) -> np.ndarray:
+        """Return by how much each term of L moves at the first step that moves it, after others."""
+        sizes = np.array([abs(self.rungs[h][0]) for h in sorted(self.rungs)])
+        first = (sizes > 0).argmax(axis=0)
+        moves = np.where(first > 0, np.take_along_axis(sizes, first[None], axis=0)[0], 0)
+        return moves * abs(self.probe.u)
+
+    @property
+    def moves_by_roundings(self) -> bool:
+        """Whether the steps of a staircase are no larger than roundings of what flows."""
+        return bool((self._first_moves() <= COARSE * EPS * self.flow).all())
 
     def scrambled(self) -> bool:
         """Return whether x reaches a y that does not follow the roundings of f's operations.

@@ -36,6 +36,7 @@ GROUPS = 200  # that are looked at, drawn at random
 BUDGET = 10_000  # evaluations of f, after which no more groups are looked at
 HULL = 1e-5  # of the slopes: by how much a gradient may lie outside of the hull
 FLOAT32 = (1e-4, 8, 1e-3)  # these three in float32 mode: a threshold, such as 0.1, is rounded
+NEAR = 1e-3  # from x; floats beyond 1e10 lie too far apart to tell a kink from a tanh
 GROWN = 8  # times what the last of them added to the hull: it is still growing
 MORE = 200  # neighbours anywhere around, twice, before a gradient lies outside
 STEEP = 0.9  # of a change of slope from scale to scale: with less, the slope converges
@@ -47,7 +48,7 @@ MEMBERS = 8  # of a group that are moved one by one; a larger one is also moved 
 TRIES = 32  # random patterns of signs, to see which elements make a tie that no axis shows
 OUTPUTS = 32  # that are looked at for a group, drawn at random
 DIRECTIONS = 32  # along which the hull is compared
-END_OF_DOMAIN = "f ends here, and its slope grows without a bound"
+NO_BOUND = "the slope of f grows without a bound here"
 
 
 class Kinks:
@@ -81,7 +82,7 @@ class Kinks:
     def text(self, kinked: int, checked: int, size: int) -> str:
         """Return what is said of a leaf whose elements are all right or on a kink."""
         if not self.groups:
-            return END_OF_DOMAIN
+            return NO_BOUND
         text = (
             f"{kinked} of {checked}{'' if checked == size else f' sampled of {size}'} elements sit "
             "on a kink, where the slopes to both sides differ, or on a jump; their gradient lies "
@@ -219,7 +220,7 @@ class Kinks:
                 group += self._partners(group[1], others, tries)
             seen.update(group)
             word = self._verdict(group)
-            if word == "FAIL" and self.check.noise.lost:
+            if word == "FAIL" and self._too_rough(group):
                 word = "UNDECIDED"
             if word == "FAIL" and len(group) > 1:
                 self.joint.update(group)
@@ -228,6 +229,13 @@ class Kinks:
                     self.verdicts[member] = word
         for e in order:  # those that were not looked at
             self.verdicts.setdefault(e, "KINK")
+
+    def _too_rough(self, group: list[Line]) -> bool:
+        """Return whether floats are too coarse around a group to say that its gradient is wrong."""
+        check = self.check
+        finest = self.move / self.shrink**2 * max(self._unit(e) for e in group)
+        rounds = max(float(check.gradient_noise[e.i][e.where]) for e in group)
+        return bool(check.noise.lost) or finest > NEAR or rounds > self.hull * check.flow
 
     def _partners(self, e: Line, others: list[Line], tries: int) -> list[Line]:
         """Return which of the others change the slopes to the sides of e, by halving them."""

@@ -10,7 +10,7 @@ from ..engine import Function, as_array
 from ..errors import ArgumentError, MinigradError, NonFiniteError
 from ..nn import Module
 from ..tensor import Tensor
-from .watches import leaves_of
+from .watches import copied, leaves_of
 
 
 class Subject:
@@ -80,7 +80,7 @@ class Subject:
         ]
         self.before = [(p, p.data, p.grad) for _, p in self.leaves]
         for _, p in self.leaves:
-            p.data = np.array(p.data, dtype=self.dtype)
+            p.data = copied(p.data, self.dtype)
         return self
 
     def __exit__(self, *error):
@@ -206,7 +206,7 @@ def _copied(x, dtype):
     data = x.data if isinstance(x, Tensor) else x
     if dtype_of(x).kind == "f":
         checked = not isinstance(x, Tensor) or x.requires_grad
-        return Tensor(np.array(data, dtype=dtype), requires_grad=checked)
+        return Tensor(copied(np.asarray(data), dtype), requires_grad=checked)
     if isinstance(x, Tensor):
         return Tensor(data.copy())
     return x.copy() if isinstance(x, np.ndarray) else x

@@ -11,7 +11,7 @@ from ..tensor import Tensor
 from .differences import ROUNDED, ROUNDED_32
 
 EPS = float(np.finfo(np.float64).eps)
-SCALE = -1024.0  # of gy, exact in floats: a backward is linear in it
+SCALE = -(2.0**20)  # of gy, exact in floats: a backward is linear in it
 SMALL = 1000  # elements of gy, up to which a backward is also called in ways that cost more
 ROUNDINGS = 4  # in one operation, each by ε / 2 at most: softmax takes −, exp, Σ and ÷
 
@@ -29,7 +29,7 @@ class Contract(Watch):
         narrowed: for each leaf by its id, which backward pass gave it too narrow a gradient.
         non_finite: the operation whose backward made the first NaN or infinity; empty if none did.
         otherwise: set it to call every backward in other ways as well, which must not matter: with
-            gy in another memory layout, scaled, or in two halves, and for some of the inputs alone.
+            gy in another memory layout, scaled, or in parts, and for some of the inputs alone.
         unstable: the first operation whose backward returns something else each time.
         inconsistent: what the first operation does that returns something else if it is called in
             another way.
@@ -117,8 +117,9 @@ class Contract(Watch):
         ]
         if gy.size <= SMALL:
             subsets = itertools.product(*((False, True)[: 1 + n] for n in every))
-            ways += [(needs, "C", 1) for needs in subsets if any(needs)] if count <= 3 else []
-            ways.append((every, "halves", 1))
+            some = [needs for needs in subsets if any(needs) and needs != every]
+            ways += [(needs, "C", 1) for needs in some] if count <= 3 else []
+            ways.append((every, "parts", 1))
         for needs, layout, scale in ways:
             if not self._agree(parts, _called(node, gy, needs, layout, scale), needs):
                 self._blame(node, gy, parts, needs)
@@ -136,9 +137,9 @@ class Contract(Watch):
         ways = (
             ("returns another gradient if gy is not contiguous", every, "strided", 1),
             ("returns another gradient if gy is in Fortran order", every, "Fortran", 1),
-            (f"{linear} gy and {SCALE:g} gy", every, "C", SCALE),
-            (f"{linear} gy and gy / {-SCALE:g}", every, "C", -1 / SCALE),
-            (f"{linear} gy and its two halves, each with 0 elsewhere", every, "halves", 1),
+            (f"{linear} gy and {SCALE:.0f} gy", every, "C", SCALE),
+            (f"{linear} gy and gy / {-SCALE:.0f}", every, "C", -1 / SCALE),
+            (f"{linear} gy, for equal numbers and for the rest of gy", every, "parts", 1),
             (
                 f"returns another gradient for input {needs.index(True)} if another needs none",
                 needs,
@@ -190,9 +191,11 @@ class Contract(Watch):
 def _called(node, gy: np.ndarray, needs: tuple, layout: str, scale: float):
     """Return the gradients that backward returns in another way, or what it raises."""
     ways = [gy * scale]
-    if layout == "halves":
+    if layout == "parts":  # equal ones, and two halves of the rest with 0 elsewhere
+        size = abs(gy).max(initial=0)
+        equal = np.broadcast_to(gy.dtype.type(1 if 1e-3 < size < 1e3 else size), gy.shape)
         half = (np.arange(gy.size) % 2).reshape(gy.shape).astype(gy.dtype)
-        ways = [gy * half, gy * (1 - half)]
+        ways = [equal, (gy - equal) * half, (gy - equal) * (1 - half)]
     before, found = node.needs, []
     try:
         node.needs = needs
@@ -214,11 +217,22 @@ def _laid_out(gy: np.ndarray, layout: str) -> np.ndarray:
     """Return a copy of gy in another memory layout."""
     if layout == "Fortran":
         return gy.copy("F")
-    if layout == "strided":
-        buffer = np.empty((*gy.shape[::-1], 2), gy.dtype)
-        buffer[..., 0] = gy.T
-        return buffer[..., 0].T
+    if layout == "strided":  # with gaps, from the end to the start
+        backwards = (slice(None, None, -1),) * gy.ndim
+        y = np.empty((*gy.shape[::-1], 2), gy.dtype)[..., 0].T[(*backwards, ...)]
+        y[...] = gy
+        return y
     return gy
+
+
+def copied(a: np.ndarray, dtype=None) -> np.ndarray:
+    """Return a copy that lies in memory as a does: in the same order, with gaps, or backwards."""
+    y = np.array(a, dtype=dtype)
+    if not a.flags.forc:
+        backwards = tuple(slice(None, None, -1 if s < 0 else 1) for s in a.strides)
+        y = np.empty((*a.shape, 2), y.dtype)[..., 0][backwards]
+        y[...] = a
+    return y
 
 
 def _numbers(g) -> np.ndarray | None:
@@ -261,7 +275,7 @@ class Operation:
 
     def __init__(self, node, arrays: list[np.ndarray], options: dict):
         self.node, self.options = node, _copied(options)
-        self.arrays = [a.copy("K") for a in arrays]  # in the layout that they have
+        self.arrays = [copied(a) for a in arrays]
 
     @property
     def inputs(self) -> list[np.ndarray | None]:
@@ -328,7 +342,9 @@ class Rounding(Watch):
 
     def _moved(self, a: np.ndarray) -> np.ndarray:
         share = self.rng.random(a.shape, dtype=np.float32) - np.float32(0.5)
-        return np.asarray(a + a * (share * (self.roundings * np.finfo(a.dtype).eps)), dtype=a.dtype)
+        y = copied(a)
+        y += a * (share * (self.roundings * np.finfo(a.dtype).eps))
+        return y
 
 
 def note_generators(options: dict, generators: dict) -> None:

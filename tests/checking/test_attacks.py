@@ -160,6 +160,127 @@ def test_a_slope_that_grows_towards_0_at_a_denormal_is_not_called_wrong(x):
     assert gradcheck(F.sqrt, np.array([x]), raises=False).results[0].verdict != "FAIL"
 
 
+# ---- what a known step would meet --------------------------------------------------------------
+
+H = float(np.finfo(float).eps) ** (1 / 3)  # the step that textbooks give
+NUMBERS = np.array([0.3, -1.2, 0.7, 2.1])
+
+
+@pytest.mark.parametrize("q", [1e-5, 6e-6, 2e-6, 1e-6, 1e-8, 1e-9])
+def test_a_rounding_finer_than_the_step_is_no_straight_line(q):
+    rounds = operation(lambda x: np.round(x / q) * q, lambda gy, x: gy)
+    assert gradcheck(rounds, NUMBERS, raises=False).results[0].verdict == "FAIL"
+
+
+def test_a_ripple_of_the_period_of_the_step():
+    ripple = operation(lambda x: x + 1e-6 * np.sin(2e6 * np.pi * x), lambda gy, x: gy)
+    assert gradcheck(ripple, NUMBERS, raises=False).results[0].verdict == "FAIL"
+
+
+@pytest.mark.parametrize(("w", "h"), [(2500, H), (1e5, 6e-6), (1e5, 3e-6)])
+def test_a_backward_that_is_a_central_difference_itself(w, h):
+    def backward(gy, x):
+        return gy * (np.cos(w * (x + h)) - np.cos(w * (x - h))) / (2 * h)
+
+    wrong = operation(lambda x: np.cos(w * x), backward)
+    assert gradcheck(wrong, NUMBERS, raises=False).results[0].verdict == "FAIL"
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("scale", [1e-4, 1e-5])
+def test_a_wrong_row_whose_feature_is_on_another_scale(scale, seed):
+    x = np.random.default_rng(0).standard_normal((20, 100))
+    x[:, 3] *= scale
+
+    def backward(gy, w):
+        g = x.T @ (gy * (1 - np.tanh(x @ w) ** 2))
+        g[3] *= -1
+        return g
+
+    w = 0.1 * np.random.default_rng(1).standard_normal((100, 50))
+    wrong = operation(lambda w: np.tanh(x @ w), backward)
+    assert gradcheck(wrong, w, seed=seed, raises=False).results[0].verdict == "FAIL"
+
+
+@pytest.mark.parametrize("factor", [1e-8, 1e-9])
+def test_a_gradient_beside_a_function_that_is_zero(factor):
+    wrong = operation(lambda x: 0 * x, lambda gy, x: factor * gy)
+    assert gradcheck(wrong, NUMBERS, raises=False).results[0].verdict == "FAIL"
+
+
+# ---- large numbers, and matrices that are nearly singular --------------------------------------
+
+
+@pytest.mark.parametrize("c", [1e13, 1e14, 1e15, 1e30])
+@pytest.mark.parametrize(
+    "f", [lambda x, c: F.tanh(x - c), lambda x, c: F.softmax(x, axis=-1)], ids=["tanh", "softmax"]
+)
+def test_where_floats_lie_too_far_apart_nothing_is_called_a_kink(f, c):
+    (result,) = gradcheck(lambda x: f(x, c), np.full(3, c), raises=False).results
+    assert result.verdict in ("UNDECIDED", "PASS")
+
+
+@pytest.mark.parametrize("smallest", [1e-8, 1e-11, 1e-12])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_nearly_singular_matrix(smallest, seed):
+    rng = np.random.default_rng(seed)
+    u, v = (np.linalg.qr(rng.standard_normal((5, 5)))[0] for _ in range(2))
+    a, b = u @ np.diag([1, 1, 1, 1, smallest]) @ v, rng.standard_normal(5)
+
+    def solved(gy, a):
+        return -np.outer(np.linalg.solve(a.T, gy), np.linalg.solve(a, b))
+
+    def inverted(gy, a):
+        return -np.linalg.inv(a).T @ gy @ np.linalg.inv(a).T
+
+    for right in (
+        operation(lambda a: np.linalg.solve(a, b), solved),
+        operation(np.linalg.inv, inverted),
+    ):
+        assert gradcheck(right, a, raises=False).results[0].verdict != "FAIL"
+
+
+def test_a_slope_without_a_bound_on_both_sides():
+    with np.errstate(divide="ignore"):
+        root = operation(np.cbrt, lambda gy, x: gy / (3 * np.cbrt(x) ** 2))
+        (result,) = gradcheck(root, np.zeros(1)).results
+    assert result.verdict == "KINK"
+
+
+@pytest.mark.parametrize("shift", [0, 1e3])
+def test_a_function_that_rounds_to_float32_is_not_called_wrong(shift):
+    def forward(x):
+        return np.tanh(x.astype(np.float32)) + np.float32(shift)
+
+    rounds = operation(forward, lambda gy, x: gy * (1 - np.tanh(x) ** 2))
+    (result,) = gradcheck(rounds, NUMBERS, raises=False).results
+    assert (result.verdict, "float32" in result.diagnosis) == ("UNDECIDED", True)
+
+
+# ---- how arrays lie in memory ------------------------------------------------------------------
+
+LAYOUTS = {
+    "gaps": np.arange(1.0, 9.0)[::2],
+    "backwards": np.arange(1.0, 9.0)[::-1],
+    "Fortran": np.asfortranarray(np.arange(1.0, 13.0).reshape(3, 4)),
+    "transposed": np.arange(1.0, 25.0).reshape(2, 3, 4).transpose(2, 0, 1),
+}
+
+
+@pytest.mark.parametrize("x", LAYOUTS.values(), ids=LAYOUTS)
+def test_inputs_are_checked_as_they_lie_in_memory(x):
+    seen = []
+
+    def backward(gy, x):
+        seen.append(np.sign(x.strides).tolist() + [x.flags.c_contiguous, x.flags.f_contiguous])
+        dense = np.zeros(x.shape).strides
+        return 2 * gy * np.lib.stride_tricks.as_strided(x, x.shape, dense)
+
+    (result,) = gradcheck(operation(np.square, backward), x, raises=False).results
+    assert result.verdict == "FAIL"
+    assert seen[0] == np.sign(x.strides).tolist() + [x.flags.c_contiguous, x.flags.f_contiguous]
+
+
 # ---- how a backward is called ------------------------------------------------------------------
 
 RNG = np.random.default_rng(0)
@@ -185,15 +306,27 @@ CALLS = {
     ),
     "divides by gy": (
         lambda gy, x: 2 * x * gy * gy / gy,
-        "is not linear in gy: compare it for gy and its two halves, each with 0 elsewhere",
+        "is not linear in gy: compare it for gy, for equal numbers and for the rest of gy",
     ),
     "drops what is small": (
         lambda gy, x: 2 * x * np.where(abs(gy) < 1e-3, 0, gy),
-        "is not linear in gy: compare it for gy and gy / 1024",
+        "is not linear in gy: compare it for gy and gy / 1048576",
     ),
     "clips what is large": (
         lambda gy, x: 2 * x * np.clip(gy, -5, 5),
-        "is not linear in gy: compare it for gy and -1024 gy",
+        "is not linear in gy: compare it for gy and -1048576 gy",
+    ),
+    "is wrong for equal numbers, as a sum sends them": (
+        lambda gy, x: (1 + (gy == gy.flat[0]).all()) * 2 * x * gy,
+        "is not linear in gy: compare it for gy, for equal numbers and for the rest of gy",
+    ),
+    "is wrong from the end to the start": (
+        lambda gy, x: (1 + (gy.strides[-1] < 0)) * 2 * x * gy,
+        "returns another gradient if gy is not contiguous",
+    ),
+    "drops what is tiny": (
+        lambda gy, x: 2 * x * np.where(abs(gy) < 1e-5, 0, gy),
+        "is not linear in gy: compare it for gy and gy / 1048576",
     ),
     "returns its buffer": (
         lambda gy, x: np.multiply(gy, 2 * x, out=BUFFER),
@@ -206,6 +339,12 @@ CALLS = {
 def test_a_backward_that_depends_on_how_it_is_called(backward, text):
     (result,) = gradcheck(operation(np.square, backward), MATRIX, raises=False).results
     assert (result.verdict, result.diagnosis) == ("FAIL", f"Mine.backward {text}")
+
+
+def test_a_loss_that_is_wrong_for_the_one_that_backward_sends():
+    wrong = operation(lambda x: (x * x).sum(), lambda gy, x: (1 if gy == 1 else 2) * gy * x)
+    (result,) = gradcheck(wrong, MATRIX, raises=False).results
+    assert "is not linear in gy" in result.diagnosis
 
 
 def affine(needed):

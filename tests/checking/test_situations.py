@@ -598,11 +598,11 @@ def flat(gy, x):
         (flat, "returns another gradient if gy is not contiguous"),
         (
             lambda gy, x: gy * np.cos(x) * (1 if gy.sum() > 0 else 2),
-            "is not linear in gy: compare it for gy and -1024 gy",
+            "is not linear in gy: compare it for gy and -1048576 gy",
         ),
         (
             lambda gy, x: np.clip(gy, -10, 10) * np.cos(x),
-            "is not linear in gy: compare it for gy and -1024 gy",
+            "is not linear in gy: compare it for gy and -1048576 gy",
         ),
     ],
 )
