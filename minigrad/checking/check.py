@@ -74,7 +74,8 @@ def gradcheck(
     """Compare what the backward passes in f compute with finite differences.
 
     The output y is weighted by a random upstream gradient u, and the derivative of L = Σ u y with
-    respect to each element is taken by a central difference with the step 6e-6 · min(100 |x|, 1).
+    respect to each element is taken by a central difference with a step of a random half to all of
+    6e-6 · min(100 |x|, 1).
     An element that it does not settle gets a derivative with a bound on its error, from forward
     passes alone; where that error could hide a wrong gradient, the verdict is UNDECIDED.
 
