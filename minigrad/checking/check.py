@@ -518,9 +518,13 @@ class _Check:
         smooth = [line for line in lines if line not in kinks.verdicts]
         flat = [e for e in chosen if e.ladder and e.ladder.is_flat and e.sides == (0, 0)]
         if flat and kinks.jumps.issuperset(set(chosen).difference(flat)):
-            return rounds_to_float32(self, i) or diagnose(self, i, chosen, smooth) or (
-                "f is piecewise constant here, and its derivative is 0; if backward is a "
-                "straight-through estimator, check the function that it stands for"
+            return (
+                rounds_to_float32(self, i)
+                or diagnose(self, i, chosen, smooth)
+                or (
+                    "f is piecewise constant here, and its derivative is 0; if backward is a "
+                    "straight-through estimator, check the function that it stands for"
+                )
             )
         if self._composition_is_to_blame(i, chosen):
             return (
