@@ -29,11 +29,11 @@ import time
 import click
 import numpy as np
 from step import CONTENDERS
-from turns import limit, quiet, take_turns
+from turns import header, limit, line, quiet, take_turns
 
 AXES = {  # name: the smallest size, the layers and the batch of size n, steps in a turn
-    "width": (64, lambda n: ((64, n, n, 10), 64), 4),
-    "depth": (4, lambda n: ((64,) * (n + 1) + (10,), 64), 4),
+    "width": (64, lambda n: ((64, n, n, 10), 64), 20),
+    "depth": (4, lambda n: ((64,) * (n + 1) + (10,), 64), 20),
     "batch": (128, lambda n: ((784, 1024, 1024, 10), n), 1),
     "rows": (2048, lambda n: ((64, 128, 10), 64), 1),
 }
@@ -179,55 +179,55 @@ def main(what, rounds, nodes, threads, small, as_json):
         print("PyTorch: torch is not installed", file=sys.stderr)
     chosen = what or [*AXES, "engine"]
     if not as_json and set(chosen) & set(AXES):
-        columns = ["contender", "time", "exponent", "memory", "exponent", "page faults"]
-        print("|", " | ".join(["axis", "n", *columns]), "|")
-        print("|---" * (len(columns) + 2) + "|")
+        print(header(COLUMNS))
     for axis in [axis for axis in AXES if axis in chosen]:
         who = {title: (growth, title, axis, small) for title in titles}
         for title, turns in take_turns(who, rounds, cores).items():
-            found = summary(turns)
-            if as_json:
-                record = {"axis": axis, "contender": title, "threads": threads, **found}
-                print(json.dumps({"event": "growth", **record}), flush=True)
-            else:
-                print("|", " | ".join([axis, *cells(title, found)]), "|", flush=True)
+            record = {"axis": axis, "contender": title, "threads": threads, **summary(turns)}
+            as_text = json.dumps({"event": "growth", **record}) if as_json else line(cells(record))
+            print(as_text, flush=True)
     if "engine" in chosen:
-        show_engine(titles, rounds, nodes, threads, cores, as_json)
+        answers = take_turns({title: (engine, title, nodes) for title in titles}, rounds, cores)
+        if not as_json:
+            print("\n" + header(engine_columns(titles)))
+        for graph in answers["minigrad"][0]:
+            record = {"graph": graph, "nodes": nodes, "threads": threads}
+            record["microseconds"] = times = {
+                title: [quiet(values) for values in zip(*(t[graph] for t in turns), strict=True)]
+                for title, turns in answers.items()
+            }
+            ours, *theirs = map(sum, times.values())
+            record["ratio"] = ours / theirs[0] if theirs else None
+            as_text = {"event": "engine", **record}
+            print(json.dumps(as_text) if as_json else line(engine_cells(record)), flush=True)
 
 
-def cells(title, found):
-    """Return the cells of a row of the table."""
-    first, last = (
-        f"{seconds * 1e3:.3g}" for seconds in (found["seconds"][0], found["seconds"][-1])
-    )
-    memory = f"{found['megabytes'][0]:.3g} – {found['megabytes'][-1]:.3g} MB"
-    exponents = [found[name] for name in ("exponent", "memory_exponent")]
+COLUMNS = ["axis", "n", "contender", "time", "exponent", "memory", "exponent", "page faults"]
+
+
+def cells(record):
+    """Return a row of the table of an axis."""
+    first, *_, last = (f"{seconds * 1e3:.3g}" for seconds in record["seconds"])
+    least, *_, most = (f"{megabytes:.3g}" for megabytes in record["megabytes"])
+    exponents = [record[name] for name in ("exponent", "memory_exponent")]
     exponents = ["–" if value is None else f"{value:.2f}" for value in exponents]
-    n = f"{found['n'][0]} – {found['n'][-1]}"
-    faults = f"{found['page_faults']:.0f}"
-    return [n, title, f"{first} – {last} ms", exponents[0], memory, exponents[1], faults]
+    n, faults = f"{record['n'][0]} – {record['n'][-1]}", f"{record['page_faults']:.0f}"
+    who = [record["axis"], n, record["contender"]]
+    times, memory = f"{first} – {last} ms", f"{least} – {most} MB"
+    return [*who, times, exponents[0], memory, exponents[1], faults]
 
 
-def show_engine(titles, rounds, nodes, threads, cores, as_json):
-    """Print the microseconds for each node of the graphs."""
-    answers = take_turns({title: (engine, title, nodes) for title in titles}, rounds, cores)
-    if not as_json:
-        columns = [f"{title}, {way}" for title in titles for way in ("forward", "backward")]
-        print("\n|", " | ".join([f"{nodes:,} nodes", *columns, "minigrad / PyTorch"]), "|")
-        print("|---" * (len(columns) + 2) + "|")
-    for graph in answers["minigrad"][0]:
-        times = {
-            title: [quiet(values) for values in zip(*(t[graph] for t in turns), strict=True)]
-            for title, turns in answers.items()
-        }
-        ratio = sum(times["minigrad"]) / sum(times["PyTorch"]) if len(times) == 2 else None
-        if as_json:
-            record = {"graph": graph, "nodes": nodes, "threads": threads, "microseconds": times}
-            print(json.dumps({"event": "engine", **record, "ratio": ratio}), flush=True)
-        else:
-            shown = [f"{value:.2f} µs" for both in times.values() for value in both]
-            shown.append("–" if ratio is None else f"{ratio:.2f}")
-            print("|", " | ".join([graph, *shown]), "|", flush=True)
+def engine_columns(titles):
+    """Return the names of the columns of the engine's table."""
+    ways = [f"{title}, {way}" for title in titles for way in ("forward", "backward")]
+    return ["graph", *ways, "minigrad / PyTorch"]
+
+
+def engine_cells(record):
+    """Return a row of the engine's table."""
+    times = [f"{value:.2f} µs" for both in record["microseconds"].values() for value in both]
+    ratio = "–" if record["ratio"] is None else f"{record['ratio']:.2f}"
+    return [f"{record['graph']}, {record['nodes']:,} nodes", *times, ratio]
 
 
 if __name__ == "__main__":

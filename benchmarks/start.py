@@ -9,20 +9,21 @@
     predict     read a saved network and a CSV file of a million rows, write the class of each row
 
 Wall time and the largest memory that the process held (its resident set, not on Windows). The
-contenders take turns; the numbers are medians. scikit-learn, PyTorch and pandas, by which these two
+contenders take turns; the numbers are medians. (Linux counts what the parent held when it started a
+process, so this file does not import NumPy.) scikit-learn, PyTorch and pandas, by which these two
 read and write the million rows, are optional (extra `bench`).
 """
 
 import importlib.util
 import json
+import random
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 import click
-import numpy as np
-from turns import limit, run
+from turns import header, limit, line, run
 
 ROOT = Path(__file__).parents[1]
 MINIGRAD = [sys.executable, str(ROOT / "minigrad_main.py")]
@@ -110,6 +111,7 @@ pd.DataFrame({{"class": classes}}).to_csv("PyTorch.csv", index=False)
 """,
     ),
 }
+COLUMNS = ["task", "NumPy", "minigrad", *PEERS]
 PACKAGES = {"scikit-learn": "sklearn", "PyTorch": "torch"}
 
 
@@ -139,18 +141,18 @@ def tasks(table: Path, epochs: int) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def prepare(folder: str, rows: int, titles: list[str]) -> Path:
+def prepare(folder: str, table: Path, rows: int, titles: list[str]) -> None:
     """Write the table, and let each contender save a network of flowers."""
-    table = Path(folder) / "table.csv"
-    header, *flowers = np.loadtxt(
-        ROOT / "datasets" / "iris.csv", str, delimiter=",", usecols=range(4)
-    )
-    chosen = np.random.default_rng(0).choice(flowers, rows)
-    table.write_text("".join(",".join(numbers) + "\n" for numbers in [header, *chosen]), "utf-8")
+    text = (ROOT / "datasets" / "iris.csv").read_text("utf-8")
+    header, *flowers = [numbers.rpartition(",")[0] for numbers in text.splitlines()]
+    rng = random.Random(0)
+    with open(table, "w") as file:
+        print(header, file=file)
+        for _ in range(rows):
+            print(rng.choice(flowers), file=file)
     run([*MINIGRAD, "train", "iris", "--hidden", "16", "--out", "flowers", "-q"], folder)
     for title in titles:
         run([sys.executable, "-W", "ignore", "-c", PEERS[title][2]], folder)
-    return table
 
 
 def accuracy(output: str) -> float:
@@ -187,29 +189,27 @@ def main(chosen, rounds, rows, epochs, threads, as_json):
     TASKS are import, help, digits and predict; all of them if none is given.
     """
     threads, _ = limit(threads)
-    titles = ["NumPy", "minigrad", *PEERS]
     if not as_json:
-        print("|", " | ".join(["task", *titles]), "|")
-        print("|---" * (len(titles) + 1) + "|")
+        print(header(COLUMNS))
     with tempfile.TemporaryDirectory() as folder:
-        commands = tasks(Path(folder) / "table.csv", epochs)
+        table = Path(folder) / "table.csv"
+        commands = tasks(table, epochs)
         if not chosen or "predict" in chosen:
-            prepare(folder, rows, [title for title in PEERS if title in commands["predict"]])
+            prepare(folder, table, rows, [title for title in PEERS if title in commands["predict"]])
         for task in chosen or TASKS:
             results = measure(commands[task], task, rounds, folder)
-            if as_json:
-                record = {"task": task, "threads": threads, "rows": rows, "epochs": epochs}
-                record["seconds"] = {title: seconds for title, (seconds, _) in results.items()}
-                record["megabytes"] = {title: memory for title, (_, memory) in results.items()}
-                print(json.dumps({"event": "start", **record}), flush=True)
-                continue
-            cells = [
-                f"{results[title][0]:.3f} s, {results[title][1]:.0f} MB"
-                if title in results
-                else "–"
-                for title in titles
-            ]
-            print("|", " | ".join([task, *cells]), "|", flush=True)
+            record = {"task": task, "threads": threads, "rows": rows, "epochs": epochs}
+            record["seconds"] = {title: seconds for title, (seconds, _) in results.items()}
+            record["megabytes"] = {title: memory for title, (_, memory) in results.items()}
+            as_text = json.dumps({"event": "start", **record}) if as_json else line(cells(record))
+            print(as_text, flush=True)
+
+
+def cells(record):
+    """Return a row of the table."""
+    seconds, memory = record["seconds"], record["megabytes"]
+    found = {title: f"{seconds[title]:.3g} s, {memory[title]:.0f} MB" for title in seconds}
+    return [record["task"], *(found.get(title, "–") for title in COLUMNS[1:])]
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import time
 from importlib.metadata import version
 
 import click
-from turns import limit, quiet, take_turns
+from turns import header, limit, line, quiet, take_turns
 
 NETWORKS = {  # name: sizes of the layers, batch, steps in a turn
     "spirals": ((2, 64, 64, 3), 32, 2000),
@@ -324,6 +324,22 @@ def shown(microseconds):
     return f"{microseconds / 1e3:.3g} ms" if microseconds >= 1e3 else f"{microseconds:.0f} µs"
 
 
+def name_of(record):
+    return f"{record['network']} {'-'.join(map(str, record['sizes']))}, batch {record['batch']}"
+
+
+def columns(titles):
+    """Return the names of the table's columns."""
+    return ["network", *titles, *(f"minigrad / {title}" for title in RATIOS)]
+
+
+def cells(record):
+    """Return a row of the table."""
+    ratios = record["minigrad_to"]
+    shares = [f"{ratios[title]:.2f}" if title in ratios else "–" for title in RATIOS]
+    return [name_of(record), *map(shown, record["microseconds"].values()), *shares]
+
+
 @click.command()
 @click.argument("networks", nargs=-1, type=click.Choice([*NETWORKS]))
 @click.option("--rounds", default=20, show_default=True, help="Turns of each contender.")
@@ -344,24 +360,18 @@ def main(networks, rounds, threads, as_json):
             print(f"{title}: {package} is not installed", file=sys.stderr)
     if not as_json:
         print(", ".join(f"{p} {v}" for p, v in versions.items()), f"{threads} threads", sep="; ")
-        print("|", " | ".join(["network", *titles, *map("minigrad / {}".format, RATIOS)]), "|")
-        print("|---" * (len(titles) + 1 + len(RATIOS)) + "|")
+        print(header(columns(titles)))
     for network in networks or NETWORKS:
         times = contest(titles, network, rounds, cores)
         quantiles = {title: quiet(values) for title, values in times.items()}
         medians = {title: statistics.median(values) for title, values in times.items()}
         ratios = {title: quantiles["minigrad"] / value for title, value in quantiles.items()}
         sizes, batch, _ = NETWORKS[network]
-        if as_json:
-            record = {"network": network, "sizes": sizes, "batch": batch, "threads": threads}
-            record |= {"versions": versions, "microseconds": quantiles, "medians": medians}
-            record |= {"minigrad_to": ratios}
-            print(json.dumps({"event": "step", **record}), flush=True)
-        else:
-            name = f"{network} {'-'.join(map(str, sizes))}, batch {batch}"
-            shares = [f"{ratios[title]:.2f}" if title in ratios else "–" for title in RATIOS]
-            cells = [name, *map(shown, quantiles.values()), *shares]
-            print("|", " | ".join(cells), "|", flush=True)
+        record = {"network": network, "sizes": sizes, "batch": batch, "threads": threads}
+        record |= {"versions": versions, "microseconds": quantiles, "medians": medians}
+        record |= {"minigrad_to": ratios}
+        as_text = json.dumps({"event": "step", **record}) if as_json else line(cells(record))
+        print(as_text, flush=True)
 
 
 if __name__ == "__main__":

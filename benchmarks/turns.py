@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,18 +29,30 @@ def limit(threads: int | None) -> tuple[int, list[int] | None]:
 
 
 def run(command: list[str], folder: str | None = None) -> tuple[float, float, str]:
-    """Run a process of this clone; return its seconds, its peak memory in MB, and its output."""
+    """Run a process of this clone; return its seconds, peak memory in MB, and last lines."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    options = {"stdout": subprocess.PIPE, "env": environment, "cwd": folder, "encoding": "utf-8"}
-    start = time.perf_counter()
-    with subprocess.Popen(command, **options) as process:
-        output = process.stdout.read()
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a start usually finds compiled modules
+    with tempfile.TemporaryFile() as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=output, env=environment, cwd=folder)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(max(output.tell() - 10_000, 0))
+        text = output.read().decode()
     if process.returncode:
         sys.exit(f"exit code {process.returncode}: {' '.join(command)}")
-    return seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3), output
+    return seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3), text
+
+
+def line(cells: list[str]) -> str:
+    """Return a line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def header(names: list[str]) -> str:
+    """Return the first two lines of a Markdown table."""
+    return f"{line(names)}\n{line(['---'] * len(names))}"
 
 
 def quiet(values: list[float]) -> float:

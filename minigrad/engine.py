@@ -175,7 +175,7 @@ def is_recording() -> bool:
 def quiet() -> Iterator[None]:
     """Turn NumPy's warnings off once for all operations inside the `with` block, not in each.
 
-    That is 4 % of a training step of a small network.
+    That is 1 to 4 % of a training step of a small network.
     """
     before = _here.run
     with np.errstate(all="ignore"):

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,20 @@ def test_growth_of_the_engine_alone(monkeypatch):
     times = engine()
     assert set(times) == {"chain, number", "chain, Tensor", "fan"}
     assert all(micros > 0 for both in times.values() for micros in both)
+
+
+def test_the_tables_of_the_docs_are_what_was_measured(monkeypatch, tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("resource")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    report = importlib.import_module("report")
+    text, records = report.PAGE.read_text("utf-8"), report.groups()
+    assert report.filled(text, records) == text
+    emptied = re.sub(r"(<!-- [a-z]+(?: \d+)? -->\n).*?(<!-- end -->)", r"\1\2", text, flags=re.S)
+    assert len(emptied) < len(text) and report.filled(emptied, records) == text
+    for style in report.STYLES:
+        report.picture(records["step 2"], tmp_path / "step.svg", style)
+        assert (tmp_path / "step.svg").read_bytes().startswith(b"<?xml")
 
 
 @pytest.mark.slow
