@@ -25,7 +25,8 @@ class Setting(NamedTuple):
         least, above, below, most: the range of a number or of each part; None has no bound.
         choices: the strings that it can be; empty if any will do.
         many: whether it is a list.
-        none: what None means, where that is the default; for those of `by_rows`, its rule in words.
+        none: what None means, where that is the default: for those of CHOICES and `by_rows`, the
+            rule in words.
     """
 
     default: Any
@@ -53,9 +54,37 @@ CONVERT: dict[str, Callable] = {"whole": int, "number": float, "path": os.fspath
 
 MANY = 10**9  # of steps, rows or epochs: a larger number is a mistake, and some overflow
 
+WIDEST = 1_000_000  # layer
+
 SETTINGS = {
+    "arch": Setting(
+        "mlp",
+        "text",
+        "Network: mlp has hidden layers; cnn, for images, has convolutions before them; softmax "
+        "has neither.",
+        choices=("mlp", "cnn", "softmax"),
+    ),
+    "conv": Setting(
+        None,
+        "whole",
+        "Filters of each convolution of a cnn; they are 3 x 3, and a pooling that halves the image "
+        "follows each.",
+        least=1,
+        most=WIDEST,
+        many=True,
+        none="16,32 for cnn",
+    ),
     "hidden": Setting(
-        (128,), "whole", "Hidden widths; '' for none.", least=1, most=1_000_000, many=True
+        None,
+        "whole",
+        "Hidden widths; '' for none.",
+        least=1,
+        most=WIDEST,
+        many=True,
+        none="128 for mlp, none for cnn",
+    ),
+    "batch_norm": Setting(
+        False, "flag", "Normalise the batch before each activation, as batch norm does."
     ),
     "activation": Setting(
         "relu", "text", "Activation of the hidden layers.", choices=tuple(ACTIVATIONS)
@@ -70,15 +99,31 @@ SETTINGS = {
         none="60,000 / training rows, but 60 to 200; over 20,000 rows 1,200,000 / rows, 10 or more",
     ),
     "batch_size": Setting(32, "whole", "Rows in one batch.", least=1, most=MANY),
-    "lr": Setting(0.03, "number", "Learning rate.", above=0),
-    "momentum": Setting(0.9, "number", "Share of the previous step to keep.", least=0, below=1),
-    "nesterov": Setting(False, "flag", "Use Nesterov's momentum."),
+    "optimizer": Setting(
+        "sgd", "text", "Update rule.", choices=("sgd", "adam", "adamw", "rmsprop")
+    ),
+    "lr": Setting(
+        None,
+        "number",
+        "Learning rate.",
+        above=0,
+        none="0.03 for sgd, 0.001 for adam, adamw and rmsprop",
+    ),
+    "momentum": Setting(
+        None,
+        "number",
+        "Share of the previous step to keep, for sgd and rmsprop.",
+        least=0,
+        below=1,
+        none="0.9 for sgd, 0 for rmsprop",
+    ),
+    "nesterov": Setting(False, "flag", "Use Nesterov's momentum, for sgd."),
     "weight_decay": Setting(
         None,
         "number",
-        "Factor of the L2 penalty.",
+        "Factor of the L2 penalty; for adamw the rate at which the weights decay.",
         least=0,
-        none="0.005; over 500 training rows 2.5 / rows",
+        none="0.005; over 500 training rows 2.5 / rows; 0.01 for adamw",
     ),
     "label_smoothing": Setting(
         None,
@@ -127,6 +172,13 @@ SETTINGS = {
         "path",
         "Start from the weights of a model with the same network.",
         none="fresh weights",
+    ),
+    "augment": Setting(
+        "none",
+        "text",
+        "shift moves each training image by a random number of pixels, up to 1, or up to 2 if it "
+        "has 16 or more, along both axes; its border is repeated.",
+        choices=("none", "shift"),
     ),
     "seed": Setting(0, "whole", "Seed for everything random.", least=0, most=2**63 - 1),
     "dtype": Setting(
@@ -209,12 +261,13 @@ SETTINGS = {
         choices=("error", "drop"),
     ),
     "scale": Setting(
-        "asinh",
+        None,
         "text",
         "standard scales features to mean 0 and deviation 1, except those of zeros and ones, which "
         "stay as they are; asinh takes asinh of that, which brings outliers near; minmax scales to "
         "0 … 1; none leaves all as they are.",
         choices=("asinh", "standard", "minmax", "none"),
+        none="asinh; standard for cnn, minmax for the images of a file",
     ),
     "out": Setting(None, "path", "Folder to write the run to.", none="runs/<data>-<n>"),
     "overwrite": Setting(False, "flag", "Let the run replace the files in that folder."),
@@ -229,9 +282,62 @@ SETTINGS = {
     ),
 }
 
-# What a folder of IDX images changes in the defaults. A pixel that is dark in almost every image
-# becomes so large in the others, if divided by its deviation, that the first steps diverge.
-IMAGES: dict[str, Any] = {"scale": "minmax"}
+# The defaults that go by the network and by the optimizer.
+CHOICES: dict[str, dict[str, dict[str, Any]]] = {
+    "arch": {
+        "mlp": {"hidden": (128,)},
+        "cnn": {"hidden": (), "conv": (16, 32), "scale": "standard"},
+        "softmax": {"hidden": ()},
+    },
+    "optimizer": {
+        "sgd": {"lr": 0.03, "momentum": 0.9},
+        "adam": {"lr": 0.001},
+        "adamw": {"lr": 0.001, "weight_decay": 0.01},
+        "rmsprop": {"lr": 0.001, "momentum": 0.0},
+    },
+}
+# What is without an effect for them.
+WITHOUT_EFFECT = {
+    "arch": {
+        "mlp": ("conv",),
+        "cnn": (),
+        "softmax": ("conv", "hidden", "batch_norm", "activation", "dropout"),
+    },
+    "optimizer": {
+        "sgd": (),
+        "adam": ("momentum", "nesterov"),
+        "adamw": ("momentum", "nesterov"),
+        "rmsprop": ("nesterov",),
+    },
+}
+
+
+def with_defaults(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the value of every option; None for a default that goes by the data.
+
+    Args:
+        given: the options that are not None, by name.
+
+    Raises:
+        ArgumentError: if one of them has no effect with the network or the optimizer.
+    """
+    values = {name: setting.default for name, setting in SETTINGS.items()}
+    for choice, defaults in CHOICES.items():
+        chosen = given.get(choice, values[choice])
+        values |= defaults[chosen]
+        for name in WITHOUT_EFFECT[choice][chosen]:
+            if given.get(name, values[name]) != values[name]:
+                wrong = f"{name}={_listed(given[name])} has no effect with {choice}={chosen!r}"
+                others = [c for c in CHOICES[choice] if name not in WITHOUT_EFFECT[choice][c]]
+                facts = f"it is for {choice} {' and '.join(others)}"
+                remedy = f"leave it out, or give {choice}={others[0]!r}"
+                raise ArgumentError("train", wrong, facts, remedy)
+    return values | given
+
+
+def _listed(value: Any) -> str:
+    """Return a value as it is given in a call, a tuple as a list."""
+    return repr(list(value) if isinstance(value, tuple) else value)
 
 
 def by_rows(rows: int) -> dict[str, Any]:

@@ -1086,6 +1086,8 @@ MODULES = [
     activation("LogSoftmax", ROWS, dim=-1),
     activation("LogSoftmax", CUBES, dim=0),
     activation("Flatten", [[(5, 3)], [(2, 3, 4)], [(2, 1, 2, 2)], [(0, 3)]]),
+    activation("Unflatten", [[(2, 12)], [(0, 12)]], dim=1, unflattened_size=(2, 3, 2)),
+    activation("Unflatten", [[(2, 3, 4)]], dim=-1, unflattened_size=(2, 2)),
     Case(
         "nn.Dropout",
         lambda x: nn.Dropout(0.3, rng=7)(x),

@@ -37,15 +37,26 @@ def train(ctx, data, as_json, quiet, verbose, show_config, exercise, **options):
 
     DATA is a built-in data set (digits by default; `minigrad datasets` lists them); a CSV or TSV
     file, gzipped or not, or - for stdin; a folder of IDX files, the format of MNIST; an .npz file
-    with x and y; or a folder with x.npy and y.npy.
+    with x and y; or a folder with x.npy and y.npy. Images are x (N, H, W) or (N, C, H, W).
 
     The model has a Linear, an activation and dropout for each hidden width, and a last Linear that
-    gives one logit per class. It minimises the cross-entropy by stochastic gradient descent:
+    gives one logit per class. With --arch cnn, for images, a 3 x 3 convolution, an activation and a
+    pooling come first for each number of --conv. It minimises the cross-entropy by stochastic
+    gradient descent, or by another --optimizer:
 
     \b
-        g = gradient + weight_decay * p
+        g = gradient + weight_decay * p   (adamw: p = p - lr * weight_decay * p instead)
+    sgd:
         v = momentum * v + g              (v = g in the first step)
         p = p - lr * v                    (nesterov: p - lr * (g + momentum * v))
+    adam, adamw, in step t:
+        m = 0.9 * m + 0.1 * g
+        v = 0.999 * v + 0.001 * g^2
+        p = p - lr * m / (1 - 0.9^t) / (sqrt(v / (1 - 0.999^t)) + 1e-8)
+    rmsprop:
+        v = 0.99 * v + 0.01 * g^2
+        b = momentum * b + g / (sqrt(v) + 1e-8)
+        p = p - lr * b
 
     It ends with the weights of the last epoch whose validation loss is within 5 % of the lowest,
     and writes a folder: best.npz, the model; last.npz, from which `minigrad resume` continues;
@@ -64,7 +75,7 @@ def train(ctx, data, as_json, quiet, verbose, show_config, exercise, **options):
     if show_config:
         from ..training import choose_options
 
-        values, _, all_origins = choose_options(data, given, where)
+        values, all_origins = choose_options(given, where)
         show({"data": data, **values}, {"data": where.get("data", "default"), **all_origins})
         return
     from .training import run
@@ -116,7 +127,10 @@ def datasets():
     click.echo(table(rows, "<>>><"))
 
 
-NETWORK = ("hidden", "activation", "dropout", "batch_size", "label_smoothing", "seed", "dtype")
+NETWORK = (
+    *("arch", "conv", "hidden", "batch_norm", "activation", "dropout"),
+    *("batch_size", "label_smoothing", "seed", "dtype"),
+)
 OWN, FILE, DATA = "minigrad's own functions", "FILE.py:NAME", "--data"
 NEEDS = {
     "shapes": [FILE],
@@ -472,7 +486,8 @@ def importance(model, data, seed, as_json, quiet, **reading):
     MODEL and DATA are as for `evaluate`. The values of a column are shuffled among the rows, five
     times; the drop is how much lower the accuracy is then, in percentage points, the spread its
     standard deviation over the five. Rows that the model was not trained on tell what it needs to
-    be right about new ones. Of two columns that say the same, each may seem unimportant.
+    be right about new ones. Of two columns that say the same, each may seem unimportant, as may
+    each pixel of an image beside its neighbours.
     """
     from . import using
 

@@ -11,11 +11,9 @@ import click
 from click.core import ParameterSource
 
 from ..errors import DataError
-from ..settings import IMAGES, SETTINGS
+from ..settings import SETTINGS, WIDEST
 from ..text import did_you_mean, table
 from .shell import origin_of
-
-WIDEST = SETTINGS["hidden"].most
 
 
 class Number(click.FloatRange):
@@ -52,7 +50,7 @@ def _widths(ctx, option, text: str | None) -> tuple[int, ...] | None:
     if text is not None and widths is None:
         raise click.BadParameter(
             f"{text!r} is not a list of widths; write whole numbers from 1 to {WIDEST} separated "
-            "by commas, such as 64,32, or '' for no hidden layer"
+            "by commas, such as 64,32, or '' for none"
         )
     return widths
 
@@ -65,6 +63,7 @@ def as_text(value) -> str:
 WRITTEN = ("decimal", "thousands", "encoding", "skip", "na")
 METAVARS = {
     "hidden": "N,N…",
+    "conv": "N,N…",
     "warmup": "EPOCHS",
     "clip_grad": "NORM",
     "accumulate": "K",
@@ -108,11 +107,9 @@ def _option(name: str, unset: str | None):
     if setting.many or setting.default is None:
         default = as_text(setting.default) if setting.default else setting.none
         more = {"show_default": unset or default}
-    if name in IMAGES:
-        more = {"show_default": f"{as_text(setting.default)}; IDX images {as_text(IMAGES[name])}"}
     low = setting.least if setting.above is None else setting.above
     high = setting.most if setting.below is None else setting.below
-    if name == "hidden":
+    if name in ("hidden", "conv"):
         more["callback"] = _widths
     elif setting.many:
         more["multiple"] = True

@@ -159,11 +159,9 @@ class Report:
         click.echo(f"split: {sizes} rows; stratified, seed {options['seed']}")
         for note in dataset.notes:
             click.echo(as_typed(note))
-        click.echo(f"features: {SCALED[options['scale']]}")
+        alike = ", all pixels alike" if experiment.treats_pixels_alike else ""
+        click.echo(f"features: {SCALED[options['scale']]}{alike}")
         click.echo(f"options: {', '.join(_option(*i) for i in options.items() if _shown(*i))}")
-        if own := experiment.own_options:
-            defaults = ", ".join(_option(*item) for item in own.items())
-            click.echo(f"defaults for {dataset.name}: {defaults}")
         click.echo()
         click.echo(nn.summary(model, dataset.x.shape[1:]) + "\n")
 
@@ -241,7 +239,10 @@ class Report:
 
 # Not in the line of options: those printed elsewhere, and those that change nothing.
 ELSEWHERE = ("seed", "scale", "header", "checkpoint_every")
-NEUTRAL = {"warmup": 0.0, "accumulate": 1, "missing": "mean", "rare": "error"}
+NEUTRAL = {
+    **{"arch": "mlp", "optimizer": "sgd", "augment": "none"},
+    **{"warmup": 0.0, "accumulate": 1, "missing": "mean", "rare": "error"},
+}
 
 
 def _shown(name: str, value) -> bool:

@@ -1,5 +1,6 @@
-"""Data: built-in sets, generators, files, and how a set is split, scaled and batched."""
+"""Data: built-in sets, generators, files, and how a set is split, scaled, batched and augmented."""
 
+from .augment import shifted
 from .builtin import BUILTIN, Info
 from .cells import Format
 from .dataset import Column, Dataset, Schema
@@ -25,6 +26,7 @@ __all__ = [
     "load",
     "moons",
     "read_rows",
+    "shifted",
     "spirals",
     "split",
     "xor",

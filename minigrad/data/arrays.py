@@ -12,11 +12,11 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, warn_once
 from ..text import counted, listed, reason, shown
 from .cells import PLAIN
 from .dataset import Column, Dataset, Schema, check_pair
@@ -37,18 +37,36 @@ ZIP_ERRORS = (
 )
 UBYTE = 0x08  # IDX's code of the dtype
 DIMENSIONS = {"images": 3, "labels": 1}
+FEW = (1, 3, 4)  # channels that most images have
 
 
 class Arrays(NamedTuple):
     """x (N, F) numbers, y (N,) labels or None, F names, and the file's name for messages.
 
     A row's number is its index, counted from 0.
+    image: (C, H, W) if the rows are images.
     """
 
     where: str
     x: np.ndarray
     y: np.ndarray | None
     feature_names: tuple[str, ...]
+    image: tuple[int, int, int] | None = None
+
+    @classmethod
+    def of_images(cls, where: str, x: np.ndarray, y: np.ndarray | None) -> Self:
+        """Return the Arrays of images (N, H, W) or (N, C, H, W), with a name for each pixel.
+
+        Warns of images whose channels seem to come last.
+        """
+        channels, height, width = image = x.shape[1:] if x.ndim == 4 else (1, *x.shape[1:])
+        if width in FEW and channels not in FEW:
+            wrong = f"x is taken as images of {height} × {width} with {channels} channels"
+            remedy = "if the channels come last, save np.moveaxis(x, -1, 1)"
+            warn_once(where, wrong, f"x {x.shape} as (N, C, H, W)", remedy)
+        places = ["_".join(map(str, at)) for at in np.ndindex(image if channels > 1 else image[1:])]
+        pixels = tuple(f"pixel_{place}" for place in places)
+        return cls(where, x.reshape(len(x), -1), y, pixels, image)
 
 
 # ---- NPZ and NPY -------------------------------------------------------------------------------
@@ -117,12 +135,14 @@ def _read_pair(
         facts = f"it holds {listed(names) or 'nothing'}"
         raise DataError(where, wrong, facts, "save the features as x and the labels as y")
     x, y = found["x"], found.get("y")
-    if x.ndim != 2 or x.dtype.kind == "U" or 0 in x.shape:
+    if x.ndim not in (2, 3, 4) or x.dtype.kind == "U" or 0 in x.shape:
         facts = f"x {x.shape} {x.dtype}"
-        remedy = "save x as (N, F); x.reshape(len(x), -1) turns images into rows"
-        raise DataError(where, "x is not a table of numbers", facts, remedy)
+        remedy = "save x as (N, F), or images as (N, H, W) or (N, C, H, W)"
+        raise DataError(where, "x is not a table of numbers, or images", facts, remedy)
     if y is not None:
-        check_pair(where, x, y)
+        check_pair(where, x.reshape(len(x), -1), y)
+    if x.ndim > 2:
+        return Arrays.of_images(where, x, y)
     return Arrays(where, x, y, tuple(f"x{i}" for i in range(x.shape[1])))
 
 
@@ -211,7 +231,7 @@ def read_idx_folder(
 ) -> list[Arrays]:
     """Return the train-… and the t10k-… pair of a folder, or the only one of them.
 
-    x (N, R C) uint8, pixel_r_c for row r and column c; y (N,) uint8.
+    x (N, H W) uint8, pixel_r_c for row r and column c; y (N,) uint8.
 
     Raises DataError for a damaged file, an incomplete pair, and pairs that do not fit.
     """
@@ -251,9 +271,7 @@ def _read_part(folder, names, part, where, need_y):
             wrong = f"{images} and {labels} differ in length"
             facts = f"{counted(len(x), 'image')}, {counted(len(y), 'label')}"
             raise DataError(where, wrong, facts, "give the files of the same set")
-    rows, columns = x.shape[1:]
-    pixels = tuple(f"pixel_{r}_{c}" for r in range(rows) for c in range(columns))
-    return Arrays(os.path.join(where, images), x.reshape(len(x), -1), y, pixels)
+    return Arrays.of_images(os.path.join(where, images), x, y)
 
 
 def _read_idx(folder, name, where, dimensions):
@@ -307,7 +325,7 @@ def to_dataset(
         Column(name, offset=offset)
         for name, offset in zip(arrays.feature_names, offsets.tolist(), strict=True)
     )
-    schema = Schema(columns, "", class_names, missing, by_name=False)
+    schema = Schema(columns, "", class_names, missing, by_name=False, image=arrays.image)
     dataset = Dataset(x, y, schema.feature_names, class_names, name, schema)
     notes = (*problems.notes(), f"label: {counted(len(class_names), 'class')}")
     notes += tuple(note_of_offsets(schema.feature_names, offsets, dtype))

@@ -46,6 +46,8 @@ BUILTIN: dict[str, Info] = {
     "xor": Info(1000, 2, ("same", "different"), "generated: a cloud at each corner of a square"),
 }
 
+IMAGES = {"digits": (1, 8, 8)}  # (C, H, W)
+
 GENERATORS = {"moons": moons, "circles": circles, "blobs": blobs, "spirals": spirals, "xor": xor}
 
 # A wheel carries the CSV files inside the package, a clone at its top level. The wheel's place
@@ -81,6 +83,7 @@ def _read(name, path, dtype, missing):
         table = np.loadtxt(
             file, delimiter=",", converters={len(features): index.__getitem__}, encoding=None
         )
-    schema = Schema(tuple(map(Column, features)), label, classes, missing, form=Format(","))
+    columns, image = tuple(map(Column, features)), IMAGES.get(name)
+    schema = Schema(columns, label, classes, missing, form=Format(","), image=image)
     x, y = table[:, :-1].astype(dtype), table[:, -1].astype(np.int64)
     return Dataset(x, y, schema.feature_names, classes, name, schema)

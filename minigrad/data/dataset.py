@@ -1,6 +1,7 @@
 """Dataset: features, labels and their names. Schema: how a file's columns become these."""
 
 import contextlib
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Self
 
@@ -37,6 +38,7 @@ SCHEMA = {
     "form": FORM,
     "left_out": [TEXT],
     "dropped": [whole()],
+    "image?": (whole(1), whole(1), whole(1)),
 }
 
 
@@ -54,6 +56,7 @@ class Schema:
     form: how the file was written.
     left_out: the names of the columns that could not be features.
     dropped: the places of those that were not wanted, counted from 0.
+    image: (C, H, W) if a row's features are an image: its pixels, row by row, channel by channel.
     """
 
     columns: tuple[Column, ...]
@@ -64,6 +67,7 @@ class Schema:
     form: Format = PLAIN
     left_out: tuple[str, ...] = ()
     dropped: tuple[int, ...] = ()
+    image: tuple[int, int, int] | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -84,7 +88,10 @@ class Schema:
 
     def to_dict(self) -> dict:
         """Return the fields as values that JSON can hold."""
-        return {**asdict(self), "columns": [column._asdict() for column in self.columns]}
+        fields = {**asdict(self), "columns": [column._asdict() for column in self.columns]}
+        if self.image is None:  # as before there were any
+            del fields["image"]
+        return fields
 
     @classmethod
     def from_dict(cls, fields: dict) -> Self:
@@ -112,6 +119,10 @@ class Schema:
         for what, values in (("columns", names), ("classes", classes)):
             if len(set(values)) < len(values):
                 raise _damaged(f"two {what} have the same name")
+        image = fields.get("image")
+        features = sum(len(column.values or "1") for column in columns)
+        if image is not None and math.prod(image) != features:
+            raise _damaged(f"image is {image} for {counted(features, 'feature')}")
         na = None if form["na"] is None else tuple(form["na"])
         return cls(
             columns,
@@ -122,6 +133,7 @@ class Schema:
             Format(**{**{name: form[name] for name in FORM}, "na": na}),
             tuple(fields["left_out"]),
             tuple(fields["dropped"]),
+            image and tuple(image),
         )
 
 

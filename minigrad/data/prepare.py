@@ -180,7 +180,7 @@ class Scaling:
 
     @classmethod
     @np.errstate(over="ignore", invalid="ignore")  # of values too large, which are refused
-    def fit(cls, data: Data, kind: str = "standard") -> Self:
+    def fit(cls, data: Data, kind: str = "standard", *, channels: int | None = None) -> Self:
         """Return the scaling of a Dataset or its x (N, F), computed in float64 and without NaN.
 
         standard    mean 0 and standard deviation 1 in each column; the deviation is the
@@ -194,6 +194,9 @@ class Scaling:
         A constant column has nothing to scale: it gets scale 1. A missing value, NaN, will be
         filled with the mean of its column.
 
+        channels: if the columns are the pixels of images, how many channels these have: each
+            channel is scaled as one column, so that a shape looks the same wherever it is.
+
         Raises ArgumentError for another kind, ShapeError if x is not (N, F), DataError if x has no
         rows, a column has no values, or its values are too large.
         """
@@ -204,6 +207,11 @@ class Scaling:
         if x.ndim != 2:
             wrong = "x is not a table of rows and features"
             raise ShapeError(where, wrong, facts, "give x as (N, F)")
+        if channels:
+            pixels = x.reshape(len(x), channels, -1).swapaxes(1, 2)
+            of_all = cls.fit(pixels.reshape(-1, channels), kind)
+            arrays = of_all.shift, of_all.scale, of_all.fill
+            return cls(*(np.repeat(a, pixels.shape[1]) for a in arrays), kind)
         if len(x) == 0:
             wrong = "x has no rows to take statistics of"
             raise DataError(where, wrong, facts, "fit on the training part")

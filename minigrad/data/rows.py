@@ -143,6 +143,10 @@ def _array_rows(arrays, schema, labels, dtype, unseen):
         wrong = f"x does not fit a schema of {counted(len(schema.columns), 'feature')}"
         remedy = "give the features of the training data, in their order"
         raise DataError(where, wrong, f"x {x.shape}", remedy)
+    if arrays.image not in (None, schema.image or arrays.image):
+        wrong = "the images do not have the shape of the training data's"
+        facts = "{} × {} × {}, not {} × {} × {}".format(*arrays.image, *schema.image)
+        raise DataError(where, wrong, facts, "give images of the same channels, height and width")
     known = Codes(schema.class_names) if labels else None
     rules = {"trained": True, "unseen": unseen}
     kept, codes, problems = sort_out(arrays, known, schema.missing, dtype, **rules)

@@ -1,7 +1,7 @@
 """Modules: layers and losses with their parameters."""
 
 from . import init
-from .builder import ACTIVATIONS, mlp
+from .builder import ACTIVATIONS, cnn, mlp
 from .images import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from .layers import (
     ELU,
@@ -20,6 +20,7 @@ from .layers import (
     Softmax,
     Softplus,
     Tanh,
+    Unflatten,
 )
 from .losses import BCEWithLogitsLoss, CrossEntropy, MSELoss, NLLLoss
 from .module import Module, Parameter, evaluating, summary, watching
@@ -30,5 +31,5 @@ __all__ = [
     "Conv2d", "CrossEntropy", "Dropout", "Embedding", "Flatten", "GlobalAvgPool2d", "LayerNorm",
     "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "NLLLoss", "Parameter",
     "ReLU", "Residual", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
-    "evaluating", "init", "mlp", "summary", "watching",
+    "Unflatten", "cnn", "evaluating", "init", "mlp", "summary", "watching",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 import inspect
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -387,3 +387,35 @@ class Flatten(Module):
     def forward(self, x: Tensor) -> Tensor:
         """x (N, d1 … dk) -> y (N, d1 · … · dk)"""
         return F.reshape(x, (len(x), math.prod(x.shape[1:])))
+
+
+class Unflatten(Module):
+    """One axis of x becomes several, x (N, C · H · W) -> y (N, C, H, W): what Flatten undoes.
+
+    Args:
+        axis: the axis that is cut up; 1 for the features.
+        unflattened_size: the sizes of the new axes.
+
+    Raises:
+        ArgumentError: if a size is not a whole number from 1.
+        ShapeError: when it is called, if x has another number of features.
+    """
+
+    def __init__(self, axis: int, unflattened_size: Sequence[int]):
+        self.axis = axis
+        name = "unflattened_size"
+        self.unflattened_size = tuple(count("Unflatten", name, n) for n in unflattened_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, C · H · W) -> y (N, C, H, W)"""
+        shape = list(x.shape)
+        shape[self.axis : self.axis + 1 or None] = self.unflattened_size
+        return F.reshape(x, shape)
+
+    def arguments(self) -> dict:
+        """Return the axis and the sizes."""
+        return {"axis": int(self.axis), "unflattened_size": list(self.unflattened_size)}
+
+    def extra_repr(self) -> str:
+        """Return the axis and the sizes in short."""
+        return f"{self.axis}, {' × '.join(map(str, self.unflattened_size))}"

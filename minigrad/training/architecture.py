@@ -27,7 +27,7 @@ LAYERS: dict[str, type[nn.Module]] = {
         nn.Linear, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Sigmoid,
         nn.Tanh, nn.Softmax, nn.LogSoftmax, nn.Dropout, nn.Flatten, nn.Conv2d, nn.MaxPool2d,
         nn.AvgPool2d, nn.GlobalAvgPool2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm,
-        nn.Embedding,
+        nn.Embedding, nn.Unflatten,
     )
 }  # fmt: skip
 BLOCKS: dict[str, type[nn.Sequential]] = {"Sequential": nn.Sequential, "Residual": nn.Residual}
@@ -58,8 +58,10 @@ ARGUMENTS = {
         "normalized_shape": [whole(1)], "eps": number(0), "elementwise_affine": FLAG, "bias": FLAG,
     },
     "Embedding": {"num_embeddings": whole(1), "embedding_dim": whole(1)},
+    "Unflatten": {**AXIS, "unflattened_size": [whole(1)]},
 }  # fmt: skip
 DTYPES = ("float16", "float32", "float64")
+ARCHITECTURE = {"dtype": one_of(*DTYPES), "layers": [TABLE]}
 DEEPEST = 20  # Sequentials inside each other
 
 
@@ -102,7 +104,7 @@ def build(architecture: dict, arrays: dict[str, np.ndarray]) -> nn.Sequential:
     Raises:
         ValueError: if the layers are not described so, or do not fit the arrays.
     """
-    check(architecture, {"dtype": one_of(*DTYPES), "layers": [TABLE]}, "architecture")
+    check(architecture, ARCHITECTURE, "architecture")
     check_arrays(array_specs(architecture), arrays)
     model = _sequential(architecture["layers"], architecture["dtype"])
     model.load_state_dict(arrays)
@@ -149,8 +151,8 @@ def check_sizes(architecture: dict) -> None:
     """Raise ShapeError for the first Linear that does not take what the one before it gives."""
     before, width = "", None
     for name, kind, arguments in flat(architecture["layers"]):
-        if kind in ("Conv2d", "GlobalAvgPool2d", "Embedding"):  # what is behind it depends on x
-            width = None
+        if kind in ("Unflatten", "Conv2d", "GlobalAvgPool2d", "Embedding"):
+            width = None  # what is behind it depends on x
         elif kind == "Linear":
             takes = arguments["in_features"]
             if width not in (None, takes):

@@ -137,7 +137,8 @@ class Classifier:
         Args:
             rows: a Dataset, its x (N, F), or one row (F,): unscaled features. A missing value is
                 NaN or infinite, or masked; if the schema says "mean", it is filled. Or a DataFrame,
-                whose columns are found by name.
+                whose columns are found by name; or images (N, C, H, W), or (N, H, W) of one
+                channel, of the shape that the schema names.
             numbers: how errors number the rows; None counts them from 0.
 
         Raises:
@@ -218,6 +219,8 @@ class Classifier:
             rows, moved = rows.x, self.schema.offsets - theirs
         else:
             rows = features_of("Classifier.predict", rows, self.schema)
+            if self.schema.image in (shape := np.shape(rows)[1:], (1, *shape)):
+                rows = np.reshape(rows, (len(rows), len(names)))
             moved = self.schema.offsets
         dtype = self.architecture["dtype"]
         try:

@@ -17,14 +17,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from .. import __version__, nn, optim
-from ..data import BUILTIN, Dataset, Scaling
-from ..data.arrays import is_idx_folder
+from ..data import BUILTIN, Dataset, Scaling, shifted
 from ..data.files import OnRead, check_path
 from ..errors import ArgumentError, DataError, DivergedError, warn_once
-from ..settings import IMAGES, SETTINGS, by_rows, checked
+from ..settings import SETTINGS, by_rows, checked, with_defaults
 from ..text import counted, kind_of, printable
 from . import headers, run_data, run_folder
-from .architecture import difference
+from .architecture import describe, difference
 from .checks import warn_of_one_answer, warn_of_the_first_epoch
 from .classifier import Classifier
 from .classifier import load as load_model
@@ -34,11 +33,20 @@ from .history import Epoch, History
 from .loop import Evaluation, evaluate
 from .metrics import packed
 from .run_folder import Recorder
-from .trainer import Stopped, Trainer
+from .trainer import Augment, Stopped, Trainer
 from .weights import balanced_weights, named_weights
 
 OF_TRAINER = ("epochs", "batch_size", "accumulate", "clip_grad", "schedule", "warmup", "patience")
-OF_OPTIMIZER = ("lr", "momentum", "weight_decay", "nesterov")
+OPTIMIZERS: dict[str, type[optim.Optimizer]] = {
+    "sgd": optim.SGD,
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+    "rmsprop": optim.RMSprop,
+}
+OF_OPTIMIZER = {"sgd": ("momentum", "nesterov"), "rmsprop": ("momentum",)}
+
+
+LARGE_IMAGE = 16  # pixels
 
 
 class Result(NamedTuple):
@@ -62,29 +70,29 @@ class Result(NamedTuple):
 
 
 def choose_options(
-    source: str, given: dict, origins: dict[str, str] | None = None
-) -> tuple[dict, dict, dict[str, str]]:
-    """Return the options of a run on `source`: the given ones, the data set's own, the defaults.
+    given: dict, origins: dict[str, str] | None = None
+) -> tuple[dict, dict[str, str]]:
+    """Return the options of a run: the given ones, and the defaults that go with them.
 
     Args:
-        source: the name or path of the data set.
         given: options by name, see `minigrad.settings`; None is as if it were not given.
         origins: where the given options come from, if not from a call.
 
     Returns:
-        the value of every option, None for a default that goes by the number of rows; the values
-        that the data set chose; and every option's origin.
+        the value of every option, None for a default that goes by the data; every option's origin.
 
     Raises:
         ArgumentError: if an option is unknown, has a value that it cannot have, or two options
             exclude each other.
     """
     given = {name: checked(name, value) for name, value in given.items() if value is not None}
-    own: dict[str, Any] = {}
-    if source not in BUILTIN and os.path.isdir(source) and is_idx_folder(os.listdir(source)):
-        own = IMAGES
-    own = {name: value for name, value in own.items() if name not in given}
-    values = {name: setting.default for name, setting in SETTINGS.items()} | own | given
+    values = with_defaults(given)
+    if values["arch"] == "cnn" and not values["conv"]:
+        wrong = "arch='cnn' has no convolutions"
+        raise ArgumentError("train", wrong, "conv=[]", "give conv=[16, 32], or arch='mlp'")
+    if values["batch_norm"] and not values["conv"] and not values["hidden"]:
+        wrong, remedy = "batch_norm=True has no layer to normalise", "give hidden=[128]"
+        raise ArgumentError("train", wrong, "there are no hidden layers", remedy)
     for name in ("out", "checkpoint_every"):
         if values["no_save"] and values[name] is not None:
             wrong = f"no_save=True and {name}={values[name]!r} exclude each other"
@@ -96,9 +104,9 @@ def choose_options(
     if values["overwrite"] and values["out"] is None:
         wrong = "overwrite=True needs the folder to overwrite"
         raise ArgumentError("train", wrong, "out is not given", "give it as out=DIR")
-    found = dict.fromkeys(SETTINGS, "default") | dict.fromkeys(own, "the data set's default")
+    found = dict.fromkeys(SETTINGS, "default")
     found |= {name: (origins or {}).get(name, "given") for name in given}
-    return values, own, found
+    return values, found
 
 
 class Experiment:
@@ -119,7 +127,7 @@ class Experiment:
 
     Attributes:
         source: the name or path of the data.
-        options: the value of every option; own_options: those that the data set chose itself.
+        options: the value of every option.
         dataset: the data, unscaled and not split.
         train, val, test: its parts, scaled.
         scaling: what was done to their features.
@@ -148,9 +156,13 @@ class Experiment:
         # A path is never the name of a built-in set.
         source = data if isinstance(data, str) else os.path.join(os.curdir, data)
         self.source = source
-        self.options, self.own_options, where = choose_options(source, options, origins)
+        self.options, where = choose_options(options, origins)
         rng = np.random.default_rng(self.options["seed"])
         self.dataset = run_data.read_data(source, self.options, on_read)
+        self._check_image()
+        if self.options["scale"] is None:
+            of_a_file = self.image is not None and source not in BUILTIN
+            self.options["scale"] = "minmax" if of_a_file else "asinh"
         self._prepare(run_data.divide(self.dataset, self.options, rng), rng)
         if self.options["init_from"]:
             self._init_from(self.options["init_from"])
@@ -163,7 +175,8 @@ class Experiment:
         for name, value in by_rows(len(parts[0])).items():
             if self.options[name] is None:
                 self.options[name] = value
-        self.scaling = Scaling.fit(parts[0], self.options["scale"])
+        alike = self.image[0] if self.image and self.treats_pixels_alike else None
+        self.scaling = Scaling.fit(parts[0], self.options["scale"], channels=alike)
         self.train, self.val, self.test = map(self.scaling.apply, parts)
         model, loss = self._network(rng)
         self.trainer = Trainer(
@@ -171,7 +184,8 @@ class Experiment:
             self.train,
             self.val,
             loss=loss,
-            optimizer=optim.SGD(model.parameters(), **self._only(OF_OPTIMIZER)),
+            optimizer=self._optimizer(model),
+            augment=self._augment(),
             rng=rng,
             **self._only(OF_TRAINER),
         )
@@ -238,6 +252,10 @@ class Experiment:
         experiment.options |= {name: about["options"].get(name) for name in ("init_from", "test")}
         experiment.about, experiment.folder = about, folder
         experiment._known = json.dumps(header["state"])
+        if header["architecture"] != describe(experiment.trainer.model):
+            wrong = "its network is not the one that its options and data make"
+            remedy = headers.COPY
+            raise DataError(os.path.join(folder, run_folder.LAST), wrong, "architecture", remedy)
         experiment.trainer.load_state(header["state"], arrays)
         return experiment
 
@@ -350,14 +368,49 @@ class Experiment:
         training |= {"epoch": epoch.epoch, "epochs": len(history), "val_loss": epoch.val_loss}
         return replace(self._classifier, training={**training, "results": None})
 
+    @property
+    def image(self) -> tuple[int, int, int] | None:
+        """The shape (C, H, W) of the images; None if the data is a table."""
+        return self.dataset.schema.image if self.dataset.schema else None
+
+    @property
+    def treats_pixels_alike(self) -> bool:
+        """Whether a pixel must mean the same at every place, so that all have one scale."""
+        return self.options["arch"] == "cnn" or self.options["augment"] != "none"
+
+    def _check_image(self) -> None:
+        """Refuse options for images where the data is a table."""
+        if self.image is None and self.treats_pixels_alike:
+            name = "arch" if self.options["arch"] == "cnn" else "augment"
+            wrong = f"{name}={self.options[name]!r} needs images, and the data is a table"
+            facts = f"{self.dataset.name} has {counted(len(self.dataset.feature_names), 'feature')}"
+            remedy = "give IDX files, or an .npz file whose x is (N, H, W) or (N, C, H, W)"
+            raise ArgumentError("train", wrong, facts, remedy)
+
+    def _optimizer(self, model: nn.Module) -> optim.Optimizer:
+        name = self.options["optimizer"]
+        options = self._only(("lr", "weight_decay", *OF_OPTIMIZER.get(name, ())))
+        return OPTIMIZERS[name](model.parameters(), **options)
+
+    def _augment(self) -> Augment | None:
+        """Return what changes each batch that is trained on."""
+        if self.options["augment"] == "none":
+            return None
+        most = 2 if min(self.image[1:]) >= LARGE_IMAGE else 1
+        return lambda x, rng: shifted(x, self.image, most, rng=rng)
+
     def _only(self, names: tuple[str, ...]) -> dict:
         return {name: self.options[name] for name in names}
 
     def _network(self, rng: np.random.Generator) -> tuple[nn.Sequential, nn.CrossEntropy]:
         """Return a model and its loss for the columns and classes of the data."""
         features, classes = self.train.x.shape[1], len(self.train.class_names)
-        options = self._only(("activation", "dropout", "dtype"))
-        model = nn.mlp(features, self.options["hidden"], classes, rng=rng, **options)
+        options = {**self._only(("activation", "dropout", "batch_norm", "dtype")), "rng": rng}
+        hidden, conv = self.options["hidden"], self.options["conv"]
+        if conv:
+            model = nn.cnn(self.image, conv, hidden, classes, **options)
+        else:
+            model = nn.mlp(features, hidden, classes, **options)
         weight = self.options["class_weight"]
         if weight == "balanced":
             weight = balanced_weights(self.train)
@@ -374,7 +427,7 @@ class Experiment:
                 "init_from",
                 f"the network of {path} differs from that of this run",
                 "{} there, {} here".format(*other),
-                "give the same hidden and activation, for data of as many features and classes",
+                "give the same network, for data of as many features and classes",
             )
         names = [c.schema.feature_names + c.schema.class_names for c in (saved, mine)]
         other = next(((a, b) for a, b in zip(*names, strict=True) if a != b), None)

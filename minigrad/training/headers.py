@@ -16,6 +16,7 @@ from ..settings import SETTINGS, checked
 from ..text import reason
 from ..typing import Path
 from . import archive
+from .architecture import ARCHITECTURE, array_specs, check_arrays, flat
 from .metrics import DENSE
 
 FORMAT, VERSION = "minigrad run", 1  # of run.json
@@ -98,7 +99,10 @@ STATE = {
     "history": [EPOCH],
     "best": Maybe({"epoch": whole(1), "val_loss": LOSS}),
 }
-CHECKPOINT = {**ABOUT, "state": STATE}
+CHECKPOINT = {**ABOUT, "architecture": TABLE, "state": STATE}
+# The arrays that the optimizers keep for a parameter, of its own shape and dtype but for "t".
+KEPT = {"sgd": ("velocity",), "rmsprop": ("v", "b"), "adam": ("m", "v", "t")}
+KEPT["adamw"] = KEPT["adam"]
 CLASSIFIER = {
     "architecture": TABLE,  # `architecture.build` knows its fields
     "schema": TABLE,  # Schema.from_dict knows its fields
@@ -138,22 +142,30 @@ def read(path: Path, content: str | None = None) -> tuple[dict, dict[str, np.nda
 def _check_checkpoint(header: dict, arrays: dict[str, np.ndarray]) -> None:
     """Raise ValueError if the numbers of a checkpoint do not fit each other and its arrays."""
     state, data, options = header["state"], header["data"], header["options"]
-    widths = [len(data["features"]), *options["hidden"], len(data["classes"])]
-    shapes = [shape for i, o in zip(widths, widths[1:], strict=False) for shape in ((o, i), (o,))]
-    parts: dict[str, dict[str, tuple]] = {"model": {}, "velocity": {}, "best": {}}
+    architecture = header["architecture"]
+    widths = [*(options["conv"] or ()), *(options["hidden"] or ()), len(data["classes"])]
+    if _widths(architecture) != widths or architecture["dtype"] != options["dtype"]:
+        network = f"of the widths {widths!s:.60} in {options['dtype']}"
+        raise ValueError(f"its architecture is not that of a network {network}")
+    specs = array_specs(architecture)
+    kept = KEPT[options["optimizer"]]
+    parts: dict[str, dict[str, np.ndarray]] = {name: {} for name in ("model", "best", *kept)}
     for name, array in arrays.items():
-        part, _, parameter = name.partition("/")
+        part, _, inner = name.partition("/")
         if part not in parts:
             raise ValueError(f"array {name!r:.40} is not one of a run")
-        parts[part][parameter] = array.shape
-        if str(array.dtype) != options["dtype"]:
-            raise ValueError(f"array {name!r:.40} is {array.dtype}, not {options['dtype']}")
-    if [*parts["model"].values()] != shapes:
-        raise ValueError(f"its arrays are not those of a network of the widths {widths!s:.60}")
-    if parts["best"] != (parts["model"] if state["best"] else {}):
+        parts[part][inner] = array
+    check_arrays(specs, parts.pop("model"))
+    best = parts.pop("best")
+    if bool(best) != bool(state["best"]):
         raise ValueError("its best/ arrays are not those of the network at state.best")
-    if not parts["velocity"].items() <= parts["model"].items():
-        raise ValueError("its velocity/ arrays are not those of the network")
+    if best:
+        check_arrays(specs, best)
+    for part, found in parts.items():
+        of_part = {name: ((), "int64") for name in specs} if part == "t" else specs
+        if unknown := [name for name in found if name not in specs]:
+            raise ValueError(f"array {f'{part}/{unknown[0]}'!r:.40} belongs to no layer")
+        check_arrays({name: of_part[name] for name in found}, found)
     epochs = [epoch[0] for epoch in state["history"]]
     if epochs != [*range(1, len(epochs) + 1)]:
         raise ValueError("state.history does not count its epochs from 1")
@@ -162,6 +174,14 @@ def _check_checkpoint(header: dict, arrays: dict[str, np.ndarray]) -> None:
     rows = state["sums"]["rows"]
     if rows > data["split"]["training"] or (state["order_from"] is None) != (rows == 0):
         raise ValueError(f"state.sums.rows is {rows}, which does not fit state.order_from")
+
+
+def _widths(architecture: dict) -> list[int]:
+    """Return how many channels or features each layer with a weight matrix gives."""
+    check(architecture, ARCHITECTURE, "architecture")
+    layers = [arguments for _, _, arguments in flat(architecture["layers"])]
+    gives = [one.get("out_channels", one.get("out_features")) for one in layers]
+    return [width for width in gives if width is not None]
 
 
 def run_facts(path: str, content: bytes) -> dict:

@@ -23,6 +23,7 @@ from ..fields import check
 from ..settings import checked
 from ..text import counted, listed, printable
 from . import archive, headers
+from .architecture import describe
 from .classifier import Classifier
 from .headers import AGAIN, FORMAT, VERSION
 from .history import Epoch, History
@@ -196,7 +197,8 @@ class Recorder:
         atomic_write(os.path.join(self.path, HISTORY), history, sync=sync)
         if best and self.trainer.history:
             self.best().save(os.path.join(self.path, BEST), sync=sync)
-        header = {"content": CONTENT, **self.about, "state": numbers}
+        network = {"architecture": describe(self.trainer.model)}
+        header = {"content": CONTENT, **self.about, **network, "state": numbers}
         archive.write(os.path.join(self.path, LAST), header, arrays, sync=sync)
         self.written, self._kept, self.known = time.monotonic(), None, json.dumps(numbers)
 

@@ -31,6 +31,9 @@ from .schedules import lr_factor
 FAR = 10.0  # times the loss of a model that has learned nothing: a loss above that has diverged
 
 
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
 class Best(NamedTuple):
     """The best epoch so far, see `History.best`, and a copy of its parameters."""
 
@@ -62,6 +65,8 @@ class Trainer:
         schedule: how the learning rate changes: constant, step or cosine; see `lr_factor`.
         warmup: epochs, such as 2 or 0.5, in which the learning rate rises linearly.
         patience: stop after this many epochs without a lower validation loss.
+        augment: called with the rows of each batch that is trained on, and with the generator that
+            shuffles; returns the rows to train on in their place.
 
     Attributes:
         history: the epochs so far.
@@ -87,6 +92,7 @@ class Trainer:
         schedule: str = "constant",
         warmup: float = 0.0,
         patience: int | None = None,
+        augment: Augment | None = None,
     ):
         if min(epochs, batch_size, accumulate, len(train)) < 1:
             facts = f"epochs {epochs}, batch size {batch_size}, accumulate {accumulate}, "
@@ -106,7 +112,7 @@ class Trainer:
         self.epochs, self.batch_size, self.accumulate = epochs, batch_size, accumulate
         self.clip_grad = math.inf if clip_grad is None else clip_grad
         self.schedule, self.warmup, self.patience = schedule, warmup, patience
-        self.rng = np.random.default_rng(rng)
+        self.augment, self.rng = augment, np.random.default_rng(rng)
         self.history = History()
         self.best: Best | None = None
         self.sums = Sums()  # of the current epoch
@@ -180,11 +186,15 @@ class Trainer:
         if len(rows) == len(left) and len(rows) % size == 1 and len(ends) > 1:
             ends.pop(-2)  # the last row would be alone
         batches = [rows[start:end] for start, end in pairwise([0, *ends[: self.accumulate]])]
-        parts = [(self.train.x[batch], self.train.y[batch]) for batch in batches]
+        parts = [(self._rows(batch), self.train.y[batch]) for batch in batches]
         self._set_lr()
         sums = replace(self.sums)
         train_step(self.model, self.loss, self.optimizer, parts, sums, self.clip_grad)
         self.sums = sums  # only now: a step that raised has left nothing
+
+    def _rows(self, batch: np.ndarray) -> np.ndarray:
+        x = self.train.x[batch]
+        return x if self.augment is None else self.augment(x, self.rng)
 
     def _set_lr(self) -> None:
         if self.schedule == "constant" and not self.warmup:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import os
 import pickle
 import struct
@@ -12,8 +13,9 @@ import pytest
 
 from minigrad import data
 from minigrad.data import arrays
-from minigrad.errors import ArgumentError, DataError
+from minigrad.errors import ArgumentError, DataError, MinigradWarning
 from tests.data.files import refusal, write
+from tests.helpers import exactly
 
 X = np.arange(12.0).reshape(6, 2)
 Y = np.array([0, 1, 0, 1, 0, 1])
@@ -102,18 +104,18 @@ def test_a_large_npy_is_mapped(tmp_path, monkeypatch):
     [
         (
             {"x": X[0]},
-            "x is not a table of numbers; x (2,) float64; "
-            "save x as (N, F); x.reshape(len(x), -1) turns images into rows",
+            "x is not a table of numbers, or images; x (2,) float64; "
+            "save x as (N, F), or images as (N, H, W) or (N, C, H, W)",
         ),
         (
             {"x": X[:0]},
-            "x is not a table of numbers; x (0, 2) float64; "
-            "save x as (N, F); x.reshape(len(x), -1) turns images into rows",
+            "x is not a table of numbers, or images; x (0, 2) float64; "
+            "save x as (N, F), or images as (N, H, W) or (N, C, H, W)",
         ),
         (
             {"x": X.astype(str)},
-            "x is not a table of numbers; x (6, 2) <U32; "
-            "save x as (N, F); x.reshape(len(x), -1) turns images into rows",
+            "x is not a table of numbers, or images; x (6, 2) <U32; "
+            "save x as (N, F), or images as (N, H, W) or (N, C, H, W)",
         ),
         (
             {"y": Y[:5]},
@@ -426,6 +428,57 @@ def test_a_single_pair(tmp_path, part, dash, zipped):
     (block,) = data.read_rows(path, dataset.schema, labels=True)
     np.testing.assert_array_equal(block.x, dataset.x)
     np.testing.assert_array_equal(block.y, dataset.y)
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy", "idx"])
+@pytest.mark.parametrize("channels", [None, 1, 3])
+def test_images_keep_their_shape_in_the_schema(tmp_path, kind, channels):
+    x = IMAGES if channels is None else np.stack([IMAGES] * channels, axis=1) + 1
+    if kind == "npz":
+        np.savez(path := tmp_path / "images.npz", x=x, y=LABELS)
+    elif kind == "npy":
+        np.save(tmp_path / "x.npy", np.asfortranarray(x))
+        np.save(tmp_path / "y.npy", LABELS)
+        path = tmp_path
+    elif channels is None:
+        path = write_pair(tmp_path)
+    else:
+        return  # IDX has no channels
+    dataset = data.load(path)
+    np.testing.assert_array_equal(dataset.x, x.reshape(6, -1))
+    assert dataset.schema.image == (channels or 1, 2, 3)
+    place = "pixel_1_0_2" if channels == 3 else "pixel_0_2"
+    assert dataset.feature_names[8 if channels == 3 else 2] == place
+    assert data.Schema.from_dict(json.loads(json.dumps(dataset.schema.to_dict()))) == dataset.schema
+    (block,) = data.read_rows(path, dataset.schema, labels=True)
+    np.testing.assert_array_equal(block.x, dataset.x)
+
+
+def test_images_of_another_shape_and_rows_of_pixels(tmp_path):
+    np.savez(tmp_path / "images.npz", x=IMAGES, y=LABELS)
+    schema = data.load(tmp_path / "images.npz").schema
+    np.savez(tmp_path / "rows.npz", x=IMAGES.reshape(6, 6), y=LABELS)
+    (block,) = data.read_rows(tmp_path / "rows.npz", schema)
+    np.testing.assert_array_equal(block.x, IMAGES.reshape(6, 6))
+    np.savez(path := tmp_path / "turned.npz", x=IMAGES.reshape(6, 3, 2), y=LABELS)
+    with pytest.raises(DataError) as error:
+        data.read_rows(path, schema)
+    assert str(error.value) == (
+        f"{path}: the images do not have the shape of the training data's; 1 × 3 × 2, not "
+        "1 × 2 × 3; give images of the same channels, height and width"
+    )
+
+
+def test_images_whose_channels_seem_to_come_last(tmp_path):
+    np.savez(path := tmp_path / "last.npz", x=np.zeros((6, 8, 9, 3)), y=LABELS)
+    text = (
+        f"{path}: x is taken as images of 9 × 3 with 8 channels; x (6, 8, 9, 3) as (N, C, H, W); "
+        "if the channels come last, save np.moveaxis(x, -1, 1)"
+    )
+    with pytest.warns(MinigradWarning, match=exactly(text)):
+        data.load(path)
+    np.savez(path, x=np.zeros((6, 3, 9, 8)), y=LABELS)
+    data.load(path)
 
 
 def test_two_pairs_are_a_set_and_its_own_test_set(tmp_path):

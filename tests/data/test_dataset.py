@@ -163,6 +163,8 @@ WITHOUT_LABEL = {key: value for key, value in FIELDS.items() if key != "label"}
         ),
         ({**FIELDS, "columns": [{"name": "a"}]}, "columns[0].values is missing"),
         ({**FIELDS, "label": "width"}, "two columns have the same name"),
+        ({**FIELDS, "image": [1, 2]}, "image is a list of 2, not a list of 3"),
+        ({**FIELDS, "image": [1, 2, 3]}, "image is [1, 2, 3] for 4 features"),
         ({**FIELDS, "columns": FIELDS["columns"] * 2}, "two columns have the same name"),
         ({**FIELDS, "columns": None}, "columns is None, not a list"),
         ([], "it is a list of 0, not a table"),

@@ -565,3 +565,20 @@ def test_a_class_of_three_rows_is_rare_for_parts_of_a_tenth_and_a_fifth(rows):
     left = drop_rare(dataset, test=0.2, val=0.1)
     assert left.class_names == ("cat", "dog")
     split(left, test=0.2, val=0.1)
+
+
+# ---- images: one scale for all pixels of a channel ----------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["asinh", "standard", "minmax", "none"])
+def test_the_pixels_of_a_channel_are_scaled_as_one_column(kind):
+    x = np.random.default_rng(0).gamma(2.0, 3.0, (50, 2, 12)).astype(np.float32)
+    x[:, 1] *= 100
+    scaling = Scaling.fit(x.reshape(50, 24), kind, channels=2)
+    for c in range(2):
+        column = Scaling.fit(x[:, c].reshape(-1, 1), kind)
+        part = slice(12 * c, 12 * c + 12)
+        for name in ("shift", "scale", "fill"):
+            of_all, alone = getattr(scaling, name)[part], getattr(column, name)[0]
+            assert (of_all == of_all[0]).all() and of_all[0] == pytest.approx(alone, rel=1e-12)
+    assert scaling.kind == kind and scaling.apply(x.reshape(50, 24)).shape == (50, 24)

@@ -104,3 +104,47 @@ def test_a_size_below_one(sizes, at_fault):
         nn.mlp(*sizes)
     name = at_fault.split()[0]
     assert str(error.value) == f"Linear: {name} is less than 1; {at_fault}; give 1 or more"
+
+
+def test_batch_norm_stands_between_the_layer_and_its_activation():
+    model = nn.mlp(4, (8,), 3, batch_norm=True, dropout=0.5, rng=0)
+    kinds = [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout, nn.Linear]
+    assert [type(layer) for layer in model] == kinds and model[1].num_features == 8
+
+
+# ---- cnn -----------------------------------------------------------------------------------------
+
+
+def test_a_cnn_is_convolutions_and_poolings_and_an_mlp():
+    model = nn.cnn((2, 9, 12), (4, 6), (5,), 3, batch_norm=True, dropout=0.25, rng=0)
+    block = [nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d]
+    rest = [nn.Flatten, nn.Dropout, nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout, nn.Linear]
+    assert [type(layer) for layer in model] == [nn.Unflatten, *block, *block, *rest]
+    assert shapes(model)["1.weight"] == (4, 2, 3, 3) and shapes(model)["5.weight"] == (6, 4, 3, 3)
+    assert model[11].in_features == 6 * 2 * 3  # 9 × 12, 4 × 6, 2 × 3
+    assert model(Tensor(np.zeros((7, 2 * 9 * 12), np.float32))).shape == (7, 3)
+    plain = [type(layer) for layer in nn.cnn((1, 2, 2), (3,), (), 3, activation="tanh", rng=0)]
+    assert plain == [nn.Unflatten, nn.Conv2d, nn.Tanh, nn.MaxPool2d, nn.Flatten, nn.Linear]
+
+
+def test_dtype_and_generator_of_a_cnn():
+    def arrays(rng, dtype):
+        model = nn.cnn((1, 4, 4), (2,), (3,), 2, batch_norm=True, rng=rng, dtype=dtype)
+        return [a for name, a in model.named_arrays().items() if "num_" not in name]
+
+    assert {a.dtype for a in arrays(0, np.float64)} == {np.dtype(np.float64)}
+    one, same, other = (arrays(rng, np.float32)[0] for rng in (1, np.random.default_rng(1), 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_an_image_too_small_for_a_cnn():
+    nn.cnn((1, 9, 8), (2, 2, 2), (), 3)
+    with pytest.raises(ArgumentError) as error:
+        nn.cnn((1, 9, 8), (2, 2, 2, 2), (), 3)
+    assert str(error.value) == (
+        "cnn: an image of 9 × 8 is too small for 4 convolutions; each is followed by a pooling "
+        "that halves it; give at most 3 of them"
+    )
+    with pytest.raises(ArgumentError, match="^cnn: activation='relu6' is unknown; "):
+        nn.cnn((1, 9, 8), (2,), (), 3, activation="relu6")

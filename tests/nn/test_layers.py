@@ -291,6 +291,22 @@ def test_flatten_keeps_the_batch_axis():
         assert nn.Flatten()(Tensor(np.zeros(shape))).shape == flat
 
 
+def test_unflatten_is_the_inverse_of_flatten():
+    x = np.arange(24.0).reshape(2, 3, 2, 2)
+    layer = nn.Unflatten(1, (3, 2, 2))
+    np.testing.assert_array_equal(layer(nn.Flatten()(Tensor(x))).data, x)
+    np.testing.assert_array_equal(nn.Unflatten(-1, [2, 1])(Tensor(x)).data, x[..., None])
+    assert repr(layer) == "Unflatten(1, 3 × 2 × 2)" and layer.parameters() == []
+    assert layer.arguments() == {"axis": 1, "unflattened_size": [3, 2, 2]}
+
+
+def test_unflatten_refuses_sizes_that_do_not_fit():
+    with pytest.raises(ShapeError, match=r"^reshape: .*x \(2, 11\)"):
+        nn.Unflatten(1, (3, 2, 2))(Tensor(np.zeros((2, 11))))
+    with pytest.raises(ArgumentError, match="^Unflatten: unflattened_size is less than 1; "):
+        nn.Unflatten(1, (3, 0))
+
+
 def test_dropout_drops_while_training_only():
     layer = nn.Dropout(0.5, rng=0)
     x = Tensor(np.ones((100, 100), np.float32), requires_grad=True)

@@ -59,6 +59,14 @@ NETWORKS = {
         nn.LayerNorm(6, bias=False),
         nn.Linear(6, 3, rng=rng),
     ],
+    "convolutions": lambda rng: [
+        nn.Unflatten(1, (1, 2, 2)),
+        nn.Conv2d(1, 2, 2, padding=1, rng=rng),
+        nn.BatchNorm2d(2),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(2, 3, rng=rng),
+    ],
     "an activation used twice": lambda rng: [
         nn.Linear(4, 4, rng=rng),
         SHARED,
@@ -128,7 +136,13 @@ def test_every_layer_can_be_in_a_file_and_says_its_arguments():
     others |= {"BCEWithLogitsLoss", "Residual"}
     assert {name for name, kind in vars(nn).items() if isinstance(kind, type)} == {*LAYERS} | others
     sizes = {nn.Linear: (2, 3), nn.Conv2d: (2, 3, 1), nn.Embedding: (2, 3), nn.LayerNorm: (2,)}
-    sizes |= {nn.MaxPool2d: (2,), nn.AvgPool2d: (2,), nn.BatchNorm1d: (2,), nn.BatchNorm2d: (2,)}
+    sizes |= {
+        nn.Unflatten: (1, (2, 3)),
+        nn.MaxPool2d: (2,),
+        nn.AvgPool2d: (2,),
+        nn.BatchNorm1d: (2,),
+        nn.BatchNorm2d: (2,),
+    }
     for kind in LAYERS.values():
         layer = kind(*sizes.get(kind, ()))
         taken = [*inspect.signature(kind).parameters]

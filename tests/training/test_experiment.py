@@ -91,14 +91,6 @@ def test_a_path_is_never_a_built_in_set(folder):
     assert Experiment(Path("iris"), no_save=True).dataset.x.shape == (178, 13)
 
 
-def test_a_built_in_set_beside_a_folder_of_images_of_its_name(folder):
-    for name in ("iris", "flowers"):
-        Path(name).mkdir()
-        Path(name, "train-images-idx3-ubyte").touch()
-    assert training.choose_options("iris", {})[1] == {}
-    assert training.choose_options("flowers", {})[1] == {"scale": "minmax"}
-
-
 def test_run_json_does_not_say_what_a_run_has_reached_before_its_end(folder):
     seen = []
     experiment = Experiment("iris", **IRIS, out="run", checkpoint_every=1)
@@ -116,17 +108,6 @@ def test_callbacks(folder):
         on_start=lambda: seen.append(sorted(path.name for path in Path("run").iterdir())),
     )
     assert seen == [["history.csv", "last.npz", "run.json"], 1, 2, 3, 4]
-
-
-def test_a_data_set_chooses_defaults_of_its_own():
-    Path("images").mkdir()
-    Path("images", "train-images-idx3-ubyte").touch()
-    values, own, origins = training.choose_options("images", {"epochs": 3})
-    assert own == {"scale": "minmax"}
-    assert (values["scale"], values["epochs"], values["lr"]) == ("minmax", 3, 0.03)
-    assert (origins["scale"], origins["epochs"]) == ("the data set's default", "given")
-    assert training.choose_options("images", {"scale": "none"})[1] == {}
-    assert training.choose_options("images", {"hidden": None})[0]["hidden"] == (128,)
 
 
 @pytest.mark.parametrize(
@@ -170,14 +151,20 @@ def test_the_choices_are_those_of_the_library():
             "there is no option 'learning_rate'; its value is 1; minigrad train --help lists them",
         ),
         ({"epoch": 3}, "there is no option 'epoch'; its value is 3; did you mean 'epochs'?"),
-        ({"lr": -1}, "lr=-1 is out of range; 0 < lr; leave it out for the default, 0.03"),
+        (
+            {"lr": -1},
+            "lr=-1 is out of range; 0 < lr; leave it out for the default, "
+            "0.03 for sgd, 0.001 for adam, adamw and rmsprop",
+        ),
         (
             {"momentum": 1},
-            "momentum=1 is out of range; 0 <= momentum < 1; leave it out for the default, 0.9",
+            "momentum=1 is out of range; 0 <= momentum < 1; leave it out for the default, "
+            "0.9 for sgd, 0 for rmsprop",
         ),
         (
             {"lr": float("nan")},
-            "lr=nan is not a finite number; type float; leave it out for the default, 0.03",
+            "lr=nan is not a finite number; type float; leave it out for the default, "
+            "0.03 for sgd, 0.001 for adam, adamw and rmsprop",
         ),
         (
             {"epochs": 2.5},
@@ -210,7 +197,8 @@ def test_the_choices_are_those_of_the_library():
         ),
         (
             {"lr": 10**400},
-            f"lr=1{'0' * 39} is not a finite number; type int; leave it out for the default, 0.03",
+            f"lr=1{'0' * 39} is not a finite number; type int; leave it out for the default, "
+            "0.03 for sgd, 0.001 for adam, adamw and rmsprop",
         ),
         (
             {"init_from": ""},
@@ -224,12 +212,12 @@ def test_the_choices_are_those_of_the_library():
         (
             {"hidden": [64, 0]},
             "hidden=0 is out of range; 1 <= hidden <= 1000000; leave it out for the default, "
-            "(128,)",
+            "128 for mlp, none for cnn",
         ),
         (
             {"scale": "mean"},
             "scale='mean' is unknown; it can be 'asinh', 'standard', 'minmax', 'none'; leave it "
-            "out for the default, 'asinh'",
+            "out for the default, asinh; standard for cnn, minmax for the images of a file",
         ),
         (
             {"label": 1.5},
@@ -616,7 +604,7 @@ def test_init_from_another_network(run):
         "init_from: the network of run differs from that of this run; layer 0 "
         "Linear(in_features=4, out_features=6, bias=True) there, layer 0 Linear(in_features=4, "
         "out_features=7, bias=True) here; give "
-        "the same hidden and activation, for data of as many features and classes",
+        "the same network, for data of as many features and classes",
         Experiment,
         "iris",
         hidden=[7],
@@ -760,9 +748,14 @@ COPY = "use an undamaged copy of it, or train again"
         (
             "options.hidden",
             [100_000, 3500],
-            "its arrays are not those of a network of the widths [4, 100000, 3500, 3]",
+            "its architecture is not that of a network of the widths [100000, 3500, 3] in float32",
         ),
-        ("options.dtype", "float64", "array 'model/0.weight' is float32, not float64"),
+        (
+            "options.dtype",
+            "float64",
+            "its architecture is not that of a network of the widths [6, 3] in float64",
+        ),
+        ("architecture", ..., "architecture is missing"),
         ("versions.numpy", 2, "versions.numpy is 2, not valid Unicode text"),
         ("state.steps", True, "state.steps is True, not a whole number from 0"),
         ("state.lrs", [], "state.lrs is a list of 0, not a list of 1"),

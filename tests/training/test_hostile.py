@@ -86,8 +86,8 @@ def refused(*args):
     [
         (
             "last.npz", ("options", "hidden"), [100_000, 3500], ("resume", "{}"),
-            "{}/last.npz: its header is damaged; its arrays are not those of a network of the "
-            "widths [4, 100000, 3500, 3]; use an undamaged copy of it, or train again",
+            "{}/last.npz: its header is damaged; its architecture is not that of a network of "
+            "the widths [100000, 3500, 3] in float32; use an undamaged copy of it, or train again",
         ),
         (
             "best.npz", ("schema", "class_names"), ["a", "\udc80", "c"], ("inspect", "{}/best.npz"),

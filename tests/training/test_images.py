@@ -1,0 +1,275 @@
+"""Experiments on images: networks, optimizers, augmentation, and what does not go together."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigrad import data, nn, optim, training
+from minigrad.errors import ArgumentError, DataError
+from minigrad.training import Experiment, Stopped, archive
+from tests.data.test_arrays import write_pair
+from tests.helpers import exactly
+from tests.training.hostile import edited
+
+RNG = np.random.default_rng(0)
+LABELS = np.repeat(np.arange(3, dtype=np.uint8), 20)
+IMAGES = (
+    RNG.integers(0, 60, (60, 6, 6)) + 90 * (LABELS[:, None, None] == np.arange(6) % 3)
+).astype(np.uint8)
+SMALL = {"arch": "cnn", "conv": [3, 4], "epochs": 3, "batch_size": 10}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Run every test beside a file of images and a table."""
+    monkeypatch.chdir(tmp_path)
+    np.savez("images.npz", x=IMAGES, y=LABELS)
+    Path("table.csv").write_text(
+        "a,b,kind\n" + "".join(f"{i},{i % 7},{i % 3}\n" for i in range(60))
+    )
+
+
+def refused(error, message, call, *args, **options):
+    with pytest.raises(error, match=exactly(message)):
+        call(*args, **options)
+
+
+# ---- the options make the network ---------------------------------------------------------------
+
+
+def test_a_cnn_learns_and_is_used_on_images():
+    result = Experiment("images.npz", **{**SMALL, "epochs": 40}, out="run").run()
+    assert result.test.accuracy == 1
+    classifier = training.load("run")
+    assert [type(layer) for layer in classifier.model][:2] == [nn.Unflatten, nn.Conv2d]
+    assert classifier.schema.image == (1, 6, 6)
+    p = classifier.predict_proba(IMAGES)
+    for images in (IMAGES.reshape(60, 36), IMAGES[:, None], data.load("images.npz")):
+        np.testing.assert_array_equal(classifier.predict_proba(images), p)
+    assert classifier.evaluate(data.load("images.npz")).accuracy == 1
+
+
+def test_the_defaults_of_a_network():
+    options = {"no_save": True, "epochs": 1}
+    cnn = Experiment("images.npz", arch="cnn", **options)
+    assert [cnn.options[n] for n in ("conv", "hidden", "scale")] == [(16, 32), (), "standard"]
+    mlp = Experiment("images.npz", **options)
+    assert [mlp.options[n] for n in ("conv", "hidden", "scale")] == [None, (128,), "minmax"]
+    softmax = Experiment("table.csv", arch="softmax", **options)
+    assert [type(layer) for layer in softmax.trainer.model] == [nn.Linear]
+    assert (softmax.options["hidden"], softmax.options["scale"]) == ((), "asinh")
+    assert Experiment("digits", **options).options["scale"] == "asinh"
+    Path("idx").mkdir()
+    write_pair(Path("idx"), images=IMAGES, labels=LABELS)
+    assert Experiment("idx", **options).options["scale"] == "minmax"
+    assert Experiment("idx", **options, scale="none").options["scale"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "lr", "more"),
+    [
+        ("sgd", optim.SGD, 0.03, {"momentum": 0.9, "weight_decay": 0.005}),
+        ("adam", optim.Adam, 0.001, {"betas": (0.9, 0.999), "weight_decay": 0.005}),
+        ("adamw", optim.AdamW, 0.001, {"weight_decay": 0.01}),
+        ("rmsprop", optim.RMSprop, 0.001, {"momentum": 0.0, "alpha": 0.99}),
+    ],
+)
+def test_an_optimizer_and_its_defaults(name, kind, lr, more):
+    optimizer = Experiment("iris", optimizer=name, no_save=True).trainer.optimizer
+    group = optimizer.param_groups[0]
+    assert (type(optimizer), group["lr"]) == (kind, lr)
+    assert {option: group[option] for option in more} == more
+    given = {"lr": 0.5, "weight_decay": 0.25}
+    if name in ("sgd", "rmsprop"):
+        given["momentum"] = 0.125
+    group = Experiment(
+        "iris", optimizer=name, no_save=True, **given
+    ).trainer.optimizer.param_groups[0]
+    assert {option: group[option] for option in given} == given
+
+
+def test_pixels_have_one_scale_where_they_have_to_look_alike():
+    for options in ({"arch": "cnn"}, {"augment": "shift"}, {}):
+        experiment = Experiment("images.npz", no_save=True, scale="standard", **options)
+        shift = experiment._classifier.scaling.shift
+        assert (len(np.unique(shift)) == 1) == bool(options)
+
+
+# ---- augmentation -------------------------------------------------------------------------------
+
+
+def test_only_what_is_trained_on_is_shifted(monkeypatch):
+    seen = {"train": [], "other": []}
+    forward = nn.Sequential.forward
+
+    def watch(self, x):
+        seen["train" if self.training else "other"].append(x.data.copy())
+        return forward(self, x)
+
+    monkeypatch.setattr(nn.Sequential, "forward", watch)
+    experiment = Experiment("images.npz", **SMALL, augment="shift", no_save=True)
+    experiment.run()
+    held = {
+        part: {row.tobytes() for row in getattr(experiment, part).x}
+        for part in ("train", "val", "test")
+    }
+    everything = set.union(*held.values()) | {bytes(4 * 36)}  # of which the shapes are asked
+    trained = [row.tobytes() for x in seen["train"] for row in x]
+    assert len(set(trained) - everything) > len(trained) / 2
+    assert all(row.tobytes() in everything for x in seen["other"] for row in x)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": "adam", "batch_norm": True, "dropout": 0.3, "hidden": [5]},
+        {"optimizer": "rmsprop", "momentum": 0.5, "accumulate": 2},
+        {"optimizer": "adamw", "folds": 2},
+    ],
+    ids=["adam", "rmsprop", "adamw"],
+)
+@pytest.mark.parametrize("stop", [1, 7])
+def test_a_stopped_run_ends_in_the_same_bytes(options, stop):
+    options = {**SMALL, **options, "augment": "shift", "checkpoint_every": 1}
+    Experiment("images.npz", **options, out="whole").run()
+    experiment = Experiment("images.npz", **options, out="parts")
+    steps = []
+    with pytest.raises(Stopped):
+        experiment.run(
+            should_stop=lambda: steps.append(1) or experiment.trainer.optimizer.steps == stop
+        )
+    Experiment.resume("parts").run()
+    for name in ("best.npz", "last.npz", "history.csv"):
+        assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes()
+
+
+def test_a_last_row_alone_joins_the_batch_before_it():
+    """Batch norm in training cannot take one row; (60 - 12 - 6) % 41 is 1."""
+    options = {"hidden": [4], "batch_norm": True, "batch_size": 41, "epochs": 2, "no_save": True}
+    experiment = Experiment("images.npz", **options)
+    assert len(experiment.train) == 42
+    experiment.run()
+    assert experiment.trainer.optimizer.steps == 2
+
+
+# ---- what is refused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        (
+            "table.csv",
+            {"arch": "cnn"},
+            "train: arch='cnn' needs images, and the data is a table; table has 2 features; give "
+            "IDX files, or an .npz file whose x is (N, H, W) or (N, C, H, W)",
+        ),
+        (
+            "iris",
+            {"augment": "shift"},
+            "train: augment='shift' needs images, and the data is a table; iris has 4 features; "
+            "give IDX files, or an .npz file whose x is (N, H, W) or (N, C, H, W)",
+        ),
+        (
+            "iris",
+            {"conv": [8]},
+            "train: conv=[8] has no effect with arch='mlp'; it is for arch cnn; leave it out, or "
+            "give arch='cnn'",
+        ),
+        (
+            "iris",
+            {"arch": "softmax", "hidden": [8]},
+            "train: hidden=[8] has no effect with arch='softmax'; it is for arch mlp and cnn; "
+            "leave it out, or give arch='mlp'",
+        ),
+        (
+            "iris",
+            {"optimizer": "adam", "momentum": 0.5},
+            "train: momentum=0.5 has no effect with optimizer='adam'; it is for optimizer sgd and "
+            "rmsprop; leave it out, or give optimizer='sgd'",
+        ),
+        (
+            "iris",
+            {"optimizer": "rmsprop", "nesterov": True},
+            "train: nesterov=True has no effect with optimizer='rmsprop'; it is for optimizer sgd; "
+            "leave it out, or give optimizer='sgd'",
+        ),
+        (
+            "digits",
+            {"arch": "cnn", "conv": []},
+            "train: arch='cnn' has no convolutions; conv=[]; give conv=[16, 32], or arch='mlp'",
+        ),
+        (
+            "iris",
+            {"batch_norm": True, "hidden": []},
+            "train: batch_norm=True has no layer to normalise; there are no hidden layers; give "
+            "hidden=[128]",
+        ),
+        (
+            "images.npz",
+            {"arch": "cnn", "conv": [2, 2, 2]},
+            "cnn: an image of 6 × 6 is too small for 3 convolutions; each is followed by a pooling "
+            "that halves it; give at most 2 of them",
+        ),
+    ],
+)
+def test_what_makes_no_sense_together(source, options, message):
+    refused(ArgumentError, message, Experiment, source, no_save=True, **options)
+
+
+def test_defaults_that_are_given_are_not_refused():
+    Experiment("iris", arch="softmax", hidden=[], activation="relu", dropout=0, no_save=True)
+    Experiment("iris", optimizer="adam", nesterov=False, momentum=None, no_save=True)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (
+            ("architecture", "layers", 2, "layer"),
+            "Tanh",
+            "run/last.npz: its network is not the one that its options and data make; "
+            "architecture; use an undamaged copy of it, or train again",
+        ),
+        (
+            ("options", "conv"),
+            [3, 4000],
+            "run/last.npz: its header is damaged; its architecture is not that of a network of the "
+            "widths [3, 4000, 3] in float32; use an undamaged copy of it, or train again",
+        ),
+    ],
+)
+def test_a_checkpoint_of_another_network(place, value, message):
+    Experiment("images.npz", **SMALL, out="run").run()
+    header, arrays = archive.read("run/last.npz")
+    archive.write("run/last.npz", edited(header, place, value), arrays)
+    if place[0] == "options":
+        run = json.loads(Path("run/run.json").read_text())
+        Path("run/run.json").write_text(json.dumps(edited(run, place, value)))
+    refused(DataError, message, Experiment.resume, "run")
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "facts"),
+    [
+        ("m/1.weight", ((3, 1, 3, 3), np.float64), None),
+        ("t/1.weight", ((1,), np.int64), "array '1.weight' is (1,) int64, not () int64"),
+        (
+            "velocity/1.weight",
+            ((3, 1, 3, 3), np.float32),
+            "array 'velocity/1.weight' is not one of a run",
+        ),
+        ("v/0.weight", ((3, 1, 3, 3), np.float32), "array 'v/0.weight' belongs to no layer"),
+    ],
+)
+def test_a_checkpoint_with_arrays_of_another_optimizer(name, spec, facts):
+    Experiment("images.npz", **SMALL, optimizer="adam", out="run").run()
+    header, arrays = archive.read("run/last.npz")
+    archive.write("run/last.npz", header, {**arrays, name: np.zeros(*spec)})
+    facts = facts or "array '1.weight' is (3, 1, 3, 3) float64, not (3, 1, 3, 3) float32"
+    message = (
+        f"run/last.npz: its header is damaged; {facts}; use an undamaged copy of it, or train again"
+    )
+    refused(DataError, message, Experiment.resume, "run")
