@@ -523,8 +523,10 @@ def plot(runs, output, overwrite, only_ascii):
     """Draw the training and validation curves of each RUN, a folder that `minigrad train` wrote.
 
     Several runs are drawn side by side on the same axes. If the data has two features, the decision
-    regions are drawn too, with the rows as points. The picture in FILE also shows the confusion
-    matrix of the test rows; it needs matplotlib: pip install 'minigrad[plot]'.
+    regions are drawn too, with the rows as points. If it is images, the mistakes in the test rows
+    are drawn of which the model was most confident, and the filters of its first layer. The picture
+    in FILE also shows the confusion matrix of the test rows; it needs matplotlib: pip install
+    'minigrad[plot]'.
 
     In the terminal, a picture is as wide as COLUMNS says or as the terminal is, and plain ASCII if
     stdout is not UTF-8. Exit codes: 0 done, 2 usage, 3 the run's files.

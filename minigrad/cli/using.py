@@ -355,16 +355,17 @@ def draw(runs, output, overwrite, only_ascii) -> None:
     save = None if output is None else _writer(output, overwrite)
     found = [training.read_run(folder) for folder in runs]
     planes, remarks = zip(*map(plotting.read_plane, found), strict=True)
-    for text in itertools.chain.from_iterable(remarks):
+    galleries, more = zip(*map(plotting.read_gallery, found), strict=True)
+    for text in itertools.chain.from_iterable(remarks + more):
         remark(as_typed(text))
     if save is not None:
-        save(found, planes)
+        save(found, planes, galleries)
         click.echo(f"wrote {click.format_filename(output)}")
         return
     encoding = "ascii" if only_ascii else getattr(sys.stdout, "encoding", "ascii")
     style = plotting.style_for(encoding)
     columns = min(shutil.get_terminal_size().columns, WIDEST)  # COLUMNS may say anything
-    click.echo(plotting.draw(found, planes, columns, style))
+    click.echo(plotting.draw(found, planes, columns, style, galleries))
 
 
 def _writer(path, overwrite):
@@ -379,6 +380,6 @@ def _writer(path, overwrite):
     except ImportError as error:
         remedy = "pip install 'minigrad[plot]', or leave --output out to draw in the terminal"
         raise ArgumentError("--output", "a picture needs matplotlib", str(error), remedy) from error
-    return lambda runs, planes: atomic_write(
-        path, lambda file: figure.save(file, suffix[1:], runs, planes), overwrite=overwrite
+    return lambda *pictures: atomic_write(
+        path, lambda file: figure.save(file, suffix[1:], *pictures), overwrite=overwrite
     )

@@ -10,8 +10,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ..text import shortened
+from ..text import counted, shortened
 from ..training import Run
+from .gallery import Gallery, grey
 from .panels import Panel, constant_rate, epoch_range, panels
 from .plane import Plane
 
@@ -23,12 +24,20 @@ SIZE = 4.4  # inches, the side of a picture
 CELL = 0.36  # inches, the side of a confusion matrix's cell; its number is still legible
 MOST_CELLS = 100  # on a side; a larger matrix has colours only
 GRID = 300  # cells of the decision regions, on a side
+ABREAST = 3, 6  # of the mistakes, at least and at most
+MOST_FILTERS = 64
 DPI = 150
 MOST_PIXELS = 20_000  # on a side
 
 
-def save(file: BinaryIO, picture_format: str, runs: list[Run], planes: list[Plane | None]) -> None:
-    """Write the curves, confusion matrices and decision regions of the runs, side by side.
+def save(
+    file: BinaryIO,
+    picture_format: str,
+    runs: list[Run],
+    planes: list[Plane | None],
+    galleries: list[Gallery | None] | None = None,
+) -> None:
+    """Write the curves, confusion matrices, decision regions and images of the runs, side by side.
 
     The same runs and the same matplotlib give the same bytes, whatever its settings are.
 
@@ -36,7 +45,7 @@ def save(file: BinaryIO, picture_format: str, runs: list[Run], planes: list[Plan
         file: open for writing.
         picture_format: png or svg.
         runs: one column each.
-        planes: one for each run, or None.
+        planes, galleries: one for each run, or None.
 
     Raises:
         DataError: if a run has no epochs.
@@ -54,31 +63,34 @@ def save(file: BinaryIO, picture_format: str, runs: list[Run], planes: list[Plan
                 "text.parse_math": False,  # a class may be called $x$
             }
         )
-        figure = _figure(runs, planes)
+        figure = _figure(runs, planes, galleries)
         dpi = min(DPI, MOST_PIXELS / max(figure.get_size_inches()))
         metadata = {"Date": None} if picture_format == "svg" else None
         figure.savefig(file, format=picture_format, dpi=dpi, metadata=metadata)
 
 
-def _figure(runs, planes):
+def _figure(runs, planes, galleries=None):
     """Return the picture: a column for each run, or two rows for a single one."""
-    shown = panels(runs)
+    shown, galleries = panels(runs), galleries or [None] * len(runs)
     kinds = [panel.title for panel in shown]
     kinds += ["confusion"] if any(run.confusion is not None for run in runs) else []
     kinds += ["regions"] if any(planes) else []
+    images = ["mistakes", "filters"] if any(galleries) else []
     sides = [max(SIZE, _side(run)) for run in runs]
-    rows = [[kind] for kind in kinds]
+    rows = [[kind] for kind in kinds + images]
     if len(runs) == 1:
         top = 2 if len(kinds) == 4 and sides[0] < 1.5 * SIZE else len(shown)
         rows = [kinds[:top], kinds[top:]] if kinds[top:] else [kinds]
-    heights = [max(sides) if {"confusion", "regions"} & {*row} else 0.75 * SIZE for row in rows]
+        rows += [images] if images else []
+    tall = {"confusion", "regions", "mistakes", "filters"}
+    heights = [max(sides) if tall & {*row} else 0.75 * SIZE for row in rows]
     widths = [
         max(len(row) * (side if "confusion" in row else SIZE) for row in rows) for side in sides
     ]
     figure = Figure((sum(widths), sum(heights) + 0.9), layout="constrained")
     columns = np.ravel(figure.subfigures(1, len(runs), width_ratios=widths))
     shared = {}
-    for run, plane, part in zip(runs, planes, columns, strict=True):
+    for run, plane, gallery, part in zip(runs, planes, galleries, columns, strict=True):
         part.suptitle(_heading(run, runs), fontsize="medium")
         bands = part.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)[:, 0]
         axes = {}
@@ -93,6 +105,9 @@ def _figure(runs, planes):
             _draw_confusion(axes["confusion"], run)
         if "regions" in kinds:
             _draw_regions(axes["regions"], plane, run.classes)
+        if images:
+            _draw_mistakes(axes["mistakes"], gallery, run.classes)
+            _draw_filters(axes["filters"], gallery)
     return figure
 
 
@@ -194,3 +209,57 @@ def _draw_regions(axes: Axes, plane: Plane | None, classes: tuple[str, ...]) -> 
     )
     place = {"loc": "upper left", "bbox_to_anchor": (1, 1), "ncols": 1 + (len(classes) - 1) // 20}
     axes.legend(frameon=False, fontsize="small", **place)
+
+
+def _draw_mistakes(axes: Axes, gallery: Gallery | None, classes: tuple[str, ...]) -> None:
+    """Draw the images as a grid, each below its classes."""
+    axes.set_axis_off()
+    if gallery is None or not gallery.mistakes:
+        text = "no images" if gallery is None or not gallery.rows else "no mistakes"
+        axes.text(0.5, 0.5, text, ha="center", color="grey")
+        return
+    counts = f"{counted(gallery.wrong, 'mistake')} in {counted(gallery.rows, 'test row')}"
+    axes.set_title(f"{counts}, the most confident first:\ntrue → predicted class, its probability")
+    abreast = int(np.clip(np.ceil(len(gallery.mistakes) ** 0.5), *ABREAST))
+    places = _grid(axes, len(gallery.mistakes), abreast, label=0.3)
+    size = min(8, 36 / abreast)  # points; eleven characters fit above an image
+    for mistake, place in zip(gallery.mistakes, places, strict=True):
+        _show(axes, mistake.image, place, cmap="gray")
+        names = [shortened(classes[i], 8) for i in (mistake.true, mistake.predicted)]
+        label = f"{' → '.join(names)}, {mistake.probability:.0%}"
+        left, right, _, top = place
+        axes.text((left + right) / 2, top - 0.04, label, ha="center", va="bottom", fontsize=size)
+
+
+def _draw_filters(axes: Axes, gallery: Gallery | None) -> None:
+    """Draw the weights of the first layer, blue where negative and red where positive."""
+    axes.set_axis_off()
+    if gallery is None:
+        axes.text(0.5, 0.5, "no images", ha="center", color="grey")
+        return
+    filters = gallery.filters[:MOST_FILTERS]
+    of = f"{len(filters)} of " if len(filters) < len(gallery.filters) else ""
+    names = f"{of}{counted(len(gallery.filters), 'filter')} of the first layer"
+    axes.set_title(f"{names}:\nblue negative, red positive")
+    most = max(np.abs(grey(filter)).max() for filter in filters)
+    places = _grid(axes, len(filters), int(np.ceil(len(filters) ** 0.5)))
+    for filter, place in zip(filters, places, strict=True):
+        _show(axes, grey(filter)[None], place, cmap="RdBu_r", vmin=-most, vmax=most)
+
+
+def _grid(axes: Axes, count: int, abreast: int, label: float = 0.0) -> list[tuple[float, ...]]:
+    """Return (left, right, bottom, top) of each of so many squares of side 1, y counted down."""
+    step, down = 1.12, 1.12 + label
+    rows = -(-count // abreast)
+    axes.set(xlim=(-0.06, step * abreast), ylim=(down * rows, 0), aspect="equal", anchor="NW")
+    corners = [(i % abreast * step, i // abreast * down + label) for i in range(count)]
+    return [(left, left + 1, top + 1, top) for left, top in corners]
+
+
+def _show(axes: Axes, image: np.ndarray, place: tuple[float, ...], **colours) -> None:
+    """Draw an image (C, H, W) at a place; one of 3 channels in colour, others in grey."""
+    pixels = grey(image)
+    if len(image) == 3:
+        low, high = image.min(), image.max()
+        pixels = np.moveaxis((image - low) / max(high - low, 1e-12), 0, 2)
+    axes.imshow(pixels, extent=place, interpolation="nearest", **colours)

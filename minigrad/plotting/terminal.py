@@ -1,4 +1,4 @@
-"""Training curves and decision regions as characters; the same runs draw the same characters."""
+"""Training curves, decision regions and images as characters; the same runs draw the same ones."""
 
 import itertools
 import math
@@ -7,7 +7,9 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from ..text import counted, shortened
 from ..training import Run
+from .gallery import Gallery, grey
 from .panels import constant_rate, epoch_range, panels
 from .plane import Plane
 
@@ -18,13 +20,18 @@ GAP = "  "
 POINT = "o"
 REGIONS = ".+-:=~%*,^"
 CLASSES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SHORT_NAME = 10  # columns of a class above an image, unless that is wider
+LARGEST_IMAGE = 36  # columns; a larger one is drawn smaller
+SMALL_FILTER = 6  # pixels; smaller ones are drawn twice as large
+TALLEST = 24  # lines of images
 
 
 class Style(NamedTuple):
     """The characters of a drawing.
 
     A character of a line consists of dots, each of which has a number in `dots` (down, across).
-    The sum over the dots that are set is the index of the character in `glyphs`.
+    The sum over the dots that are set is the index of the character in `glyphs`. `halves` are the
+    characters of two pixels, one above the other: none of them, the upper, the lower, both.
     """
 
     dots: np.ndarray
@@ -36,6 +43,7 @@ class Style(NamedTuple):
     level: str
     tick_below: str
     best: str
+    halves: str
 
 
 BRAILLE = Style(
@@ -43,8 +51,9 @@ BRAILLE = Style(
     " " + "".join(chr(0x2800 + dots) for dots in range(1, 256)),
     "⠤⠤",
     *"│┤└─┬▲",
+    " ▀▄█",
 )
-ASCII = Style(np.array([[1]]), " .", "..", *"|-+-+^")
+ASCII = Style(np.array([[1]]), " .", "..", *"|-+-+^", " '.#")
 
 
 def style_for(encoding: str) -> Style:
@@ -112,8 +121,14 @@ def _step(span, whole):
     return max(step, 1.0) if whole else step
 
 
-def draw(runs: list[Run], planes: list[Plane | None], width: int, style: Style) -> str:
-    """Return the curves of the runs, and the decision regions of the runs that have a plane.
+def draw(
+    runs: list[Run],
+    planes: list[Plane | None],
+    width: int,
+    style: Style,
+    galleries: list[Gallery | None] | None = None,
+) -> str:
+    """Return the curves of the runs, and what their planes and their galleries show.
 
     As many pictures as fit into `width` columns are side by side: the pictures of one run, or the
     same picture of several runs, on the same axes.
@@ -127,7 +142,8 @@ def draw(runs: list[Run], planes: list[Plane | None], width: int, style: Style) 
     pictures = [
         [_heading(run, runs, wide), *_charts(run, runs, wide, style)]
         + ([] if plane is None else [_regions(plane, run.classes, wide, style)])
-        for run, plane in zip(runs, planes, strict=True)
+        + ([] if gallery is None else _images(gallery, run.classes, wide, style))
+        for run, plane, gallery in zip(runs, planes, galleries or [None] * len(runs), strict=True)
     ]
     if len(runs) == 1:
         heading, *rest = pictures[0]
@@ -213,6 +229,62 @@ def _regions(plane, classes, width, style):
         for i in range(0, len(entries), on_a_line)
     ]
     return [*legend, plane.names[1][:width], *canvas.framed(plane.names[0])]
+
+
+def _images(gallery, classes, width, style):
+    """Return the lines of the mistakes and those of the filters."""
+    shown, longest = [], min(SHORT_NAME, max(map(len, classes)))
+    for image, true, predicted, probability in gallery.mistakes:
+        lit = grey(image)
+        lit = _smaller(lit, -(-lit.shape[1] // min(LARGEST_IMAGE, width)))
+        room = max(longest, (lit.shape[1] - len(" >  100%")) // 2)
+        names = [shortened(classes[i], room) for i in (true, predicted)]
+        label = f"{' > '.join(names)} {probability:.0%}"
+        shown.append([label, *_halves(lit > (lit.min() + lit.max()) / 2, style)])
+    title = f"{counted(gallery.wrong, 'mistake')} in {counted(gallery.rows, 'held-out row')}"
+    legend = ["true > predicted class, probability"] * bool(shown)
+    mistakes = [*_wrapped([title, *legend], width), *_abreast(shown, width)]
+    weights = [grey(filter) for filter in gallery.filters]
+    smaller = -(-weights[0].shape[1] // min(LARGEST_IMAGE, width))
+    larger = 2 if max(weights[0].shape) < SMALL_FILTER else 1
+    shown = [
+        _halves(np.kron(_smaller(w, smaller), np.ones((larger, larger))) > 0, style)
+        for w in weights
+    ]
+    title = f"{counted(len(weights), 'filter')} of the first layer"
+    legend = _wrapped([title, "filled where positive"], width)
+    return [*([mistakes] if gallery.rows else []), [*legend, *_abreast(shown, width)]]
+
+
+def _smaller(image, factor):
+    """Return the means over squares of so many pixels on a side."""
+    factor = min(factor, *image.shape)
+    rows, columns = (n // factor * factor for n in image.shape)
+    cut = image[:rows, :columns].reshape(rows // factor, factor, columns // factor, factor)
+    return cut.mean(axis=(1, 3))
+
+
+def _halves(lit, style):
+    """Return the lines of an image (H, W) of booleans, two rows of pixels in each."""
+    lit = np.pad(lit, ((0, len(lit) % 2), (0, 0)))
+    return [
+        "".join(style.halves[i] for i in upper + 2 * lower)
+        for upper, lower in zip(lit[::2].astype(int), lit[1::2].astype(int), strict=True)
+    ]
+
+
+def _abreast(blocks, width):
+    """Return equally large blocks of lines side by side, in as many rows as TALLEST allows."""
+    if not blocks:
+        return []
+    cell = max(len(line) for block in blocks for line in block)
+    on_a_line = max(1, (width + len(GAP)) // (cell + len(GAP)))
+    lines = []
+    for i in range(0, len(blocks), on_a_line):
+        if lines and len(lines) + len(blocks[0]) > TALLEST:
+            break
+        lines += [*_beside(blocks[i : i + on_a_line], cell).split("\n"), ""]
+    return lines[:-1]
 
 
 class _Canvas:

@@ -454,6 +454,7 @@ class Experiment:
                 "rows": len(dataset),
                 "features": list(dataset.feature_names),
                 "classes": list(dataset.class_names),
+                **({"image": list(self.image)} if self.image else {}),
                 "split": {
                     "training": len(self.train),
                     "validation": len(self.val),

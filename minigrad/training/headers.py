@@ -56,6 +56,7 @@ ABOUT = {
         "rows": whole(1),
         "features": [TEXT],
         "classes": [TEXT],
+        "image?": (whole(1), whole(1), whole(1)),
         "split": {"training": whole(1), "validation": whole(), "test": whole()},
         "test_path?": PATH,
         "rows_sha256?": SHA256,
