@@ -20,8 +20,8 @@ from ..checking.user_code import in_file, run_file
 from ..errors import ArgumentError, DataError
 from ..text import did_you_mean, table
 from ..training import Experiment
-from .options import as_text
 from .shell import event, on_terminal, progress_bar, remark
+from .training import as_option, is_told
 
 # ---- gradcheck [NAME…]: minigrad's own functions and modules -------------------------------------
 
@@ -293,7 +293,7 @@ def check_network(
     if as_json:
         event("network", data=train.name, options=options, batch=list(x.shape))
     else:
-        chosen = ", ".join(f"{k.replace('_', ' ')} {as_text(v)}" for k, v in options.items())
+        chosen = ", ".join(as_option(*item) for item in options.items() if is_told(*item))
         click.echo(f"{train.name}: a batch of {len(x)} of {len(train)} training rows\n{chosen}\n")
     if by_node:
         found = bisect(step, module=model)

@@ -161,7 +161,7 @@ class Report:
             click.echo(as_typed(note))
         alike = ", all pixels alike" if experiment.treats_pixels_alike else ""
         click.echo(f"features: {SCALED[options['scale']]}{alike}")
-        click.echo(f"options: {', '.join(_option(*i) for i in options.items() if _shown(*i))}")
+        click.echo(f"options: {', '.join(as_option(*i) for i in options.items() if _shown(*i))}")
         click.echo()
         click.echo(nn.summary(model, dataset.x.shape[1:]) + "\n")
 
@@ -246,12 +246,17 @@ NEUTRAL = {
 
 
 def _shown(name: str, value) -> bool:
-    """Return whether an option is printed."""
+    """Return whether an option is printed in the line of options."""
+    return is_told(name, value) and name not in ELSEWHERE
+
+
+def is_told(name: str, value) -> bool:
+    """Return whether an option is set to more than what changes nothing."""
     unset = value is None or value is False or (value == () and name != "hidden")
-    return not unset and name not in ELSEWHERE and value != NEUTRAL.get(name)
+    return not unset and value != NEUTRAL.get(name)
 
 
-def _option(name: str, value) -> str:
+def as_option(name: str, value) -> str:
     """Return "batch size 32" for ("batch_size", 32)."""
     name = name.replace("_", " ")
     return name if value is True else f"{name} {as_text(value)}"

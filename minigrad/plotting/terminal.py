@@ -23,7 +23,7 @@ CLASSES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SHORT_NAME = 10  # columns of a class above an image, unless that is wider
 LARGEST_IMAGE = 36  # columns; a larger one is drawn smaller
 SMALL_FILTER = 6  # pixels; smaller ones are drawn twice as large
-TALLEST = 24  # lines of images
+TALLEST = 46, 24  # lines of mistakes, of filters
 
 
 class Style(NamedTuple):
@@ -243,7 +243,7 @@ def _images(gallery, classes, width, style):
         shown.append([label, *_halves(lit > (lit.min() + lit.max()) / 2, style)])
     title = f"{counted(gallery.wrong, 'mistake')} in {counted(gallery.rows, 'held-out row')}"
     legend = ["true > predicted class, probability"] * bool(shown)
-    mistakes = [*_wrapped([title, *legend], width), *_abreast(shown, width)]
+    mistakes = [*_wrapped([title, *legend], width), *_abreast(shown, width, TALLEST[0])]
     weights = [grey(filter) for filter in gallery.filters]
     smaller = -(-weights[0].shape[1] // min(LARGEST_IMAGE, width))
     larger = 2 if max(weights[0].shape) < SMALL_FILTER else 1
@@ -253,7 +253,7 @@ def _images(gallery, classes, width, style):
     ]
     title = f"{counted(len(weights), 'filter')} of the first layer"
     legend = _wrapped([title, "filled where positive"], width)
-    return [*([mistakes] if gallery.rows else []), [*legend, *_abreast(shown, width)]]
+    return [*([mistakes] if gallery.rows else []), [*legend, *_abreast(shown, width, TALLEST[1])]]
 
 
 def _smaller(image, factor):
@@ -273,15 +273,15 @@ def _halves(lit, style):
     ]
 
 
-def _abreast(blocks, width):
-    """Return equally large blocks of lines side by side, in as many rows as TALLEST allows."""
+def _abreast(blocks, width, most):
+    """Return equally large blocks of lines side by side, in at most so many lines."""
     if not blocks:
         return []
     cell = max(len(line) for block in blocks for line in block)
     on_a_line = max(1, (width + len(GAP)) // (cell + len(GAP)))
     lines = []
     for i in range(0, len(blocks), on_a_line):
-        if lines and len(lines) + len(blocks[0]) > TALLEST:
+        if lines and len(lines) + len(blocks[0]) > most:
             break
         lines += [*_beside(blocks[i : i + on_a_line], cell).split("\n"), ""]
     return lines[:-1]

@@ -82,7 +82,7 @@ def test_the_environment_counts_for_train_py_too(program, monkeypatch):
     [
         ("learning_rate = 1", "my.toml: there is no option 'learning_rate'; see --help"),
         ("batchsize = 1", "my.toml: there is no option 'batchsize'; did you mean 'batch_size'?"),
-        ("config = 'x'", "my.toml: there is no option 'config'; see --help"),
+        ("config = 'x'", "my.toml: there is no option 'config'; did you mean 'conv'?"),
         ("[train]\nlr = 1", "my.toml: there is no option 'train'; see --help"),
         ("lr = {a = 1}", "my.toml: lr is not a number, a string, or a list of them"),
         ("nesterov = 1", "my.toml: nesterov is a flag; write true or false"),

@@ -651,7 +651,10 @@ def test_the_options_of_the_network_reach_it(cli):
         "event": "network",
         "data": "iris",
         "options": {
+            "arch": "mlp",
+            "conv": None,
             "hidden": [],
+            "batch_norm": False,
             "activation": "relu",
             "dropout": 0.0,
             "batch_size": 7,

@@ -152,7 +152,7 @@ def test_a_run(cli, run):
     assert training  # run.json has it again
     rest = out.removeprefix(model)
     assert rest.startswith("run.json\n  format: minigrad run\n  version: 1\n  status: finished\n")
-    assert "  options\n    hidden: 128 (default)\n" in rest
+    assert "  options\n    arch: mlp (default)\n    conv: none (default)\n    hidden: " in rest
     assert "    seed: 3 (command line)\n" in rest and "origins" not in rest
     assert rest.endswith(
         "last line of history.csv\n"

@@ -10,14 +10,16 @@ import pytest
 
 from minigrad import data, nn, optim, training
 from minigrad.errors import MinigradWarning
-from minigrad.settings import SETTINGS, by_rows
+from minigrad.settings import by_rows, with_defaults
 
 IRIS = {
     "hidden": [128],
+    "batch_norm": False,
     "activation": "relu",
     "dropout": 0.0,
     "epochs": 2,
     "batch_size": 32,
+    "optimizer": "sgd",
     "lr": 0.03,
     "momentum": 0.9,
     "nesterov": False,
@@ -50,6 +52,18 @@ ELSEWHERE = {
     "checkpoint_every": None,
     "test": None,
     "folds": None,
+    # tests/training/test_images.py has these
+    "arch": "mlp",
+    "conv": None,
+    "augment": "none",
+}
+
+
+OPTIMIZERS = {
+    "sgd": (optim.SGD, ("momentum", "nesterov")),
+    "adam": (optim.Adam, ()),
+    "adamw": (optim.AdamW, ()),
+    "rmsprop": (optim.RMSprop, ("momentum",)),
 }
 
 
@@ -60,14 +74,15 @@ def by_library(name, o):
     scaling = data.Scaling.fit(parts[0].x, o["scale"])
     train, val, test = (scaling.apply(part) for part in parts)
     sizes = train.x.shape[1], o["hidden"], len(dataset.class_names)
-    shape = {"activation": o["activation"], "dropout": o["dropout"]}
+    shape = {name: o[name] for name in ("activation", "dropout", "batch_norm")}
     model = nn.mlp(*sizes, **shape, rng=rng, dtype=o["dtype"])
     weight = training.balanced_weights(train) if o["class_weight"] == "balanced" else None
     if o["class_weight"] == "setosa=3":
         weight = [3.0, 1.0, 1.0]
     loss = nn.CrossEntropy(weight=weight, label_smoothing=o["label_smoothing"])
-    sgd = {key: o[key] for key in ("lr", "momentum", "nesterov", "weight_decay")}
-    how = {"optimizer": optim.SGD(model.parameters(), **sgd), "rng": rng, "loss": loss}
+    kind, keys = OPTIMIZERS[o["optimizer"]]
+    optimizer = kind(model.parameters(), **{key: o[key] for key in ("lr", "weight_decay", *keys)})
+    how = {"optimizer": optimizer, "rng": rng, "loss": loss}
     names = ("epochs", "batch_size", "accumulate", "clip_grad", "schedule", "warmup", "patience")
     how |= {name: o[name] for name in names}
     with warnings.catch_warnings():  # some of these options kill units
@@ -96,6 +111,13 @@ EFFECTS = [
     ("--batch-size 7", {"batch_size": 7}),
     ("--batch-size 1000", {"batch_size": 1000}),
     ("--lr 0.01", {"lr": 0.01}),
+    ("--batch-norm", {"batch_norm": True}),
+    ("--optimizer adam", {"optimizer": "adam", "lr": 0.001, "momentum": None}),
+    (
+        "--optimizer adamw",
+        {"optimizer": "adamw", "lr": 0.001, "momentum": None, "weight_decay": 0.01},
+    ),
+    ("--optimizer rmsprop", {"optimizer": "rmsprop", "lr": 0.001, "momentum": 0.0}),
     ("--momentum 0", {"momentum": 0.0}),
     ("--nesterov", {"nesterov": True}),
     ("--weight-decay 0", {"weight_decay": 0.0}),
@@ -155,8 +177,9 @@ def test_the_order_of_the_options_changes_nothing(cli):
 def test_the_defaults_that_go_by_the_number_of_rows_are_used_printed_and_recorded(cli, name):
     run, *_ = cli("train", name, "--json", "--patience", 1).events
     used, rows = run["options"], run["split"]["training"]
-    defaults = {key: setting.default for key, setting in SETTINGS.items() if key in used}
-    assert used == json.loads(json.dumps({**defaults, **by_rows(rows), "patience": 1}))
+    defaults = {key: value for key, value in with_defaults({}).items() if key in used}
+    by_data = {**by_rows(rows), "scale": "asinh"}
+    assert used == json.loads(json.dumps({**defaults, **by_data, "patience": 1}))
     facts = json.loads(Path("runs", f"{name}-1", "run.json").read_text())
     assert facts["options"] == used and facts["origins"]["epochs"] == "default"
 
@@ -177,7 +200,7 @@ def test_a_given_option_overrides_the_one_that_goes_by_rows(cli):
 
 WIDTHS = (
     "is not a list of widths; write whole numbers from 1 to 1000000 separated by commas, "
-    "such as 64,32, or '' for no hidden layer"
+    "such as 64,32, or '' for none"
 )
 
 
