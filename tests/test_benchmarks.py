@@ -100,3 +100,14 @@ def test_the_recipe_is_judged_beside_scikit_learn():
         [*command, "--option", "epochs=1"], capture_output=True, encoding="utf-8", timeout=120
     )
     assert worse.returncode == 1 and "more than 1.5 points or 2 rows below: moons" in worse.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["lenet", "norm"])
+def test_minigrad_and_pytorch_arrive_at_the_same_loss(network):
+    pytest.importorskip("torch")
+    command = [sys.executable, ROOT / "benchmarks" / "layers.py", network, "--json"]
+    command += ["--rounds", "1"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
+    assert done.returncode == 0, done.stderr  # the benchmark compares the losses
+    assert set(json.loads(done.stdout)["microseconds"]) == {"minigrad", "PyTorch"}

@@ -27,7 +27,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.savez("images.npz", x=IMAGES, y=LABELS)
     Path("table.csv").write_text(
-        "a,b,kind\n" + "".join(f"{i},{i % 7},{i % 3}\n" for i in range(60))
+        "a,b,kind\n" + "".join(f"{i % 5},{i % 7},{i % 3}\n" for i in range(60))
     )
 
 
