@@ -298,6 +298,7 @@ def _classifier(classifier: Classifier) -> str:
         f"classes: {', '.join(map(printable, schema.class_names))}",
         f"label: {printable(schema.label or 'no column')}",
         f"columns: {len(schema.columns)}, found {by}; {written}",
+        *(["images: {} × {} × {}".format(*schema.image)] if schema.image else []),
         *([f"left out: {', '.join(map(printable, schema.left_out))}"] * bool(schema.left_out)),
         f"missing values: {MISSING[schema.missing]}",
         f"scaling: {scaling.kind}, {formula}",
@@ -308,10 +309,22 @@ def _classifier(classifier: Classifier) -> str:
         arrays = {"offset": schema.offsets, **arrays}
     columns = {name: values for name, values in arrays.items() if values is not None}
     rows = [("feature", *columns)]
-    for i, name in enumerate(schema.feature_names):
-        rows.append((printable(name), *(f"{values[i]:.6g}" for values in columns.values())))
+    for i, name in _scaled(schema, columns):
+        rows.append((name, *(f"{values[i]:.6g}" for values in columns.values())))
     layers = nn.summary(classifier.model.train(), (len(schema.feature_names),))
     return "\n".join([*lines, table(rows), "", layers])
+
+
+def _scaled(schema: sets.Schema, columns: dict[str, np.ndarray]) -> Iterator[tuple[int, str]]:
+    """Yield the number and the name of each feature; of pixels that are scaled alike, once."""
+    channels = schema.image[0] if schema.image else 0
+    parts = [values.reshape(channels or len(values), -1) for values in columns.values()]
+    if all((part == part[:, :1]).all() for part in parts) and channels:
+        for c in range(channels):
+            of = f" of channel {c}" if channels > 1 else ""
+            yield c * parts[0].shape[1], f"each pixel{of}"
+    else:
+        yield from enumerate(map(printable, schema.feature_names))
 
 
 def _inspect_run(run: training.Run, as_json: bool) -> None:

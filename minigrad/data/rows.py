@@ -139,14 +139,14 @@ def _array_rows(arrays, schema, labels, dtype, unseen):
     if words:
         wrong = "x holds numbers, and the schema has columns of words"
         raise DataError(where, wrong, f"columns {listed(words)}", "give a CSV or TSV file")
-    if x.shape[1] != len(schema.columns):
-        wrong = f"x does not fit a schema of {counted(len(schema.columns), 'feature')}"
-        remedy = "give the features of the training data, in their order"
-        raise DataError(where, wrong, f"x {x.shape}", remedy)
     if arrays.image not in (None, schema.image or arrays.image):
         wrong = "the images do not have the shape of the training data's"
         facts = "{} × {} × {}, not {} × {} × {}".format(*arrays.image, *schema.image)
         raise DataError(where, wrong, facts, "give images of the same channels, height and width")
+    if x.shape[1] != len(schema.columns):
+        wrong = f"x does not fit a schema of {counted(len(schema.columns), 'feature')}"
+        remedy = "give the features of the training data, in their order"
+        raise DataError(where, wrong, f"x {x.shape}", remedy)
     known = Codes(schema.class_names) if labels else None
     rules = {"trained": True, "unseen": unseen}
     kept, codes, problems = sort_out(arrays, known, schema.missing, dtype, **rules)

@@ -93,6 +93,9 @@ def choose_options(
     if values["batch_norm"] and not values["conv"] and not values["hidden"]:
         wrong, remedy = "batch_norm=True has no layer to normalise", "give hidden=[128]"
         raise ArgumentError("train", wrong, "there are no hidden layers", remedy)
+    if values["batch_norm"] and values["hidden"] and values["batch_size"] == 1:
+        wrong, facts = "batch_norm=True has nothing to compare a row with", "batch_size=1"
+        raise ArgumentError("train", wrong, facts, "give batch_size=32")
     for name in ("out", "checkpoint_every"):
         if values["no_save"] and values[name] is not None:
             wrong = f"no_save=True and {name}={values[name]!r} exclude each other"

@@ -460,13 +460,14 @@ def test_images_of_another_shape_and_rows_of_pixels(tmp_path):
     np.savez(tmp_path / "rows.npz", x=IMAGES.reshape(6, 6), y=LABELS)
     (block,) = data.read_rows(tmp_path / "rows.npz", schema)
     np.testing.assert_array_equal(block.x, IMAGES.reshape(6, 6))
-    np.savez(path := tmp_path / "turned.npz", x=IMAGES.reshape(6, 3, 2), y=LABELS)
-    with pytest.raises(DataError) as error:
-        data.read_rows(path, schema)
-    assert str(error.value) == (
-        f"{path}: the images do not have the shape of the training data's; 1 × 3 × 2, not "
-        "1 × 2 × 3; give images of the same channels, height and width"
-    )
+    for shape in ((3, 2), (2, 2)):
+        np.savez(path := tmp_path / "turned.npz", x=np.zeros((6, *shape)), y=LABELS)
+        with pytest.raises(DataError) as error:
+            data.read_rows(path, schema)
+        assert str(error.value) == (
+            f"{path}: the images do not have the shape of the training data's; 1 × {shape[0]} × "
+            f"{shape[1]}, not 1 × 2 × 3; give images of the same channels, height and width"
+        )
 
 
 def test_images_whose_channels_seem_to_come_last(tmp_path):
