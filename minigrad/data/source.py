@@ -88,28 +88,37 @@ def load(
     for_text = {**written, **columns}
     if source in BUILTIN:  # a Path is not
         _refuse("a built-in set", for_text, header)
-        dataset = load_builtin(source, dtype, missing)
-        if os.path.exists(source):
-            note = f"data: the built-in set {source}; for what this folder has give ./{source}"
-            dataset = replace(dataset, notes=(note,))
-        return dataset
-    where = name_of(source)
-    if source != "-" and not os.path.lexists(source):
-        wrong = f"no built-in set and no file is called {where!r}"
-        remedy = did_you_mean(where, BUILTIN, "choose one, or check the path")
-        raise DataError("load", wrong, f"built in are {', '.join(BUILTIN)}", remedy)
-    name = _stem(source)
+        return _builtin(source, dtype, missing)
+    where, name = name_of(source), _stem(source)
+    _check_exists(source, where)
     if (arrays := read_arrays(source, where, True)) is not None:
         _refuse("a file of arrays", for_text, header)
         return to_dataset(arrays[0], name, dtype, missing, classes, *arrays[1:])
-    more = {"name": name, "dtype": dtype, "header": header, "missing": missing, "classes": classes}
-    more["ask"] = decimal is None and thousands is None
-    again = source != "-" and os.path.isfile(source)
 
     def lines() -> Iterator[str]:
         return open_text(source, form.encoding, on_read)
 
-    return load_delimited(lines, where, form=form, again=again, **columns, **more)
+    more = {"name": name, "dtype": dtype, "header": header, "missing": missing, "classes": classes}
+    more |= {"ask": decimal is None and thousands is None}
+    more |= {"again": source != "-" and os.path.isfile(source)}
+    return load_delimited(lines, where, form=form, **columns, **more)
+
+
+def _builtin(name, dtype, missing):
+    """Return a built-in set, with a note where the folder has something of that name, too."""
+    dataset = load_builtin(name, dtype, missing)
+    if not os.path.exists(name):
+        return dataset
+    note = f"data: the built-in set {name}; for what this folder has give ./{name}"
+    return replace(dataset, notes=(note,))
+
+
+def _check_exists(source, where):
+    """Raise DataError if a path leads to nothing."""
+    if source != "-" and not os.path.lexists(source):
+        wrong = f"no built-in set and no file is called {where!r}"
+        remedy = did_you_mean(where, BUILTIN, "choose one, or check the path")
+        raise DataError("load", wrong, f"built in are {', '.join(BUILTIN)}", remedy)
 
 
 def check_options(where: str, dtype: DTypeLike, header: str) -> np.dtype:

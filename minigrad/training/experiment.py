@@ -287,49 +287,50 @@ class Experiment:
             DivergedError: as `Trainer.run`.
             Stopped: if `should_stop` returned True.
         """
-        calls = {
-            "on_epoch": on_epoch,
-            "on_start": on_start,
-            "on_fold": on_fold,
-            "should_stop": should_stop,
-        }
-        for name, call in calls.items():
-            if not callable(call):
-                wrong, facts = f"{name} is not a function", f"it is {kind_of(call)}"
-                raise ArgumentError("Experiment.run", wrong, facts, "give a function")
+        hooks = {"on_epoch": on_epoch, "on_start": on_start, "on_fold": on_fold}
+        _check_functions({**hooks, "should_stop": should_stop})
         if self.options["folds"] and self.folder is None:
             if not self.options["no_save"]:
                 run_folder.check_new(self.options["out"], self.options["overwrite"])
             self.about["folds"] = cross_validate(self, on_fold, should_stop)
         with self._recorder() as recorder:
             on_start()
-
-            def step() -> None:
-                if recorder:
-                    recorder.on_step()
-                if should_stop():
-                    raise Stopped
-
-            def epoch(epoch: Epoch) -> None:
-                on_epoch(epoch)
-                if recorder:
-                    recorder.on_epoch()
-
-            try:
-                self.trainer.run(epoch, step)
-            except Stopped:
-                if recorder:
-                    recorder.checkpoint()
-                raise
-            except DivergedError as error:
-                if self.folder is None:
-                    raise
-                *parts, remedy = error.args
-                kept = f"the run up to there is in {printable(self.folder)}"
-                raise DivergedError(*parts, f"{remedy}; {kept}") from error
+            self._train(recorder, on_epoch, should_stop)
             if recorder:
                 recorder.checkpoint(best=False)
             return self._finish(recorder)
+
+    def _train(
+        self,
+        recorder: run_folder.Recorder | None,
+        on_epoch: Callable[[Epoch], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Run the trainer to its end, with a checkpoint now and then."""
+
+        def step() -> None:
+            if recorder:
+                recorder.on_step()
+            if should_stop():
+                raise Stopped
+
+        def epoch(epoch: Epoch) -> None:
+            on_epoch(epoch)
+            if recorder:
+                recorder.on_epoch()
+
+        try:
+            self.trainer.run(epoch, step)
+        except Stopped:
+            if recorder:
+                recorder.checkpoint()
+            raise
+        except DivergedError as error:
+            if self.folder is None:
+                raise
+            *parts, remedy = error.args
+            kept = f"the run up to there is in {printable(self.folder)}"
+            raise DivergedError(*parts, f"{remedy}; {kept}") from error
 
     def _finish(self, recorder: run_folder.Recorder | None) -> Result:
         """Test the best weights, and record what was found."""
@@ -492,6 +493,13 @@ class Experiment:
                 yield recorder
         finally:
             self._known = recorder.known
+
+
+def _check_functions(calls: dict[str, Any]) -> None:
+    for name, call in calls.items():
+        if not callable(call):
+            wrong, facts = f"{name} is not a function", f"it is {kind_of(call)}"
+            raise ArgumentError("Experiment.run", wrong, facts, "give a function")
 
 
 # ---- what a run needs to be resumed -------------------------------------------------------------
