@@ -60,7 +60,8 @@ def choose_roles(
         wrong = "has too few columns for a label and a feature"
         facts = f"{len(names)} in row 1, separated by {shown(table.delimiter)}, "
         facts += f"{len(dropped)} dropped"
-        remedy = "drop fewer, or pass delimiter=CHAR if another one separates them"
+        remedy = "drop fewer" if dropped else "give a file with features and the class"
+        remedy += ", or pass delimiter=CHAR if another one separates them"
         raise DataError(where, wrong, facts, remedy)
     table.check_names(left)
     y = left[-1] if label is None else _position(names, label, "label")

@@ -87,7 +87,8 @@ class Table:
         begin = next(number for row, number in rows if len(row) == width)
         wrong = f"row {rows[0][1]} has {counted(len(rows[0][0]), 'field')}, and most rows have "
         wrong += f"{width}, separated by {shown(self.delimiter)}"
-        remedy = f"pass skip={begin - 1} if the table begins in row {begin}, or correct the row"
+        remedy = f"pass skip={begin - 1} if the table begins in row {begin}, or correct the rows: "
+        remedy += "a field that contains the delimiter needs quotes"
         raise DataError(self.where, wrong, f"it holds {listed(rows[0][0], 5)}", remedy)
 
     def check_names(self, used: Iterable[int]) -> None:

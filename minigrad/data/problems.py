@@ -260,10 +260,17 @@ class Problems:
             len(text) < 20 and text.isprintable() and not set(text) & set("0123456789,'\"[]")
             for text in texts
         ):
-            listing = ",".join(texts)
+            listing = ",".join([*texts, *self._missing_texts()])
             remedy = f"correct it, or pass na=['{listing}'] if it means a missing value"
         remedy = remedy or "correct it, or leave the field empty if the value is missing"
         return self.not_numbers.error(self.where, "is not a number", remedy, self.enough)
+
+    def _missing_texts(self):
+        """Return the texts that are missing values here, which na=… would have to name again."""
+        if self.form.na is not None:
+            return [text for text in self.form.na if text]
+        found = [t.strip() for name in self.missing.counts for t in self.missing.texts_of(name)]
+        return [text for text in dict.fromkeys(found) if text]
 
     def _other_format(self, texts, others):
         """Return the options that read the numbers in `texts`, None if these are no numbers.

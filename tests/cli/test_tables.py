@@ -126,7 +126,8 @@ def test_lines_to_skip(cli, folder):
     fails(
         cli("train", "t.csv"),
         't.csv: row 1 has 1 field, and most rows have 3, separated by ","; it holds "Leaves"; '
-        "pass --skip 2 if the table begins in row 3, or correct the row",
+        "pass --skip 2 if the table begins in row 3, "
+        "or correct the rows: a field that contains the delimiter needs quotes",
     )
     trains(cli("train", "t.csv", "--skip", 2, *QUICK), "skipped: 2 lines, as told\n")
     fails(
@@ -304,6 +305,20 @@ def test_texts_that_mean_missing(cli, folder):
         "; correct it, or pass --na -,.,n.a.,missing if it means a missing value\n"
     )
     trains(cli("train", "t.csv", "--na", "-,.,n.a.,missing", *QUICK), 'missing values: 26 ("x" 26)')
+
+
+def test_texts_that_mean_missing_beside_the_usual_ones(cli, folder):
+    """--na takes the place of the usual ones, so the advice has to name those that occur, too."""
+    marks = {0: "--", 3: "n/a", 6: "NA"}
+    row = lambda i: (marks.get(i % 10, number(i)), *plain(i)[1:])  # noqa: E731
+    write(folder / "t.csv", ("x", "y", "class"), row)
+    ended = cli("train", "t.csv")
+    assert ended.code == 3 and ended.err.endswith(
+        "; correct it, or pass --na --,n/a,NA if it means a missing value\n"
+    )
+    trains(cli("train", "t.csv", "--na", "--,n/a,NA", *QUICK), 'missing values: 18 ("x" 18)')
+    ended = cli("train", "t.csv", "--na", "NA,n/a")
+    assert ended.err.endswith("pass --na --,NA,n/a if it means a missing value\n")
 
 
 def test_amounts_with_units_and_dates(cli, folder):

@@ -233,7 +233,8 @@ BAD = {
     "a header without a name for the row names": (
         "a,b,kind\n1,2,3,x\n1,2,3,y\n",
         'row 1 has 3 fields, and most rows have 4, separated by ","; it holds "a", "b", "kind"; '
-        "pass skip=1 if the table begins in row 2, or correct the row",
+        "pass skip=1 if the table begins in row 2, "
+        "or correct the rows: a field that contains the delimiter needs quotes",
     ),
     "ragged, far below": (
         GOOD + "1,2,x\n\n" * 9000 + "1,2,3,x\n",
@@ -273,7 +274,8 @@ BAD = {
     "one column": (
         "kind\n1\n2\n",
         'has too few columns for a label and a feature; 1 in row 1, separated by ",", 0 dropped; '
-        "drop fewer, or pass delimiter=CHAR if another one separates them",
+        "give a file with features and the class, or pass delimiter=CHAR if another one separates "
+        "them",
     ),
     "quantity": (
         "a,b,price\n" + "".join(f"{i % 2},{i},{i / 4}\n" for i in range(60)),

@@ -294,14 +294,15 @@ def test_a_title_above_the_table(load, refused, delimiter, title, fields, skip):
     assert error.startswith("row 1 has 1 field, and most rows have 3, separated by ")
     assert error.endswith(
         f'; it holds "Leaves"; pass skip={skip} if the table begins in row {skip + 1}, '
-        "or correct the row"
+        "or correct the rows: a field that contains the delimiter needs quotes"
     )
     assert load(text, skip=skip).x.tolist() == load(GOOD).x.tolist()
 
 
 def test_a_title_that_contains_the_delimiter(refused):
     assert refused("Leaves, in mm\n\n" + GOOD).endswith(
-        'it holds "Leaves", "in mm"; pass skip=2 if the table begins in row 3, or correct the row'
+        'it holds "Leaves", "in mm"; pass skip=2 if the table begins in row 3, '
+        "or correct the rows: a field that contains the delimiter needs quotes"
     )
 
 
