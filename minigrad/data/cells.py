@@ -24,7 +24,7 @@ MISSING_NUMBER = MISSING | {"none", "+nan", "-nan"}
 MISSING_NUMBER |= {sign + word for sign in ("", "+", "-") for word in ("inf", "infinity")}
 
 # "#" separates the thousands; 12,34,567 is how India writes it.
-GROUPED = re.compile(r"([-+]?[1-9]\d{0,2}(?:#\d{2,3})*#\d{3})(?!\d)([^#]*)")
+GROUPED = re.compile(r"([-+]?\d{1,3}(?:#\d{2,3})*#\d{3})(?!\d)([^#]*)")
 # What may be a number with a decimal comma or with separated thousands.
 SEPARATED = re.compile(r"\s*[-+]?\d*[\d.,'\u2019\s]*(?:[eE][-+]?\d+)?\s*")
 

@@ -55,7 +55,7 @@ def test_thousands(cli, folder):
 
 def test_decimal_commas(cli, folder):
     header = ("Länge", "Breite", "Klasse")
-    row = lambda i: (f"{i % 9 + 1},037", f"{i % 7 + 1},25", kind(i))  # noqa: E731
+    row = lambda i: (f"{(i + 1) % 9},037", f"{i % 7 + 1},25", kind(i))  # noqa: E731
     write(folder / "t.csv", header, row, delimiter=";")
     ended = cli("train", "t.csv")
     assert ended.code == 3 and ended.err.endswith(" and 115 more; pass --decimal ,\n")
