@@ -188,7 +188,8 @@ class Table:
             if min(map(len, rows), default=2) < 2:
                 filled = [not is_blank(row) for row in rows]
                 rows, numbers = [*compress(rows, filled)], [*compress(numbers, filled), number]
-            yield rows, numbers[:-1]
+            if rows:
+                yield rows, numbers[:-1]
         wrong = f"row {number} cannot be split into fields"
         facts = f"{fault}; it goes on to line {self._above + reader.line_num}"
         remedy = 'close each quote (") that opens a field, and double one inside a quoted field'

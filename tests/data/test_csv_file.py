@@ -87,6 +87,23 @@ FACTS = {
 }
 
 
+@pytest.mark.parametrize("cells", [1, 3, 6, 7, 100])
+def test_rows_come_in_blocks_with_their_numbers(tmp_path, monkeypatch, cells):
+    monkeypatch.setattr("minigrad.data.csv_file.CELLS_IN_BLOCK", cells)
+    text = '\n\n\na,b,kind\n1,2,x\n\n3,"\n4\r\n",y\n\n\n\n5,6,"x"\r\n7,8,y\n'
+    path = write(tmp_path / "a.csv", text)
+    dataset = data.load(path)
+    assert dataset.x.tolist() == [[1, 2], [3, 4], [5, 6], [7, 8]]
+    blocks = [*data.read_rows(path, dataset.schema)]
+    assert [n for block in blocks for n in block.numbers] == [5, 7, 13, 14]
+    write(path, text + '9,"10,x\n')
+    with pytest.raises(DataError, match="row 15 cannot be split into fields; .* goes on to line 1"):
+        data.load(path)
+    write(path, text + "9,x\n")
+    with pytest.raises(DataError, match="row 15 has 2 fields; the first row has 3"):
+        data.load(path)
+
+
 @pytest.mark.parametrize("case", HEADERS)
 def test_header(tmp_path, case):
     text, header = HEADERS[case]
