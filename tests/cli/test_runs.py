@@ -411,8 +411,8 @@ def test_resume_prints_the_epochs_that_are_left(cli):
             (*IRIS, "--class-weight", "virginica=1,rose=2"),
             2,
             "class_weight: 'rose=2' is not NAME=W, where NAME is a class not named "
-            "before and W is a number from 0 to 1,000,000; the classes are setosa, "
-            "versicolor, virginica; write it as in yes=2,no=0.5, or balanced",
+            "before and W is a number from 0 to 1,000,000; the classes are "
+            '"setosa", "versicolor", "virginica"; write it as in yes=2,no=0.5, or balanced',
         ),
     ],
 )
