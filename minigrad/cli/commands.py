@@ -313,7 +313,8 @@ def explain(ctx, what, xs, classes, data, row, rows, graph, html, overwrite, **o
         if kind == A_NETWORK:
             return studying.of_network(what, xs, classes, rows, **options)
         if kind == DATA:
-            return studying.of_data(data, row, rows, shared.given(ctx))
+            given = {name: options[name] for name in options if name in shared.given(ctx)}
+            return studying.of_data(data, row, rows, given)
         if kind == FILE:
             return studying.of_file(*_split(what))
         if data is None and not xs:

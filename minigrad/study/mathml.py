@@ -11,12 +11,13 @@ TOKEN = re.compile(
     rf"""∂(?P<above>[^\s/]+)/∂(?P<below>[^\s)]+)
     |(?P<number>-?\d+(?:\.\d+)?(?:e[-+]\d+)?)
     |(?P<word>[A-Za-zα-ωℓΦΣΠ√][A-Za-z\u0302]*)(?P<digits>\d*)
-    |(?P<sub>[{"".join(SUB)}]+|_\w+)
+    |(?P<sub>[{"".join(SUB)}]+[a-z]*|_\w+)
     |(?P<super>[{"".join(SUPER)}]+)
     |(?P<space>\s+)
     |(?P<sign>.)""",
     re.VERBOSE,
 )
+MINUS = "<mo>−</mo>"
 GAP = '<mspace width="0.25em"/>'
 
 
@@ -33,7 +34,9 @@ def mathml(text: str, names: Collection[str] = ()) -> str:
             pieces[-1] += part
         else:
             pieces.append(part)
-    return " ".join(f"<math>{_row(piece, names)}</math>" for piece in pieces[1:])
+    rows = [_row(piece, names) for piece in pieces[1:]]
+    rows[1:] = [row.replace("<mo>", '<mo form="infix">', 1) for row in rows[1:]]
+    return " ".join(f"<math>{row}</math>" for row in rows)
 
 
 def _row(text: str, names: Collection[str]) -> str:
@@ -46,6 +49,8 @@ def _row(text: str, names: Collection[str]) -> str:
             found.append(_script(found.pop() if found else "<mi></mi>", token))
         else:
             part = _part(token, names)
+            if part == MINUS and found and found[-1].startswith("<mo>"):
+                part = part.replace("<mo>", '<mo form="prefix">')
             if space and found and _ends(found[-1]) and _begins(part):
                 found.append(GAP)  # between factors
             found.append(part)
@@ -62,7 +67,7 @@ def _part(token: re.Match, names: Collection[str]) -> str:
     if token["number"]:
         return f"<mn>{text}</mn>"
     if token["sign"]:
-        return f'<mo form="infix">{text}</mo>' if text in "=+−" else f"<mo>{escape(text)}</mo>"
+        return f"<mo>{escape(text)}</mo>"
     word = token["word"]
     if len(word) > 1 and text not in names and word not in FUNCTIONS and "\u0302" not in word:
         return f"<mtext>\u00a0{escape(text)}\u00a0</mtext>"

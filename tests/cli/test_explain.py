@@ -156,6 +156,14 @@ def test_a_page(cli):
     assert Path("page.html").read_text("utf-8") != page
 
 
+def test_the_page_of_a_data_set_replaces_another_and_nothing_runs_before_a_refusal(cli, ops):
+    for options in ([], ["--overwrite"]):
+        ended = cli("explain", "--data", "iris", "--hidden", 3, "--html", "page.html", *options)
+        assert (ended.code, ended.out, ended.err) == (0, "wrote page.html\n", "")
+    ended = cli("explain", "ops.py:Wrong", "--html", "page.html")
+    assert ended.code == 3 and "running" not in ended.err
+
+
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
 def test_a_page_is_never_written_through_a_link(cli, overwrite):
     Path("kept.html").write_text("kept")

@@ -164,10 +164,15 @@ def test_arrays_of_any_shape():
         ),
         (
             "-0.5·(-1 - 2)",
-            '<math><mn>−0.5</mn><mo>·</mo><mo>(</mo><mn>−1</mn><mo form="infix">−</mo><mn>2</mn>'
+            '<math><mn>−0.5</mn><mo>·</mo><mo>(</mo><mn>−1</mn><mo>−</mo><mn>2</mn>'
             "<mo>)</mo></math>",
         ),
         ("gx where x", "<math><mi>gx</mi><mtext>\u00a0where\u00a0</mtext><mi>x</mi></math>"),
+        (
+            "y = −pₙc",
+            '<math><mi>y</mi></math> <math><mo form="infix">=</mo><mo form="prefix">−</mo><msub>'
+            "<mi>p</mi><mi>nc</mi></msub></math>",
+        ),
         ("a<b", "<math><mi>a</mi><mo>&lt;</mo><mi>b</mi></math>"),
         ("e⁻ˣ", "<math><msup><mi>e</mi><mi>−x</mi></msup></math>"),
     ],
