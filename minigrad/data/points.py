@@ -35,9 +35,8 @@ class Points:
         rows: the number of each row in the file.
         cell: returns the text in row r of the block and column f of x.
         """
-        size = np.abs(x[:, self._left])
-        known = np.isfinite(size)
-        size[~known] = 0
+        size = np.minimum(np.abs(x[:, self._left]), 1000)  # larger ones would overflow below
+        size[~np.isfinite(x[:, self._left])] = 0
         pointed = size % 1 > 0
         fit = ((size < 1000) & (~pointed | _is_whole(1000 * size) & (size >= 1))).all(axis=0)
         for r, k in np.argwhere(pointed & fit & _is_whole(100 * size)).tolist():  # 2.500, or 2.5

@@ -110,12 +110,14 @@ def test_points_that_may_separate_thousands(load, refused):
         "743 1.118 2.5",  # another number of digits
         "743 1.118 0.125",  # 0 thousands
         "743 1.118 1200",  # a thousand that is not separated
+        "743 1.118 1e38",
         "1 2 1.333 2.667",  # whole numbers no larger than the others
         "743 1.118 2.5e0",
         "743 1.118 1.0625",
     ],
 )
 def test_points_that_do_not_separate_thousands(load, cells):
+    assert len(load("a;kind\n1e307;x\n1e306;y\n", dtype="float64")) == 2  # without overflow
     rows = "".join(f"{cell};x\n{cell};y\n" for cell in cells.split())
     assert len(load(f"a;kind\n{rows}")) == 2 * len(cells.split())
 
