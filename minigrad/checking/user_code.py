@@ -23,7 +23,9 @@ def in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None]
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         ours = ("gradcheck", "bisect", "explain", path)
         if isinstance(error, MinigradError) and error.args[0] in ours:
             raise  # about the inputs, the output or the file; its own message says more
@@ -31,7 +33,7 @@ def in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None]
         line = lines[-1] if lines else None
         try:
             text = str(error)
-        except Exception:  # the code's own exception
+        except BaseException:  # the code's own exception
             text = "an exception whose text raises another one"
         if isinstance(error, SyntaxError) and error.filename == path:
             line, text = error.lineno, error.msg

@@ -210,7 +210,9 @@ def _is_loss(f: Callable, inputs: list) -> bool:
         plain = [np.array(x.data) if isinstance(x, Tensor) else copy.deepcopy(x) for x in inputs]
         with contextlib.redirect_stdout(sys.stderr), np.errstate(all="ignore"):
             y = f(*plain)
-    except (Exception, SystemExit):  # a function of Tensors, or a mistake that the check reports
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a function of Tensors, or a mistake that the check reports
         return False
     number = isinstance(y, tuple) and len(y) == 2 and isinstance(y[0], (np.ndarray, numbers.Real))
     return number and np.size(y[0]) == 1

@@ -200,6 +200,8 @@ def check_environment(ctx: click.Context) -> None:
 # ---- --config and --show-config ------------------------------------------------------------------
 
 HIDDEN = ("config", "show_config")
+# Characters. Of a key in 20,000 parts, a.a.a… = 1, tomllib would take the memory of their square.
+MOST_CONFIG, LONGEST_CONFIG = 1 << 16, 4000
 
 
 def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str | None:
@@ -211,7 +213,13 @@ def _read(ctx: click.Context, option: click.Parameter, path: str | None) -> str 
     from ..data.files import read_whole
 
     try:
-        content = tomllib.loads(read_whole(path).decode())
+        text = read_whole(path).decode()
+        if len(text) > MOST_CONFIG or max(map(len, text.split("\n"))) > LONGEST_CONFIG:
+            raise click.BadParameter(
+                f"{path}: too large for options; it can have {MOST_CONFIG:,} characters, "
+                f"{LONGEST_CONFIG:,} in a line; write lines such as lr = 0.05"
+            )
+        content = tomllib.loads(text)
     except DataError as error:
         raise click.BadParameter(f"{path}: {error.args[2]}; give a TOML file") from error
     except (ValueError, RecursionError) as error:  # a number that is too long is a ValueError

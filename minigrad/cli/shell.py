@@ -57,6 +57,17 @@ class _Ending:
             sys.stdout = _Terminal(sys.stdout.buffer, sys.stdout.encoding, "backslashreplace")
         return super().main(*args, **kwargs)
 
+    def _main_shell_completion(self, *args, **kwargs):
+        """Answer the shell, which asks by environment variables."""
+        try:
+            with _one_line(left=0):
+                super()._main_shell_completion(*args, **kwargs)
+        except (LookupError, ValueError):  # not a question of the shell's
+            remark("Error: COMP_WORDS and COMP_CWORD are not those of a shell; unset them")
+            sys.exit(EXIT_CODES[errors.ArgumentError])
+        except click.exceptions.Exit as ended:
+            sys.exit(ended.exit_code)
+
     def make_context(self, *args, **kwargs):
         """Parse the command line; --help and --version end here, also where nobody reads them."""
         with _one_line(left=0):
@@ -211,8 +222,8 @@ def as_typed(text: str) -> str:
 
 
 def remark(text: str) -> None:
-    """Print a line on stderr."""
-    click.echo(_plain(text), err=True)
+    """Print a line on stderr; a line break in it, as in the name of a file, is not one."""
+    click.echo(printable(text), err=True)
 
 
 def on_terminal() -> bool:
@@ -223,9 +234,12 @@ def on_terminal() -> bool:
 def progress_bar(total: int | None, **options: Any) -> "tqdm":
     """Return a bar as wide as stderr, which is taken to have 80 columns if it says it has none.
 
-    The environment variables of tqdm, such as TQDM_DISABLE, hold.
+    Of tqdm's environment variables only TQDM_DISABLE holds: others can end a run in the middle.
     """
     global bar
+    for name in [n for n in os.environ if n.startswith("TQDM_") and n != "TQDM_DISABLE"]:
+        del os.environ[name]  # tqdm reads them when it is imported
+    from tqdm import tqdm  # no bar, no tqdm
 
     def size(file=sys.stderr) -> tuple[int, int]:
         with contextlib.suppress(OSError):
@@ -234,14 +248,8 @@ def progress_bar(total: int | None, **options: Any) -> "tqdm":
         return COLUMNS, ROWS
 
     columns, rows = size()
-    try:
-        from tqdm import tqdm  # no bar, no tqdm
-
-        bar = tqdm(total=total, ncols=columns, nrows=rows, **options)
-        bar.dynamic_ncols = size  # asked again before each drawing
-    except (TypeError, ValueError) as error:
-        wrong, remedy = "an environment variable of the progress bar is wrong", "unset it"
-        raise errors.ArgumentError("TQDM_…", wrong, str(error), remedy) from error
+    bar = tqdm(total=total, ncols=columns, nrows=rows, **options)
+    bar.dynamic_ncols = size  # asked again before each drawing
     return bar
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import logging
 import os
 import shutil
 import sys
@@ -17,7 +18,7 @@ from .. import data as sets
 from .. import nn, plotting, training
 from ..data.files import atomic_write, check_target, name_of
 from ..errors import ArgumentError, DataError, message
-from ..text import counted, printable, shortened, shown, table
+from ..text import counted, printable, reason, shortened, shown, table
 from ..training import Classifier, headers, run_data, run_folder
 from .results import as_loss, result_fields, result_tables, share_of_hits
 from .shell import as_typed, event, json_line, on_terminal, progress_bar, remark
@@ -267,7 +268,9 @@ def _inspect_file(path: str, as_json: bool, of_a_run: bool = False) -> None:
         scaling = {name: array.tolist() for name, array in arrays.items() if "scaling." in name}
         event("file", path=path, bytes=size, header=header, **scaling)
         return
-    click.echo(f"{path}: {content}, format version {header['version']}, {size:,} bytes\n")
+    click.echo(
+        f"{printable(path)}: {content}, format version {header['version']}, {size:,} bytes\n"
+    )
     if classifier:
         click.echo(_classifier(classifier) + "\n")
     rows = [(printable(name[:80]), str(a.shape), str(a.dtype)) for name, a in arrays.items()]
@@ -373,7 +376,7 @@ def draw(runs, output, overwrite, only_ascii) -> None:
         remark(as_typed(text))
     if save is not None:
         save(found, planes, galleries)
-        click.echo(f"wrote {click.format_filename(output)}")
+        click.echo(f"wrote {printable(output)}")
         return
     encoding = "ascii" if only_ascii else getattr(sys.stdout, "encoding", "ascii")
     style = plotting.style_for(encoding)
@@ -388,11 +391,15 @@ def _writer(path, overwrite):
         wrong = "only .png and .svg pictures can be drawn"
         raise ArgumentError("--output", wrong, f"FILE {path}", "end its name in one of them")
     check_target(path, overwrite)
+    logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # of settings that do not count here
     try:
         from ..plotting import figure
     except ImportError as error:
         remedy = "pip install 'minigrad[plot]', or leave --output out to draw in the terminal"
         raise ArgumentError("--output", "a picture needs matplotlib", str(error), remedy) from error
+    except Exception as error:  # it reads its settings, which may hold anything
+        remedy = "correct or unset MPLBACKEND and matplotlibrc"
+        raise ArgumentError("matplotlib", "it does not start", reason(error), remedy) from error
     return lambda *pictures: atomic_write(
         path, lambda file: figure.save(file, suffix[1:], *pictures), overwrite=overwrite
     )

@@ -28,6 +28,7 @@ from .problems import Problems
 ROWS_AT_ONCE = 4096
 MAPPED_FROM = 1 << 26  # bytes; what is smaller is read into memory
 CHUNK = 1 << 20  # bytes
+MOST_FEATURES = 1 << 16
 MOST_AXES, LARGEST = 32, 2**62  # bytes
 HEADER_ERRORS = (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError)
 # RuntimeError: encrypted, or another compression; ValueError and OSError: offsets beyond the file.
@@ -84,7 +85,8 @@ def read_npz(path: str | os.PathLike, where: str, need_y: bool) -> Arrays:
 
                 def read(name: str) -> np.ndarray:
                     with archive.open(name) as member:
-                        return read_array(member, f"{where}: {name.removesuffix('.npy')}")
+                        place = f"{where}: {name.removesuffix('.npy')}"
+                        return read_array(member, place, widest=MOST_FEATURES)
 
                 return _read_pair(archive.namelist(), read, where, need_y)
         except DataError:
@@ -119,7 +121,7 @@ def read_npy_folder(
     def read(name: str) -> np.ndarray:
         path = os.path.join(folder, name)
         with opened(path) as file:
-            return read_array(file, os.path.join(where, name), path)
+            return read_array(file, os.path.join(where, name), path, MOST_FEATURES)
 
     return _read_pair(names, read, where, need_y)
 
@@ -146,8 +148,12 @@ def _read_pair(
     return Arrays(where, x, y, tuple(f"x{i}" for i in range(x.shape[1])))
 
 
-def read_array(file: IO[bytes], where: str, path: str | None = None) -> np.ndarray:
+def read_array(
+    file: IO[bytes], where: str, path: str | None = None, widest: float = math.inf
+) -> np.ndarray:
     """Return the array in an NPY file, from a stream; with a `path`, a large one is mapped.
+
+    widest: how many elements a row of it can have.
 
     Memory is taken as the bytes come, so that a header cannot ask for more than there is.
 
@@ -175,6 +181,8 @@ def read_array(file: IO[bytes], where: str, path: str | None = None) -> np.ndarr
     if dtype.kind not in "biufU" or not dtype.itemsize:
         facts = f"shape {shape}, dtype {shown(str(dtype))}"
         raise DataError(where, "is not an array of numbers or strings", facts, remedy)
+    if math.prod(shape[1:]) > widest:
+        raise _too_wide(where, math.prod(shape[1:]))
     size = math.prod(shape) * dtype.itemsize
     order = "F" if fortran else "C"
     if path is not None and size >= MAPPED_FROM and os.path.getsize(path) == file.tell() + size:
@@ -184,6 +192,12 @@ def read_array(file: IO[bytes], where: str, path: str | None = None) -> np.ndarr
         array = np.frombuffer(data, dtype).reshape(shape, order=order)
     _check_elements(where, array, remedy)
     return array
+
+
+def _too_wide(where, width):
+    """Return the error about rows of so many features: a small zipped file can declare millions."""
+    wrong, remedy = f"has rows of {width} features", "choose some of them, or make images smaller"
+    return DataError(where, wrong, f"a row can have at most {MOST_FEATURES:,}", remedy)
 
 
 def _check_elements(where, array, remedy):
@@ -288,6 +302,8 @@ def _read_idx(folder, name, where, dimensions):
         shape = tuple(np.frombuffer(sizes[: len(sizes) // 4 * 4], ">u4").tolist())
         if len(shape) < dimensions or 0 in shape:
             raise DataError(where, "is empty", f"its header declares shape {shape}", remedy)
+        if math.prod(shape[1:]) > MOST_FEATURES:
+            raise _too_wide(where, math.prod(shape[1:]))
         data = read_bytes(plain, math.prod(shape), where, f"shape {shape}")
     return np.frombuffer(data, np.uint8).reshape(shape)
 
@@ -320,7 +336,7 @@ def to_dataset(
     )
     y = index[codes[kept]]
     x = problems.features(arrays.x, kept)
-    offsets = problems.offsets
+    offsets, lost = problems.offsets, problems.lost
     columns = tuple(
         Column(name, offset=offset)
         for name, offset in zip(arrays.feature_names, offsets.tolist(), strict=True)
@@ -328,7 +344,7 @@ def to_dataset(
     schema = Schema(columns, "", class_names, missing, by_name=False, image=arrays.image)
     dataset = Dataset(x, y, schema.feature_names, class_names, name, schema)
     notes = (*problems.notes(), f"label: {counted(len(class_names), 'class')}")
-    notes += tuple(note_of_offsets(schema.feature_names, offsets, dtype))
+    notes += tuple(note_of_offsets(schema.feature_names, offsets, dtype, lost))
     if test is None:
         return replace(dataset, notes=notes)
     kept, y, problems = sort_out(test, Codes(class_names), "error", dtype)

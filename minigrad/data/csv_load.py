@@ -85,7 +85,7 @@ def load_delimited(
         *table.notes,
         *content.problems.notes(),
         *note_of(used, features.left_out),
-        *note_of_offsets(schema.feature_names, schema.offsets, dtype),
+        *note_of_offsets(schema.feature_names, schema.offsets, dtype, content.problems.lost),
         f"label: column {shown(y_name)}{of_label}; {len(class_names)} classes",
     )
     return Dataset(x, y, schema.feature_names, class_names, name, schema, notes=notes)

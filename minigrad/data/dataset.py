@@ -88,7 +88,8 @@ class Schema:
 
     def to_dict(self) -> dict:
         """Return the fields as values that JSON can hold."""
-        fields = {**asdict(self), "columns": [column._asdict() for column in self.columns]}
+        columns = [column._asdict() for column in self.columns]
+        fields = {**vars(self), "columns": columns, "form": asdict(self.form)}
         if self.image is None:  # as before there were any
             del fields["image"]
         return fields
@@ -204,8 +205,11 @@ class Dataset:
 def plain(values: Any) -> Any:
     """Return a pandas or a masked array as a plain array, and anything else as it is.
 
-    A missing value, which a mask hides, is NaN.
+    A missing value, which a mask hides, is NaN. Rows that are masked arrays may be in a list.
     """
+    if isinstance(values, (list, tuple)) and any(np.ma.isMA(row) for row in values):
+        with contextlib.suppress(ValueError):  # rows of different lengths
+            values = np.ma.array(values)
     if isinstance(values, np.ma.MaskedArray):
         if values.dtype.kind not in "fiub" or not np.ma.is_masked(values):
             return values.data
@@ -214,8 +218,9 @@ def plain(values: Any) -> Any:
         return values
     array = values.to_numpy()
     if array.dtype.kind == "O":  # of several types, or with missing values
-        with contextlib.suppress(TypeError, ValueError):
-            return values.to_numpy(dtype=np.float64, na_value=np.nan)
+        # By way of objects: as float64, pandas would count the nanoseconds of dates.
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            return values.to_numpy(dtype=object, na_value=np.nan).astype(np.float64)
     return array
 
 

@@ -5,11 +5,12 @@ import errno
 import gzip
 import io
 import os
+import re
 import secrets
 import stat
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import BinaryIO
 
 from ..errors import ArgumentError, DataError
@@ -197,6 +198,7 @@ def _check_line(line, number, where, encoding, most):
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EINVAL)
 _unfinished: set[str] = set()  # the temporary files of this process
+TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
 
 
 def check_target(path: Path, overwrite: bool = True, remedy: str = "choose another name") -> None:
@@ -260,7 +262,7 @@ def atomic_write(
     check_target(path, overwrite)
     folder, name = os.path.split(path)
     folder = folder or os.curdir
-    # A short part of the name: a long one has no room for more. The lock's owner clears these away.
+    # A short part of the name: a long one has no room for more. See TEMPORARY.
     temporary = os.path.join(folder, f".{name[:40]}.{secrets.token_hex(8)}.tmp")
     _unfinished.add(temporary)
     try:
@@ -314,6 +316,25 @@ def remove_unfinished() -> None:
     for temporary in [*_unfinished]:
         with contextlib.suppress(OSError):
             os.remove(temporary)
+
+
+def remove_left_over(folder: str, names: Collection[str]) -> None:
+    """Remove the temporary files that a killed process left while it wrote files of these names.
+
+    Nothing else: the name has its random part, and leads to a regular file.
+
+    Raises:
+        DataError: if one cannot be removed.
+    """
+    for name in os.listdir(folder):
+        found, path = TEMPORARY.fullmatch(name), os.path.join(folder, name)
+        try:
+            if found and found[1] in names and stat.S_ISREG(os.lstat(path).st_mode):
+                os.remove(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _unwritten(path, error) from error
 
 
 def _exists(where: str, size: int) -> DataError:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..errors import DataError
-from ..text import counted, listed, shown
+from ..text import counted, listed, reason, shown
 from .dataset import Column, Schema, plain
 from .labels import Codes, with_one_hot
 from .problems import ABSENT, UNKNOWN
@@ -38,12 +39,30 @@ def features_of(where: str, table: Any, schema: Schema) -> Any:
         if column.values is not None
     }
     numbers = [column.name for column in schema.columns if column.values is None]
-    x = with_one_hot(np.asarray(plain(table[numbers]), np.float64), columns, codes)
+    x = as_floats(where, plain(table[numbers]), np.float64, len(numbers))
+    x = with_one_hot(x, columns, codes)
     if schema.missing != "mean":  # with zeros it would be used
         first = np.cumsum([0, *(len(column.values or "1") for column in schema.columns)])
         for i, code in codes.items():
             x[code == ABSENT, first[i]] = np.nan
     return x
+
+
+def as_floats(where: str, rows: Any, dtype: DTypeLike, width: int) -> np.ndarray:
+    """Return rows of `width` values as an array of a floating dtype; too large is infinite.
+
+    Raises:
+        DataError: if they are not numbers: dates and complex numbers are not.
+    """
+    try:
+        array = np.asarray(rows)
+        if array.dtype.kind not in "biufOSU":
+            raise TypeError(f"they are {array.dtype}")
+        with np.errstate(over="ignore"):
+            return array.astype(dtype, copy=False)
+    except (TypeError, ValueError, OverflowError) as error:
+        remedy = f"give an array (N, {width}); data.read_rows reads files by model.schema"
+        raise DataError(where, "the rows are not numbers", reason(error), remedy) from error
 
 
 def select(where: str, table: Any, wanted: Sequence[str]) -> Any:

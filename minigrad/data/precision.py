@@ -4,11 +4,17 @@ Beside 1,700,000,000 a float32 has steps of 128: five seconds are nothing. Such 
 minus an offset, which its Column holds.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
+from ..errors import warn_once
 from ..text import shown
 
 LEVELS = 2**10  # different values that a column's spread has room for, at least
+EXACT = 2.0**53  # from here on a float64 does not hold every whole number
+FEW, MOST = 0.25, 0.9  # of the different values of a column
+LOOK = 1000  # rows to look at
 
 
 def offsets_of(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -18,7 +24,7 @@ def offsets_of(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     What is not finite does not count. The rows may be the first of more: subtracting loses nothing.
     """
     offsets, rounding = np.zeros(x.shape[1]), np.finfo(dtype).eps
-    if x.dtype.kind == "b" or x.dtype.itemsize <= np.dtype(dtype).itemsize and x.dtype.kind == "f":
+    if _fits(x.dtype, dtype) or x.dtype.kind == "f" and np.can_cast(x.dtype, dtype):
         return offsets
     for f, column in enumerate(x.T):
         values = column[np.isfinite(column)].astype(np.float64)
@@ -35,8 +41,51 @@ def offsets_of(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return offsets
 
 
-def note_of_offsets(names: list[str], offsets: np.ndarray, dtype: np.dtype) -> list[str]:
-    """Return the note that says which columns are kept minus an offset, if any."""
-    moved = [f"{shown(n)} - {o:.17g}" for n, o in zip(names, offsets, strict=True) if o]
+def warn_of_lost(
+    where: str,
+    names: Sequence[str],
+    x: np.ndarray,
+    offsets: np.ndarray,
+    dtype: np.dtype,
+    text: Callable[[int, int], str],
+) -> set[str]:
+    """Warn of the columns of x (N, F) of whose different values few are left; return their names.
+
+    Ids beyond EXACT have to stay apart; the last digits of measurements are no loss.
+
+    text: returns the text in row r and column f: x may have lost what it says.
+    """
+    lost: set[str] = set()
+    if _fits(x.dtype, dtype):
+        return lost
+    for f, (name, offset) in enumerate(zip(names, offsets.tolist(), strict=True)):
+        rows = np.flatnonzero(np.isfinite(x[:LOOK, f]))
+        values = x[rows, f]
+        large = bool((np.abs(values.astype(np.float64)) >= EXACT).any())
+        with np.errstate(over="ignore"):
+            left = len(np.unique((values - offset).astype(dtype)))
+        given = len({text(r, f) for r in rows.tolist()} if large else np.unique(values))
+        if left < given * (MOST if large else FEW):
+            lost.add(name)
+            wrong = f"column {shown(name)} has values too close to each other for their size"
+            facts = f"{left} of {given} different ones are left in the first {len(rows)} rows"
+            remedy = "subtract a constant from it, change its unit, or leave it out"
+            if not large and dtype != np.float64:
+                remedy += "; dtype='float64' keeps them apart"
+            warn_once(where, wrong, facts, remedy)
+    return lost
+
+
+def _fits(given: np.dtype, dtype: np.dtype) -> bool:
+    """Return whether all whole numbers of a dtype are among the floats of another."""
+    return given.kind in "biu" and given.itemsize < np.dtype(dtype).itemsize
+
+
+def note_of_offsets(
+    names: Sequence[str], offsets: np.ndarray, dtype: np.dtype, lost: set[str]
+) -> list[str]:
+    """Return the note that says which columns are kept minus an offset, but not those `lost`."""
+    pairs = zip(names, offsets, strict=True)
+    moved = [f"{shown(name)} - {o:.17g}" for name, o in pairs if o and name not in lost]
     why = f"which {np.dtype(dtype)} would round away otherwise"
     return [f"kept as differences, {why}: {', '.join(moved)}"] if moved else []

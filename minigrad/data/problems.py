@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import DataError
 from ..text import counted, shown
 from .cells import PLAIN, Format, formats_of, looks_like_number
-from .precision import offsets_of
+from .precision import offsets_of, warn_of_lost
 
 MISSING_RULES = ("mean", "drop", "error")
 UNSEEN_RULES = ("skip", "zero", "error")  # for a word that the training data did not have
@@ -135,6 +135,7 @@ class Problems:
         self.unusable = Findings()  # the cells for which rows are left out
         self.rows = self.dropped = 0
         self.offsets: np.ndarray | None = None  # of the numbers; found in the first rows
+        self.lost: set[str] = set()  # the columns that lose values all the same
 
     def triage(
         self,
@@ -158,6 +159,11 @@ class Problems:
             self.unusable.add(rows[r], self.names[i], cell(r, i), kind)
 
         fills = self.missing_rule == "mean"
+        if self.offsets is None and not self.trained:
+            self.offsets = offsets_of(x, self.dtype)
+            names = [self.names[i] for i in self.numbers]
+            given = lambda r, f: cell(r, self.numbers[f])  # noqa: E731
+            self.lost = warn_of_lost(self.where, names, x, self.offsets, self.dtype, given)
         with np.errstate(over="ignore"):
             finite = np.isfinite(x.astype(self.dtype, copy=False))
         if self.read is None:
@@ -205,8 +211,6 @@ class Problems:
         """
         if not kept.all():
             x = x[kept]
-        if self.offsets is None and not self.trained:
-            self.offsets = offsets_of(x, self.dtype)
         if self.offsets is not None and self.offsets.any():
             x = x - self.offsets
         with np.errstate(over="ignore"):

@@ -11,7 +11,7 @@ from .. import functions as F
 from .. import nn
 from ..data import Dataset, Scaling, Schema
 from ..data.files import check_path
-from ..data.frames import features_of
+from ..data.frames import as_floats, features_of
 from ..errors import ArgumentError, DataError, MinigradError, ShapeError
 from ..tensor import Tensor
 from ..text import counted, kind_of, shown
@@ -159,7 +159,8 @@ class Classifier:
         if not np.isfinite(log_p).all():
             self._check_parameters()
             row = int(np.argwhere(~np.isfinite(log_p))[0, 0])
-            column = int(np.abs(np.nan_to_num(x[row]) / self.scaling.scale).argmax())
+            with np.errstate(over="ignore"):
+                column = int(np.abs(np.nan_to_num(x[row]) / self.scaling.scale).argmax())
             wrong = f"the logits of row {row if numbers is None else numbers[row]} are not finite"
             facts = f"column {shown(self.schema.feature_names[column])} holds {x[row, column]:g}"
             remedy = "give values in the units of the training data"
@@ -223,15 +224,9 @@ class Classifier:
                 rows = np.reshape(rows, (len(rows), len(names)))
             moved = self.schema.offsets
         dtype = self.architecture["dtype"]
-        try:
-            with np.errstate(over="ignore"):
-                if moved.any():
-                    rows = np.asarray(rows, np.float64) - moved
-                x = np.atleast_2d(np.asarray(rows, dtype))
-        except (TypeError, ValueError, OverflowError) as error:
-            wrong = "the rows are not numbers"
-            remedy = f"give an array (N, {len(names)}); data.read_rows reads files by model.schema"
-            raise DataError("Classifier.predict", wrong, str(error), remedy) from error
+        if moved.any():
+            rows = as_floats("Classifier.predict", rows, np.float64, len(names)) - moved
+        x = np.atleast_2d(as_floats("Classifier.predict", rows, dtype, len(names)))
         if x.ndim != 2 or x.shape[1] != len(names):
             wrong = f"the rows do not fit a model of {counted(len(names), 'feature')}"
             facts = f"rows {x.shape}, features {', '.join(names)}"

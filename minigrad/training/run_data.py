@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import Block, Dataset, Schema, drop_rare, load, read_rows, split
-from ..data.files import OnRead, name_of
+from ..data import BUILTIN, Block, Dataset, Schema, drop_rare, load, read_rows, split
+from ..data.files import OnRead, kind_of_file, name_of
 from ..errors import DataError, MinigradWarning, warn_once
+from ..fields import check
 from ..text import counted
 from ..typing import Rng
+from . import headers
 from .classifier import Classifier
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ def find(about: dict, folder: str) -> tuple[str, str | None]:
     That is the old path or, in case the project was moved, the name that was given.
 
     Raises:
-        DataError: about `folder`, if one of the two is gone.
+        DataError: about `folder`, if one of the two is gone, or about what has taken its place.
     """
     data, found = about["data"], []
     named = about["path"], data["source"], "data"
@@ -136,7 +138,11 @@ def find(about: dict, folder: str) -> tuple[str, str | None]:
         if path and not places:
             wrong = f"the {what} of the run cannot be found"
             raise DataError(folder, wrong, path, "put it back there")
-        found.append(places[0] if path else given)
+        found.append(place := places[0] if path else given)
+        may_end = place in (None, "-", *BUILTIN) or os.path.isfile(place) or os.path.isdir(place)
+        if not may_end and os.path.exists(place):
+            wrong, facts = f"the {what} of the run is not a file", kind_of_file(os.stat(place))
+            raise DataError(place, wrong, f"it is {facts}", "put the file back there")
     return found[0], found[1]
 
 
@@ -179,8 +185,11 @@ class Recognition:
     """
 
     def __init__(self, classifier: Classifier):
-        schema, about = classifier.schema, classifier.training.get("data")
-        self._about = about if isinstance(about, dict) else {}
+        schema, self._about = classifier.schema, classifier.training.get("data")
+        try:
+            check(self._about, headers.ABOUT["data"])
+        except ValueError:  # another writer's, who may put anything there
+            self._about = {}
         self._schema, self._dtype = schema, classifier.architecture["dtype"]
         names = schema.feature_names, schema.class_names
         shape = self._about.get("rows"), len(schema.feature_names)
@@ -213,7 +222,7 @@ def check_data(source: str, test: str | None, now: dict[str, str], then: dict[st
     if now["sha256"] == then["sha256"]:
         return
     what, name = "data", source
-    if test is not None and now["rows_sha256"] == then["rows_sha256"]:
+    if test is not None and now["rows_sha256"] == then.get("rows_sha256"):
         what, name = "test file", test
     wrong = f"the {what} has changed since the run began"
     facts = f"SHA-256 {then['sha256'][:12]}… at the start, {now['sha256'][:12]}… now"

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.files import atomic_write, check_path, check_target, read_whole
+from ..data.files import atomic_write, check_path, check_target, read_whole, remove_left_over
 from ..errors import DataError, DivergedError
 from ..fields import check
 from ..settings import checked
@@ -92,8 +92,8 @@ def _unusable(path: str, why: str) -> DataError:
 class Recorder:
     """Writes the files of a run while it trains; as a context it locks the folder.
 
-    Temporary files that a killed process left are removed, and a file of the run that is a link is
-    refused.
+    A file of the run that is a link is refused. Temporary files that a killed process left are
+    removed once it is clear that the folder is this run's.
 
     An exception that leaves the context ends the run as "diverged" or "interrupted", with the last
     checkpoint that was taken.
@@ -149,7 +149,7 @@ class Recorder:
         check_new(self.path, overwrite)
         if overwrite:
             _remove(self.path, FILES)
-        self._begun = True
+        self._begin()
         self.write_status("running")
         self.checkpoint(sync=False)
 
@@ -163,8 +163,12 @@ class Recorder:
         if json.dumps(read_checkpoint(self.path)[0]["state"]) != known:
             wrong, facts = "another process has continued this run", "last.npz has changed"
             raise DataError(self.path, wrong, facts, "resume it again")
-        self._begun = True
+        self._begin()
         self.write_status("running")
+
+    def _begin(self) -> None:
+        remove_left_over(self.path, FILES)
+        self._begun = True
 
     def on_step(self) -> None:
         """Take a checkpoint if one is due after this step."""
@@ -239,7 +243,7 @@ class Recorder:
 
 @contextlib.contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Lock a run folder for this process, and remove temporary files that a killed one left.
+    """Lock a run folder for this process.
 
     Raises:
         DataError: if another process writes to the folder, or one of the run's files is not one.
@@ -261,8 +265,6 @@ def locked(path: str) -> Iterator[None]:
             pass  # a file system without locks
         for name in FILES:
             check_target(os.path.join(path, name), remedy="remove it, or use another folder")
-        names = os.listdir(path)
-        _remove(path, [n for n in names if n.endswith(".tmp") and n[1:].startswith(FILES)])
         yield
     finally:
         if descriptor is not None:

@@ -87,12 +87,74 @@ def test_an_odd_terminal(command, environment):
     assert code == 0 and out and "Traceback" not in err
 
 
-def test_a_variable_of_tqdm():
-    code, _, err = in_shell("gradcheck relu", TQDM_MININTERVAL="x")
-    assert code == 2 and err.endswith(
-        "Error: TQDM_…: an environment variable of the progress bar is wrong; could not convert "
-        "string to float: 'x'; unset it\n"
-    )
+def on_a_terminal(args, **environment):
+    """Run `minigrad …` with its stderr on a terminal: (its exit code, what it shows there)."""
+    pty = pytest.importorskip("pty")
+    screen, end = pty.openpty()
+    process = subprocess.Popen(
+        [*SCRIPT, *args.split()], env={**ENVIRONMENT, **environment},
+        stdout=subprocess.DEVNULL, stderr=end,
+    )  # fmt: skip
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end was closed
+        while part := os.read(screen, 65536):
+            shown += part
+    return process.wait(timeout=60), shown.decode()
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "MININTERVAL=x", "ASCII=x", "SMOOTHING=2", "FILE=x", "GUI=1", "KWARGS=1",
+        "BAR_FORMAT={foo}", "LOCK_ARGS=5", "UNIT_DIVISOR=0",
+    ],
+)  # fmt: skip
+def test_a_variable_of_tqdm_does_not_end_a_run(variable):
+    name, value = variable.split("=")
+    code, shown = on_a_terminal(f"{IRIS} --epochs 20", **{f"TQDM_{name}": value})
+    assert code == 0 and "20/20" in shown and "Traceback" not in shown
+
+
+def test_tqdm_can_be_silenced():
+    assert on_a_terminal("importance --help", TQDM_DISABLE="1") == (0, "")
+    code, shown = on_a_terminal(IRIS, TQDM_DISABLE="1")
+    assert code == 0 and "%|" not in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "code"),
+    [
+        ("", {"_MINIGRAD_COMPLETE": "bash_complete"}, 2),
+        ("", {"_MINIGRAD_COMPLETE": "bash_complete", "COMP_WORDS": "minigrad tr"}, 2),
+        (
+            "",
+            {"_MINIGRAD_COMPLETE": "zsh_complete", "COMP_WORDS": "minigrad", "COMP_CWORD": "x"},
+            2,
+        ),
+        (">/dev/full", {"_MINIGRAD_COMPLETE": "zsh_source"}, 3),
+        ("| true", {"_MINIGRAD_COMPLETE": "zsh_source"}, 0),
+    ],
+)
+def test_shell_completion_that_cannot_be(command, environment, code):
+    found, _, err = in_shell(command, **environment)
+    line = {2: "Error: COMP_WORDS and COMP_CWORD are not those of a shell; unset them", 3: FULL}
+    assert (found, err) == (code, f"{line[code]}\n" if code else "")
+
+
+def test_shell_completion():
+    words = {"COMP_WORDS": "minigrad tr", "COMP_CWORD": "1"}
+    assert in_shell("", _MINIGRAD_COMPLETE="bash_complete", **words)[:2] == (0, "plain,train\n")
+
+
+def test_a_line_break_in_a_path_is_not_one_in_the_error(tmp_path, cli):
+    for command in ("inspect", "train", "predict", "plot", "resume", "gradcheck", "evaluate"):
+        rows = ["iris"] * (command == "predict")
+        ended = cli(command, "a\nb.npz:f" if command == "gradcheck" else "a\nb.npz", *rows)
+        assert ended.code in (2, 3) and ended.out == "" and ended.err.count("\n") == 1, command
+        assert "a?b.npz" in ended.err or r"'a\nb.npz'" in ended.err
+    assert cli("train", "iris", "--epochs", "2", "--out", "a\nb").err.endswith("wrote a?b\n")
+    assert cli("inspect", "a\nb").out.startswith("a?b/best.npz: ")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +195,20 @@ def test_absurd_options(text, err, tmp_path):
     (tmp_path / "c.toml").write_text(text)
     code, out, errors = in_shell(f"train iris --no-save --config {tmp_path}/c.toml")
     assert (code, out, errors.count("\n")) == (2, "", 1) and err in errors
+
+
+def test_a_key_in_thousands_of_parts(tmp_path):
+    """A file of 40 kB that would take a gigabyte; see also a line that is merely too long."""
+    (tmp_path / "c.toml").write_text("a." * 20_000 + "b = 1\n")
+    code, out, err = in_shell(f"train iris --no-save --config {tmp_path}/c.toml")
+    assert (code, out, err.count("\n")) == (2, "", 1) and (
+        "c.toml: too large for options; it can have 65,536 characters, 4,000 in a line; write "
+        "lines such as lr = 0.05" in err
+    )
+    (tmp_path / "c.toml").write_text("# a comment\n" * 10_000)
+    assert in_shell(f"train iris --no-save --config {tmp_path}/c.toml")[0] == 2
+    (tmp_path / "c.toml").write_text("epochs = 2\n" + "# a comment\n" * 5000)
+    assert in_shell(f"train iris --no-save -q --config {tmp_path}/c.toml")[0] == 0
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir])

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from minigrad.training import archive
 from tests.cli.models import CLASSES, classifier, features, make_rows, write_csv
 from tests.cli.program import ROOT
 
@@ -255,3 +256,19 @@ def test_without_data_it_takes_a_run_and_no_options_for_reading(cli, run):
         "Error: run/best.npz: it is not a run folder; it is a file; "
         "give the folder of the run, such as runs/digits-1\n",
     )
+
+
+def test_a_split_that_is_not_one(cli, folder):
+    """A header from elsewhere may hold anything under `training`: it is not recognised."""
+    cli("train", "iris", "--epochs", "2", "--out", "run", "-q")
+    header, arrays = archive.read("run/best.npz")
+    assert cli("evaluate", "run/best.npz", "iris", "--json").events[0]["trained_on"] == 105
+    about = header["training"]["data"]
+    others = {"training": "a", "validation": 1, "test": 0}, {"training": 5}, {}
+    for split in (None, [], "abc", 5, *others, "missing"):
+        about["split"] = split
+        if split == "missing":
+            del about["split"]
+        archive.write("other.npz", header, arrays)
+        ended = cli("evaluate", "other.npz", "iris", "--json")
+        assert (ended.code, ended.err, ended.events[0]["trained_on"]) == (0, "", 0)

@@ -577,6 +577,15 @@ def test_what_is_wrong_with_a_file_is_one_line(cli, layers, args, code, line):
             "line 2 raised SystemExit; running the file, at 'sys.exit()'; correct it",
         ),
         (
+            "class Stop(BaseException): pass\nraise Stop('no')\n",
+            "line 2 raised Stop: no; running the file, at \"raise Stop('no')\"; correct it",
+        ),
+        (
+            "def f(x): raise GeneratorExit\ncases = [2.0]\n",
+            "line 1 raised GeneratorExit; case 0, inputs (), at 'def f(x): raise GeneratorExit'; "
+            "correct it, or give inputs that it takes",
+        ),
+        (
             "def f(x): return x\ndef cases():\n  return {}['a']\n",
             "line 3 raised KeyError: 'a'; calling cases, at \"return {}['a']\"; correct it",
         ),

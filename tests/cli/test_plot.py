@@ -249,3 +249,20 @@ def test_help_and_curves_do_not_import_matplotlib():
         code += "print('matplotlib' in sys.modules)"
         out = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
         assert out.stdout.decode(errors="replace").splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize("how", ["backend", "not UTF-8", "unknown setting", "home"])
+def test_settings_of_matplotlib_that_it_cannot_take(tmp_path, how):
+    pytest.importorskip("matplotlib")
+    write_run("run")
+    environment = {"backend": {"MPLBACKEND": "junk"}, "home": {"HOME": "/proc/nowhere"}}
+    if how in ("not UTF-8", "unknown setting"):
+        content = b"\xff\xfe\0junk" if how == "not UTF-8" else b"axes.linewidth: abc\nfoo: bar\n"
+        (tmp_path / "matplotlibrc").write_bytes(content)
+    code, out, err = plot("run", "-o", "a.png", **environment.get(how, {}))
+    if how in ("unknown setting", "home"):
+        assert (code, out, err) == (0, b"wrote a.png\n", b"")
+        return
+    assert (code, out, err.count(b"\n")) == (2, b"", 1)
+    assert err.startswith(b"Error: matplotlib: it does not start; ")
+    assert err.endswith(b"; correct or unset MPLBACKEND and matplotlibrc\n")

@@ -322,7 +322,9 @@ def kill_and_resume(start, program, run, seconds, command=LONG):
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL  # else there is nothing left to resume
-    (run / ".last.npz.1.tmp").write_bytes(b"PK")  # what a kill in the middle of a write leaves
+    (run / f".last.npz.{'0' * 16}.tmp").write_bytes(
+        b"PK"
+    )  # what a kill in the middle of a write leaves
     ended = program("resume", str(run), "-q", command=MODULE)
     assert ended.code == 0, ended.err
 
@@ -538,7 +540,7 @@ def test_a_run_folder_that_is_a_link_is_followed(cli, folder):
 def test_a_run_that_was_killed_before_its_first_checkpoint(cli, folder):
     cli(*IRIS, "--out", "run", "-q")
     (folder / "run" / "best.npz").unlink()
-    (folder / "run" / "last.npz").rename(folder / "run" / ".last.npz.0123.tmp")
+    (folder / "run" / "last.npz").rename(folder / "run" / ".last.npz.0123456789abcdef.tmp")
     assert cli("resume", "run").err == (
         "Error: run: the run ended before its first checkpoint; there is no last.npz in it; train "
         "again with --out run, --overwrite\n"
@@ -575,6 +577,52 @@ def test_without_its_last_npz_a_run_is_not_resumed(cli, folder):
         "put it back, or start again with --init-from run\n",
     )
     assert cli("plot", "run").code == cli("evaluate", "run").code == 0
+
+
+OWN = ".last.npz.0123456789abcdef.tmp"
+OTHERS = (
+    "_last.npz-notes.tmp", "xlast.npz.tmp", "1best.npz backup.tmp", ".last.npz.1.tmp",
+    f"x{OWN}", f"{OWN}x", ".last.npz.0123456789ABCDEF.tmp", ".mine.npz.0123456789abcdef.tmp",
+)  # fmt: skip
+
+
+def test_files_of_others_are_not_taken_for_temporary_ones(cli, folder):
+    run = folder / "run"
+    run.mkdir()
+    for name in (OWN, *OTHERS):
+        (run / name).write_text("precious")
+    ended = cli(*IRIS, "--out", "run", "-q")
+    assert ended.code == 3 and "the run folder is not empty" in ended.err
+    assert sorted(os.listdir("run")) == sorted((OWN, *OTHERS))  # nothing before the refusal
+    assert cli(*IRIS, "--out", "run", "-q", "--overwrite").code == 0
+    assert cli("resume", "run", "--epochs", "6", "-q").code == 0
+    assert {name for name in os.listdir("run") if ".tmp" in name} == {*OTHERS}
+    assert all((run / name).read_text() == "precious" for name in OTHERS)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, lambda path: os.symlink("..", path)])
+def test_a_folder_or_a_link_is_no_temporary_file(cli, folder, make):
+    cli(*IRIS, "--out", "run", "-q")
+    make(folder / "run" / OWN)
+    assert cli("resume", "run", "--epochs", "6", "-q").code == 0
+    assert os.path.lexists(folder / "run" / OWN)
+
+
+@pytest.mark.parametrize("option", [(), ("--test", "test.csv")], ids=["data", "test"])
+def test_a_recorded_path_that_is_a_pipe_by_now(cli, program, folder, option):
+    for name in ("rows.csv", "test.csv"):
+        lines = [f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(60)]
+        (folder / name).write_text("\n".join(["a,b,k", *lines]) + "\n")
+    assert cli("train", "rows.csv", *option, "--epochs", "2", "--out", "run", "-q").code == 0
+    what, name = ("test file", "test.csv") if option else ("data", "rows.csv")
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    line = f"Error: {folder}/{name}: the {what} of the run is not a file; it is a pipe; put the "
+    line += "file back there\n"
+    for command in (("resume", "run", "--epochs", "9"), ("evaluate", "run")):
+        ended = program(*command, command=MODULE)  # which a hang would end after a minute
+        assert (ended.code, ended.out, ended.err) == (3, "", line)
+    assert program("plot", "run", command=MODULE).code == 0
 
 
 # ---- weights of classes

@@ -197,6 +197,7 @@ def npy(array=X, shape=None):
     return buffer.getvalue() + array.tobytes()
 
 
+WIDEST = "a row can have at most 65,536; choose some of them, or make images smaller"
 SIZE = "does not have the size that its header declares"
 AGAIN = "copy or write it again"
 
@@ -535,8 +536,7 @@ PIXELS = "shape (6, 2, 3): 36 bytes"
         (
             "images-idx3",
             b"\0\0\x08\x03" + b"\xff" * 12 + bytes(36),
-            f"{SIZE}; shape (4294967295, 4294967295, 4294967295): "
-            "79228162458924105385300197375 bytes, but there are 36 bytes; copy or write it again",
+            f"has rows of 18446744065119617025 features; {WIDEST}",
         ),
         (
             "images-idx3",
@@ -606,3 +606,24 @@ def test_one_class_only(tmp_path):
         'there is only one class, "0"; 6 rows; '
         "add rows of another class, or choose other labels (label=COL of a CSV file)"
     )
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy", "idx.gz"])
+def test_a_small_file_does_not_become_millions_of_features(tmp_path, kind):
+    """18 kB of zeros, zipped."""
+    x = np.zeros((6, 70_000), np.uint8)
+    if kind == "npz":
+        path, where = tmp_path / "a.npz", "a.npz: x"
+        np.savez_compressed(path, x=x, y=LABELS[:6])
+    elif kind == "npy":
+        path, where = tmp_path, f"{tmp_path.name}/x.npy"
+        np.save(path / "x.npy", x), np.save(path / "y.npy", LABELS[:6])
+    else:
+        path, where = tmp_path, f"{tmp_path.name}/train-images-idx3-ubyte.gz"
+        write(path / "train-images-idx3-ubyte.gz", gzip.compress(idx(x.reshape(6, 700, 100))))
+        write(path / "train-labels-idx1-ubyte", idx(LABELS[:6]))
+    with pytest.raises(DataError) as error:
+        data.load(path)
+    assert str(error.value).endswith(f"{where}: has rows of 70000 features; {WIDEST}")
+    with pytest.raises(DataError):
+        data.read_rows(path, data.load("iris").schema)

@@ -134,3 +134,50 @@ def test_a_missing_text_is_what_it_is_in_a_file(tmp_path):
     model = classifier("mean")
     (block,) = data.read_rows(tmp_path / "rows.csv", model.schema)
     np.testing.assert_allclose(model.predict_proba(frame), model.predict_proba(block.x), rtol=1e-6)
+
+
+DATES = pd.date_range("2020", periods=len(FRAME))
+
+
+@pytest.mark.parametrize(
+    ("column", "why"),
+    [
+        (DATES, "float() argument must be a string or a real number, not 'Timestamp'"),
+        (DATES.tz_localize("UTC"), "float() argument must be a string or a real number"),
+        (DATES - DATES[0], "float() argument must be a string or a real number, not 'Timedelta'"),
+        (1j, "they are complex128"),
+        (10**400, "int too large to convert to float"),
+    ],
+    ids=["dates", "zone", "durations", "complex", "huge"],
+)
+@pytest.mark.parametrize("columns", ["file", "features"])
+def test_a_column_that_is_not_numbers_is_refused(column, why, columns):
+    model = classifier()
+    frame = FRAME
+    if columns == "features":
+        frame = pd.DataFrame(features(ROWS), columns=model.schema.feature_names)
+    with pytest.raises(DataError) as error:
+        model.predict(frame.assign(width=column))
+    assert str(error.value).startswith(f"Classifier.predict: the rows are not numbers; {why}")
+
+
+@pytest.mark.parametrize("dtype", ["M8[s]", "m8[s]", "complex64", "f4,f4,f4,f4", "V4"])
+@pytest.mark.parametrize("wrap", [np.asarray, list], ids=["array", "list"])
+def test_an_array_that_is_not_numbers_is_refused(dtype, wrap):
+    model = classifier()
+    rows = np.zeros((2, len(model.schema.feature_names)), dtype)
+    with pytest.raises(DataError, match="the rows are not numbers; they are "):
+        model.predict(wrap(rows))
+    all_dates = pd.DataFrame([[pd.Timestamp(0)] * 5] * 2)
+    with pytest.raises(DataError, match="the rows are not numbers; they are datetime64"):
+        model.predict(all_dates)
+
+
+def test_a_list_of_masked_rows_keeps_its_masks():
+    model = classifier(missing="mean")
+    rows = np.ma.array(features(ROWS)[:3])
+    rows[0, 0] = rows[2, 1] = np.ma.masked
+    np.testing.assert_array_equal(model.predict_proba(list(rows)), model.predict_proba(rows))
+    assert not np.allclose(model.predict_proba(rows), model.predict_proba(rows.data))
+    with pytest.raises(DataError, match="the rows are not numbers; setting an array element"):
+        model.predict([rows[0], rows[1][:2]])

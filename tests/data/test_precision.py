@@ -1,11 +1,13 @@
 """Values that are close to each other beside their size: timestamps, ids, 1e8 and some noise."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
 
 from minigrad import data, training
+from minigrad.errors import MinigradWarning
 from tests.data.files import write
 
 STAMPS = "t,k\n" + "1700000000,a\n1700000005,b\n" * 50
@@ -87,6 +89,45 @@ def test_which_columns_get_an_offset(tmp_path, values, offset, kind):
     spread = max(np.ptp(values), 1e-300)
     if np.ptp(values):
         assert np.abs(whole - values).max() / spread < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz"])
+@pytest.mark.parametrize(
+    ("values", "left"),
+    [
+        (1_700_000_000 * 10**9 + np.arange(300), 2),
+        (2**53 + np.arange(300), 151),
+        (10**16 + np.arange(300), 151),
+        (np.where(np.arange(300) == 7, 0, 1_700_000_000 + np.arange(300)), 4),
+    ],
+    ids=["nanoseconds", "2**53", "1e16", "a zero"],
+)
+def test_values_that_cannot_be_kept_apart_are_named(tmp_path, values, left, kind):
+    path, name = tmp_path / f"a.{kind}", "x0" if kind == "npz" else "id"
+    if kind == "npz":
+        np.savez(path, x=np.stack([values, np.arange(300) % 7], axis=1), y=np.arange(300) > 150)
+    else:
+        lines = [f"{v},{i % 7},{'ab'[i % 2]}" for i, v in enumerate(values.tolist())]
+        path.write_text("\n".join(["id,w,k", *lines]) + "\n")
+    with pytest.warns(MinigradWarning) as warned:
+        dataset = data.load(path, **({"label": "k"} if kind == "csv" else {}))
+    text = str(warned[0].message)
+    assert text.startswith(
+        f'{path}: column "{name}" has values too close to each other for their size; {left} of 300 '
+        "different ones are left in the first 300 rows; subtract a constant from it"
+    )
+    assert text.endswith("keeps them apart") == (left == 4)
+    assert len(warned) == 1 and len(np.unique(dataset.x[:, 0])) == left
+    assert not [note for note in dataset.notes if "kept as differences" in note]
+
+
+def test_measurements_that_are_rounded_are_not_named(tmp_path):
+    rng = np.random.default_rng(0)
+    x = np.stack([rng.normal(5, 2, 3000), 10 ** rng.uniform(18, 25, 3000)], axis=1)
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(3000) % 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data.load(tmp_path / "a.npz")
 
 
 def test_missing_values_beside_an_offset(tmp_path):

@@ -615,6 +615,14 @@ def test_a_scale_of_zero(tmp_path):
     )
 
 
+def test_a_scale_that_float32_rounds_to_zero(tmp_path):
+    """Without a warning of NumPy's, which is an error here."""
+    model = replace(classifier(), scaling=data.Scaling(np.zeros(4), np.full(4, 1e-320)))
+    model.save(tmp_path / "m.npz")
+    with pytest.raises(DataError, match="^Classifier.predict: the logits of row 0 are not finite"):
+        training.load(tmp_path / "m.npz").predict(np.ones((2, 4)))
+
+
 @pytest.mark.parametrize("name", ["shift", "scale", "fill"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_scaling_that_is_not_finite(tmp_path, name, value):
