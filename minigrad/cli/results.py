@@ -6,9 +6,12 @@ import numpy as np
 
 from ..text import counted, printable, shortened, shown, table
 from ..training import averages, classification_report
+from ..training.metrics import Confusion, packed
 
 SHORTEST = 12  # of a name
 MOST_MISTAKES = 20
+NARROWEST = len("  0")  # columns of a number in a matrix
+WIDEST = 3000  # columns of a matrix, whatever COLUMNS says
 HUGE = 1e4  # losses from here on are printed with an exponent
 
 
@@ -17,13 +20,13 @@ def as_loss(value: float) -> str:
     return f"{value:.4f}" if abs(value) < HUGE else f"{value:.1e}"
 
 
-def share_of_hits(names: tuple[str, ...], confusion: np.ndarray) -> str:
+def share_of_hits(names: tuple[str, ...], confusion: Confusion) -> str:
     """Return the accuracy, its counts, and what always giving the most frequent class would get.
 
     '96.67% (29 of 30 rows; always saying "setosa" gets 33.33%)'
     """
-    hits, rows, support = int(np.trace(confusion)), int(confusion.sum()), confusion.sum(axis=1)
-    constant = constant_answer(names, support)
+    hits, rows = confusion.hits.sum(), int(confusion.count.sum())
+    constant = constant_answer(names, confusion.support)
     return f"{hits / rows:.2%} ({hits} of {counted(rows, 'row')}; {constant})"
 
 
@@ -39,13 +42,13 @@ def constant_fields(names: tuple[str, ...], counts: np.ndarray) -> dict:
     return {"majority": {"class": names[most], "share": float(counts[most] / counts.sum())}}
 
 
-def result_tables(names: tuple[str, ...], confusion: np.ndarray) -> str:
+def result_tables(names: tuple[str, ...], confusion: Confusion) -> str:
     """Return two tables: precision, recall, f1 and support by class, and the confusion matrix.
 
     Long names are shortened, and the matrix is replaced by the most frequent mistakes, where they
     do not fit into the columns of the terminal; without one it has 80.
     """
-    columns = shutil.get_terminal_size().columns
+    columns = min(shutil.get_terminal_size().columns, WIDEST)
     names = tuple(map(printable, names))
     return f"{_by_class(names, confusion, columns)}\n\n{_confusion(names, confusion, columns)}"
 
@@ -54,7 +57,9 @@ def _by_class(names, confusion, columns):
     """Return the table, where there is no room without precision, and without recall."""
     report = classification_report(confusion)
     shares = [[*numbers] for numbers in zip(*report.values(), strict=True)]
-    shares += [[*average.values(), confusion.sum()] for average in averages(confusion).values()]
+    shares += [
+        [*average.values(), confusion.count.sum()] for average in averages(confusion).values()
+    ]
     cells = [[f"{number:.3f}" for number in numbers] + [str(n)] for *numbers, n in shares]
     cells.insert(0, [*report])
     averaged = [f"{kind} average" for kind in averages(confusion)]
@@ -74,32 +79,33 @@ def _confusion(names, confusion, columns):
     short = [shortened(name) for name in names]
     numbers = [*map(str, range(1, len(names) + 1))]
     numbered = [f"{number} {name}" for number, name in zip(numbers, short, strict=True)]
-    for down, across in ((names, names), (short, short), (numbered, numbers)):
-        counts = [(name, *map(str, row)) for name, row in zip(down, confusion, strict=True)]
+    fits = NARROWEST * len(names) <= columns
+    for down, across in ((names, names), (short, short), (numbered, numbers)) if fits else ():
+        counts = [(name, *map(str, row)) for name, row in zip(down, confusion.matrix, strict=True)]
         matrix = table([("", *across), *counts])
         if max(map(len, matrix.splitlines())) <= columns:
             return f"confusion matrix (row: true class, column: predicted class)\n{matrix}"
-    mistakes = confusion - np.diag(np.diag(confusion))
-    order = np.argsort(-mistakes, axis=None, kind="stable")[:MOST_MISTAKES]
+    wrong = np.flatnonzero(confusion.true != confusion.predicted)
+    order = wrong[np.argsort(-confusion.count[wrong], kind="stable")][:MOST_MISTAKES]
     room = max((columns - len("  ") * 2 - len("rows")) // 2, SHORTEST)
     short = [shortened(name, room) for name in names]
     if len({*short}) < len(short):  # only the number tells two of them apart
         short = [
             shortened(f"{number} {name}", room) for number, name in zip(numbers, names, strict=True)
         ]
+    columns_of_pairs = (confusion.true, confusion.predicted, confusion.count)
     pairs = [
-        (short[i], short[j], str(mistakes[i, j]))
-        for i, j in zip(*np.unravel_index(order, mistakes.shape), strict=True)
-        if mistakes[i, j]
+        (short[i], short[j], str(count))
+        for i, j, count in zip(*(c[order].tolist() for c in columns_of_pairs), strict=True)
     ]
     if not pairs:
         return "no mistakes"
-    kinds = counted(int(np.count_nonzero(mistakes)), "kind")
-    title = f"the most frequent mistakes, of {kinds} in {mistakes.sum()} rows"
+    kinds, rows = counted(len(wrong), "kind"), confusion.count[wrong].sum()
+    title = f"the most frequent mistakes, of {kinds} in {rows} rows"
     return f"{title}\n{table([('true class', 'predicted class', 'rows'), *pairs], '<<>')}"
 
 
-def result_fields(names: tuple[str, ...], confusion: np.ndarray) -> dict:
+def result_fields(names: tuple[str, ...], confusion: Confusion) -> dict:
     """Return the numbers of `result_tables` and the majority as fields of a JSON object."""
     columns = {key: values.tolist() for key, values in classification_report(confusion).items()}
     return {
@@ -108,6 +114,6 @@ def result_fields(names: tuple[str, ...], confusion: np.ndarray) -> dict:
             for i, name in enumerate(names)
         ],
         **averages(confusion),
-        "confusion": confusion.tolist(),
-        **constant_fields(names, confusion.sum(axis=1)),
+        "confusion": packed(confusion),
+        **constant_fields(names, confusion.support),
     }

@@ -206,7 +206,7 @@ class Report:
         names = experiment.dataset.class_names
         if self.as_json:
             counts = {"epoch": result.epoch, "epochs": trained}
-            fields = {**counts, **(result_fields(names, test.confusion) if test else {})}
+            fields = {**counts, **(result_fields(names, test.counts) if test else {})}
             accuracy, loss = (test.accuracy, test.loss) if test else (None, None)
             if not test:
                 kind, *numbers = _best_known(result)
@@ -216,7 +216,7 @@ class Report:
             return
         of = f"epoch {result.epoch} of {trained}"
         if test:
-            share = share_of_hits(names, test.confusion)
+            share = share_of_hits(names, test.counts)
             click.echo(f"test accuracy {share}, loss {as_loss(test.loss)}, {of}")
         else:
             kind, accuracy, loss = _best_known(result)
@@ -224,7 +224,7 @@ class Report:
         if self.quiet:
             return
         if test:
-            click.echo("\n" + result_tables(names, test.confusion))
+            click.echo("\n" + result_tables(names, test.counts))
         why = "the last"
         if best:
             lowest = result.history.lowest.val_loss

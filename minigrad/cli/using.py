@@ -192,13 +192,13 @@ def _print_evaluation(found, classifier, counts, as_json, quiet):
     names = classifier.schema.class_names
     if as_json:
         numbers = {"accuracy": found.accuracy, "log_loss": found.loss}
-        event("result", **numbers, **counts, **result_fields(names, found.confusion))
+        event("result", **numbers, **counts, **result_fields(names, found.counts))
         return
     out = f"; {counts['skipped']} left out" if counts["skipped"] else ""
-    share = share_of_hits(names, found.confusion)
+    share = share_of_hits(names, found.counts)
     click.echo(f"accuracy {share}, log loss {as_loss(found.loss)}{out}")
     if not quiet:
-        click.echo("\n" + result_tables(names, found.confusion))
+        click.echo("\n" + result_tables(names, found.counts))
 
 
 # ---- importance ----------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ MARKERS = "os^Dv*P"  # 7 of them and 8 colours: 56 classes before two look the s
 SIZE = 4.4  # inches, the side of a picture
 CELL = 0.36  # inches, the side of a confusion matrix's cell; its number is still legible
 MOST_CELLS = 100  # on a side; a larger matrix has colours only
+MOST_PIXELS_OF_A_MATRIX = 1000  # on a side; a larger one is not drawn
 GRID = 300  # cells of the decision regions, on a side
 ABREAST = 3, 6  # of the mistakes, at least and at most
 MOST_FILTERS = 64
@@ -73,7 +74,7 @@ def _figure(runs, planes, galleries=None):
     """Return the picture: a column for each run, or two rows for a single one."""
     shown, galleries = panels(runs), galleries or [None] * len(runs)
     kinds = [panel.title for panel in shown]
-    kinds += ["confusion"] if any(run.confusion is not None for run in runs) else []
+    kinds += ["confusion"] if any(run.counts is not None for run in runs) else []
     kinds += ["regions"] if any(planes) else []
     images = ["mistakes", "filters"] if any(galleries) else []
     sides = [max(SIZE, _side(run)) for run in runs]
@@ -150,11 +151,13 @@ def _draw_panel(axes: Axes, panel: Panel, run: Run, runs: list[Run]) -> None:
 
 def _draw_confusion(axes: Axes, run: Run) -> None:
     """Draw the counts, on a colour that shows their share of the true class."""
-    if run.confusion is None:
+    confusion = run.counts
+    if confusion is None or confusion.classes > MOST_PIXELS_OF_A_MATRIX:
+        many = confusion and f"confusion matrix: {confusion.classes} classes are too many to draw"
         axes.set_axis_off()
-        axes.text(0.5, 0.5, "no test results", ha="center", color="grey")
+        axes.text(0.5, 0.5, many or "no test results", ha="center", color="grey")
         return
-    counts = run.confusion
+    counts = confusion.matrix
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     beside = axes.inset_axes([1.03, 0, 0.04, 1])

@@ -9,6 +9,7 @@ from ..errors import ArgumentError, DataError
 from ..training import Classifier, Run, load, run_data, run_folder
 
 MARGIN = 0.05  # of the rows' range, on each side
+MOST_CLASSES = 200
 SPREAD = 2.5  # standard deviations on each side of the mean, if the rows are gone
 
 
@@ -53,6 +54,9 @@ def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
     """
     if len(run.features) != 2:
         return None, ()
+    if len(run.classes) > MOST_CLASSES:
+        why = f"{len(run.classes)} classes are too many to tell apart"
+        return None, (f"{run.folder}: no decision regions: {why}",)
     path = os.path.join(run.folder, run_folder.BEST)
     if not os.path.exists(path):
         yet = " yet" if run.status == "running" else ""

@@ -12,6 +12,7 @@ from ..tensor import Tensor
 from ..text import counted, shown
 from .history import History
 from .loop import evaluate
+from .metrics import Confusion
 
 LOOK = 1024  # rows to look at
 DEAD = 0.2  # share of a layer's ReLUs above which there is a warning
@@ -120,14 +121,11 @@ def warn_of_the_first_epoch(history: History, lr: float) -> None:
     warn_once("train", wrong, facts, remedy)
 
 
-def warn_of_one_answer(confusion: np.ndarray, class_names: tuple[str, ...]) -> None:
-    """Warn if every row of a set with several classes was given the same one.
-
-    confusion: the counts (C, C); row i, column j holds the rows of class i predicted as class j.
-    """
-    answers = np.flatnonzero(confusion.sum(axis=0))
-    if len(answers) == 1 and np.count_nonzero(confusion.sum(axis=1)) > 1:
+def warn_of_one_answer(confusion: Confusion, class_names: tuple[str, ...]) -> None:
+    """Warn if every row of a set with several classes was given the same one."""
+    answers = np.flatnonzero(confusion.answers)
+    if len(answers) == 1 and np.count_nonzero(confusion.support) > 1:
         wrong = f"the network predicts one class for every row, {shown(class_names[answers[0]])}"
-        facts = f"{confusion[answers[0], answers[0]]} of {confusion.sum()} rows are of it"
+        facts = f"{confusion.hits.sum()} of {confusion.count.sum()} rows are of it"
         remedy = "try class_weight='balanced', more epochs, or another learning rate"
         warn_once("train", wrong, facts, remedy)

@@ -31,7 +31,7 @@ from .folds import cross_validate
 from .headers import SAVING
 from .history import Epoch, History
 from .loop import Evaluation, evaluate
-from .metrics import packed
+from .metrics import Confusion, packed
 from .run_folder import Recorder
 from .trainer import Augment, Stopped, Trainer
 from .weights import balanced_weights, named_weights
@@ -337,20 +337,20 @@ class Experiment:
         classifier = self.best()
         rows = next(part for part in (self.test, self.val, self.train) if len(part))
         found = evaluate(classifier.model, rows, loss=self.trainer.loss)
-        self._warn(found.confusion)
+        self._warn(found.counts)
         test = found if len(self.test) else None
         if test:
             classifier.training["results"] = {
                 "test_loss": test.loss,
                 "test_accuracy": test.accuracy,
-                "confusion": packed(test.confusion),
+                "confusion": packed(test.counts),
             }
         if recorder:
             recorder.finish(classifier)
         epoch, history = classifier.training["epoch"], self.trainer.history
         return Result(test, epoch, history, classifier, self.folder, self.about.get("folds"))
 
-    def _warn(self, confusion: np.ndarray) -> None:
+    def _warn(self, confusion: Confusion) -> None:
         """Warn if the run has learned nothing that lasts."""
         best, history = self.trainer.best, self.trainer.history
         fresh = self.options["init_from"] is None

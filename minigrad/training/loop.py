@@ -13,7 +13,7 @@ from ..errors import ArgumentError, DivergedError
 from ..nn import Module, evaluating, watching
 from ..optim import Optimizer, clip_grad_norm
 from ..tensor import Tensor
-from .metrics import confusion_matrix
+from .metrics import Confusion, confusion_of
 
 BLOCK = 1024  # rows that `evaluate` takes at once
 LARGE = 1e5  # a feature so large makes the first gradients large, whatever the learning rate
@@ -120,11 +120,16 @@ def train_epoch(
 
 
 class Evaluation(NamedTuple):
-    """How a classifier does on a set: mean loss, accuracy, and the confusion matrix (C, C)."""
+    """How a classifier does on a set: mean loss, accuracy, and which class is taken for which."""
 
     loss: float
     accuracy: float
-    confusion: np.ndarray
+    counts: Confusion
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """The confusion matrix (C, C): row i, column j holds the rows of i predicted as j."""
+        return self.counts.matrix
 
 
 def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
@@ -145,8 +150,8 @@ def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
             mass = _mass(loss, t)
             sums.add(loss(z, t).item() if mass else 0.0, mass, z.data, t)
             predicted.append(z.data.argmax(axis=1))
-    matrix = confusion_matrix(np.concatenate(predicted), dataset.y, z.shape[1])
-    return Evaluation(sums.mean_loss, sums.hits / sums.rows, matrix)
+    counts = confusion_of(np.concatenate(predicted), dataset.y, z.shape[1])
+    return Evaluation(sums.mean_loss, sums.hits / sums.rows, counts)
 
 
 def diverged(

@@ -27,7 +27,7 @@ from .architecture import describe
 from .classifier import Classifier
 from .headers import AGAIN, FORMAT, VERSION
 from .history import Epoch, History
-from .metrics import unpacked
+from .metrics import Confusion, unpacked
 from .run_data import DIVIDING, READING
 from .trainer import Trainer
 
@@ -324,6 +324,11 @@ class Run(NamedTuple):
     @property
     def confusion(self) -> np.ndarray | None:
         """The confusion matrix (C, C) of the test rows; None before the run is finished."""
+        return self.counts and self.counts.matrix
+
+    @property
+    def counts(self) -> Confusion | None:
+        """The same without its zeros."""
         results = self.facts.get("results")
         return results and unpacked(results["confusion"], len(self.classes))
 

@@ -11,6 +11,7 @@ from minigrad.cli.results import result_tables
 from minigrad.cli.shell import as_typed, event
 from minigrad.cli.training import Report
 from minigrad.data import BUILTIN
+from minigrad.training.metrics import Confusion
 
 IRIS = """\
 iris: 150 rows, 4 features, 3 classes
@@ -88,7 +89,7 @@ LONG = [f"a rather long class name, number {i:02}" for i in range(40)]
 def tables(count, mistakes=3):
     """Return the tables of so many classes, in each of which some rows are taken for the next."""
     matrix = np.diag(np.full(count, 20)) + mistakes * np.eye(count, k=1, dtype=int)
-    return result_tables(tuple(LONG[:count]), matrix)
+    return result_tables(tuple(LONG[:count]), Confusion.of(matrix))
 
 
 @pytest.mark.parametrize("columns", [60, 80, 160, 250])
@@ -132,7 +133,7 @@ def test_names_that_look_the_same_when_shortened_keep_their_number(monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     names = tuple(f"a rather long class name {i:02} of the many" for i in range(40))
     matrix = np.eye(40, k=1, dtype=int)
-    pairs = result_tables(names, matrix).partition("the most frequent mistakes")[2]
+    pairs = result_tables(names, Confusion.of(matrix)).partition("the most frequent mistakes")[2]
     assert "\n1 a ra… many  2 a ra… many " in pairs and "\n20 a r… many  21 a r… many " in pairs
     assert len({line[:29] for line in pairs.splitlines()[2:]}) == 20
 

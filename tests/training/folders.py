@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.settings import SETTINGS
 from minigrad.training import headers
-from minigrad.training.metrics import packed
+from minigrad.training.metrics import Confusion, packed
 
 OPTIONS = {name: SETTINGS[name].default for name in headers.OPTIONS}
 HEADER = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,lr,grad_norm\n"
@@ -61,7 +61,7 @@ def write_run(folder, text=None, *, classes=("no", "yes"), features=("a", "b", "
         "results": {
             "test_loss": 0.25,
             "test_accuracy": 0.9,
-            "confusion": packed(np.array(confusion)),
+            "confusion": packed(Confusion.of(np.array(confusion))),
         },
     }
     (folder / "run.json").write_text(json.dumps({**about, **facts}))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minigrad.training import averages, classification_report, confusion_matrix
+from minigrad.training.metrics import Confusion, confusion_of, packed, unpacked
 
 # Class 2 is never predicted, class 3 has no rows, class 4 neither.
 TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2])
@@ -78,3 +79,15 @@ def test_all_numbers_are_those_of_scikit_learn(classes):
         np.testing.assert_allclose(ours, other, rtol=1e-12)
     for kind, shares in averages(matrix).items():
         np.testing.assert_allclose([*shares.values()], theirs(kind)[:3], rtol=1e-12)
+
+
+def test_a_confusion_without_its_zeros_is_the_matrix():
+    rng = np.random.default_rng(0)
+    true, predicted = rng.integers(60, size=(2, 500))
+    found, matrix = confusion_of(predicted, true, 60), confusion_matrix(predicted, true, 60)
+    for one in (found, Confusion.of(matrix), unpacked(packed(found), 60)):
+        np.testing.assert_array_equal(one.matrix, matrix)
+        np.testing.assert_array_equal(one.hits, np.diag(matrix))
+        np.testing.assert_array_equal(one.support, matrix.sum(axis=1))
+        np.testing.assert_array_equal(one.answers, matrix.sum(axis=0))
+    assert averages(found) == averages(matrix)
