@@ -184,7 +184,7 @@ def test_a_word_for_a_number_refuses_the_file(cli, model, tmp_path):
         "",
         f'Error: {path}: row 3, column "height": "tall" is not a number; '
         '1 such cell: row 3 "height" "tall"; '
-        "correct it, or pass --na tall if it means a missing value\n",
+        "correct it, or pass --na tall,NA if it means a missing value\n",
     )
 
 
