@@ -1,18 +1,22 @@
 """The default recipe beside scikit-learn's MLPClassifier, on real tables and the built-in sets.
 
-    OMP_NUM_THREADS=1 python benchmarks/recipe.py FOLDER --seeds 5-9
+    OMP_NUM_THREADS=1 python benchmarks/recipe.py FOLDER --seeds 10-14
 
 FOLDER holds CSV files. scikit-learn's network is `MLPClassifier((64,))`, with its defaults and with
 early stopping. It gets the training and the validation rows of the same split, standardised, ones
 and zeros as they are, missing numbers as the mean; all three are judged on the same test rows.
 
+With `--sklearn FILE`, scikit-learn's scores are kept in a JSON file and not computed again.
+
 It prints the means over the seeds, and exits with 1 if the goal is missed: over the tables, 0.3
 points of accuracy above scikit-learn's better one of each table; no table more than 1.5 points
 below, or two test rows, where that is more; a mean log loss no higher than that of its better one;
-no run diverged. Needs scikit-learn (extra `test`).
+no run diverged. After ± stands the standard error of the mean gain, from its spread over the seeds.
+Needs scikit-learn (extra `test`).
 """
 
 import ast
+import json
 import sys
 import time
 import warnings
@@ -76,40 +80,57 @@ def by_sklearn(experiment, seed, **options):
     return Score(100 * float((p.argmax(axis=1) == test.y).mean()), losses.mean(), seconds)
 
 
-def compare(source, options, seeds, alone):
-    """Return each contender's mean Score on a table, its test rows, and how many runs diverged."""
+def compare(name, source, options, seeds, alone, known):
+    """Return each contender's scores on a table, (seeds, 3), and how many test rows it has.
+
+    known: scikit-learn's scores so far, by table, seed and contender; new ones are added.
+    """
     scores = {OURS: []} if alone else {OURS: [], PLAIN: [], EARLY: []}
     for seed in seeds:
-        experiment, score = by_minigrad(source, options, seed)
+        experiment, score = by_minigrad(source, LOADING.get(name, {}) | options, seed)
         scores[OURS].append(score)
-        if not alone:
-            scores[PLAIN].append(by_sklearn(experiment, seed))
-            scores[EARLY].append(by_sklearn(experiment, seed, early_stopping=True))
-    diverged = int(np.isnan([score.accuracy for score in scores[OURS]]).sum())
-    means = {name: Score(*np.nanmean(each, axis=0)) for name, each in scores.items()}
-    return means, len(experiment.test), diverged
+        for contender in [*scores][1:]:
+            key = f"{name} {seed} {contender}"
+            if key not in known:
+                early = contender == EARLY
+                known[key] = by_sklearn(experiment, seed, early_stopping=early)
+            scores[contender].append(known[key])
+    return {contender: np.array(each) for contender, each in scores.items()}, len(experiment.test)
 
 
-def rows_of(name, means, rows):
+def mean(scores):
+    """Return the mean Score over the seeds whose run did not diverge."""
+    return Score(*np.nanmean(scores, axis=0))
+
+
+def better(scores):
+    """Return the scores of scikit-learn's better one, by mean accuracy."""
+    return max((scores[name] for name in (PLAIN, EARLY)), key=lambda each: mean(each).accuracy)
+
+
+def rows_of(name, scores, rows):
     """Return the cells of one table: accuracy, log loss and seconds of each contender."""
     cells = [name, str(rows)]
     for field, digits in (("accuracy", 2), ("log_loss", 4), ("seconds", 1)):
-        cells += [f"{getattr(score, field):.{digits}f}" for score in means.values()]
-    others = [score.accuracy for title, score in means.items() if title != OURS]
-    gain = means[OURS].accuracy - max(others, default=np.nan)
-    return [*cells, f"{gain:+.2f}"]
+        cells += [f"{getattr(mean(each), field):.{digits}f}" for each in scores.values()]
+    if len(scores) > 1:
+        gain = mean(scores[OURS]).accuracy - mean(better(scores)).accuracy
+        cells.append(f"{gain:+.2f}")
+    return cells
 
 
 def figures(results):
-    """Return the mean gain in accuracy, the tables that lose too much, and both mean log losses."""
+    """Return the mean gain in accuracy and its standard error, losers, and both mean log losses."""
     gains, losers, losses = [], [], []
-    for name, (means, rows, _) in results.items():
-        ours, *others = means.values()
-        gains.append(ours.accuracy - max(score.accuracy for score in others))
-        losses.append((ours.log_loss, min(score.log_loss for score in others)))
-        if gains[-1] < -max(LOSS, 100 * ROWS / rows):
+    for name, (scores, rows) in results.items():
+        gains.append((scores[OURS] - better(scores))[:, 0])
+        others = (mean(scores[PLAIN]), mean(scores[EARLY]))
+        losses.append((mean(scores[OURS]).log_loss, min(other.log_loss for other in others)))
+        if np.nanmean(gains[-1]) < -max(LOSS, 100 * ROWS / rows):
             losers.append(name)
-    return np.mean(gains), losers, np.mean(losses, axis=0)
+    of_seeds = np.nanmean(gains, axis=0)
+    error = of_seeds.std(ddof=1) / len(of_seeds) ** 0.5 if len(of_seeds) > 1 else np.nan
+    return of_seeds.mean(), error, losers, np.mean(losses, axis=0)
 
 
 def numbers(ctx, option, text):
@@ -129,6 +150,7 @@ def options_of(ctx, option, texts):
 @click.option("--seeds", default="0-4", callback=numbers, show_default=True)
 @click.option("--only", help="Names of tables, with commas; all by default.")
 @click.option("--alone", is_flag=True, help="Leave scikit-learn out.")
+@click.option("--sklearn", type=click.Path(dir_okay=False), help="JSON of scores to reuse.")
 @click.option(
     "--option",
     "options",
@@ -136,33 +158,38 @@ def options_of(ctx, option, texts):
     callback=options_of,
     help="Of minigrad: lr=0.1, and so on.",
 )
-def main(folder, seeds, only, alone, options):
+def main(folder, seeds, only, alone, sklearn, options):
     """Compare minigrad's defaults with scikit-learn's, table by table."""
     warnings.simplefilter("ignore")  # scikit-learn's: 200 epochs may not be enough
     groups = {"tables": {}, "built-in sets": {name: name for name in data.BUILTIN}}
     if folder:
         groups["tables"] = {path.stem: path for path in sorted(Path(folder).glob("*.csv"))}
+    known = json.loads(Path(sklearn).read_text()) if sklearn and Path(sklearn).exists() else {}
     contenders = [OURS] if alone else [OURS, PLAIN, EARLY]
     header = ["table", "test rows", *(f"{n}, {c}" for n in ("%", "loss", "s") for c in contenders)]
+    header += [] if alone else ["gain"]
     good, diverged = True, 0
     for group, sources in groups.items():
-        results, lines = {}, [[*header, "gain"]]
+        results, lines = {}, [header]
         for name, source in sources.items():
             if only and name not in only.split(","):
                 continue
-            results[name] = compare(source, LOADING.get(name, {}) | options, seeds, alone)
-            lines.append(rows_of(name, *results[name][:2]))
+            results[name] = compare(name, source, options, seeds, alone, known)
+            lines.append(rows_of(name, *results[name]))
+            diverged += int(np.isnan(results[name][0][OURS][:, 0]).sum())
             print(f"{name}: done", file=sys.stderr)
+            if sklearn:
+                Path(sklearn).write_text(json.dumps(known, indent=0))
         if not results:
             continue
-        print(f"{table(lines, '<' + '>' * (len(header)))}\n")
-        diverged += sum(count for _, _, count in results.values())
+        print(f"{table(lines, '<' + '>' * (len(header) - 1))}\n")
         if alone:
-            mean = np.mean([means[OURS] for means, _, _ in results.values()], axis=0)
-            print(f"{group}: accuracy {mean[0]:.2f}, log loss {mean[1]:.4f}\n")
+            ours = np.mean([mean(scores[OURS]) for scores, _ in results.values()], axis=0)
+            print(f"{group}: accuracy {ours[0]:.2f}, log loss {ours[1]:.4f}\n")
             continue
-        gain, losers, (ours, theirs) = figures(results)
-        print(f"{group}: {gain:+.2f} points of accuracy, log loss {ours:.4f} against {theirs:.4f}")
+        gain, error, losers, (ours, theirs) = figures(results)
+        print(f"{group}: {gain:+.2f} ± {error:.2f} points of accuracy")
+        print(f"log loss {ours:.4f} against {theirs:.4f}")
         print(f"more than {LOSS} points or {ROWS} rows below: {', '.join(losers) or 'none'}\n")
         good &= gain >= GAIN and not losers and ours <= theirs
     print(f"diverged: {diverged}")
