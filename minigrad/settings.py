@@ -25,7 +25,7 @@ class Setting(NamedTuple):
         least, above, below, most: the range of a number or of each part; None has no bound.
         choices: the strings that it can be; empty if any will do.
         many: whether it is a list.
-        none: what None means, where that is the default: for those of CHOICES and `by_rows`, the
+        none: what None means, where that is the default: for those of CHOICES and `by_size`, the
             rule in words.
     """
 
@@ -81,7 +81,7 @@ SETTINGS = {
         least=1,
         most=WIDEST,
         many=True,
-        none="128 for mlp, none for cnn",
+        none="256 for mlp, over 32 features 128; none for cnn",
     ),
     "batch_norm": Setting(
         False, "flag", "Normalise the batch before each activation, as batch norm does."
@@ -285,7 +285,7 @@ SETTINGS = {
 # The defaults that go by the network and by the optimizer.
 CHOICES: dict[str, dict[str, dict[str, Any]]] = {
     "arch": {
-        "mlp": {"hidden": (128,)},
+        "mlp": {},
         "cnn": {"hidden": (), "conv": (16, 32), "scale": "standard"},
         "softmax": {"hidden": ()},
     },
@@ -340,16 +340,18 @@ def _listed(value: Any) -> str:
     return repr(list(value) if isinstance(value, tuple) else value)
 
 
-def by_rows(rows: int) -> dict[str, Any]:
-    """Return the defaults that go by the number of training rows; docs/recipe.md says why.
+def by_size(rows: int, features: int) -> dict[str, Any]:
+    """Return the defaults that go by the training rows and the features; docs/recipe.md says why.
 
     60 epochs; more for a table so small that these would be few steps, and fewer for a large one.
     What keeps the network from learning few rows by heart fades as they become more. Numbers have
-    two digits: those that are printed.
+    two digits: those that are printed. The units are so many that OpenBLAS does not divide the
+    product of 32 rows and the first weights among threads, which makes a short step slow.
     """
     epochs = 60_000 / rows if rows < 1000 else 1_200_000 / rows if rows > 20_000 else 60
     fade = min(1.0, 500 / rows)
     return {
+        "hidden": (256,) if features <= 32 else (128,),
         "epochs": min(200, max(10, round(epochs))),
         "weight_decay": float(f"{0.005 * fade:.2g}"),
         "label_smoothing": float(f"{0.05 * fade:.2g}"),

@@ -20,7 +20,7 @@ from .. import __version__, nn, optim
 from ..data import BUILTIN, Dataset, Scaling, shifted
 from ..data.files import OnRead, check_path
 from ..errors import ArgumentError, DataError, DivergedError, warn_once
-from ..settings import SETTINGS, by_rows, checked, with_defaults
+from ..settings import SETTINGS, by_size, checked, with_defaults
 from ..text import counted, kind_of, printable
 from . import headers, run_data, run_folder
 from .architecture import describe, difference
@@ -90,10 +90,10 @@ def choose_options(
     if values["arch"] == "cnn" and not values["conv"]:
         wrong = "arch='cnn' has no convolutions"
         raise ArgumentError("train", wrong, "conv=[]", "give conv=[16, 32], or arch='mlp'")
-    if values["batch_norm"] and not values["conv"] and not values["hidden"]:
+    if values["batch_norm"] and not values["conv"] and values["hidden"] == ():
         wrong, remedy = "batch_norm=True has no layer to normalise", "give hidden=[128]"
         raise ArgumentError("train", wrong, "there are no hidden layers", remedy)
-    if values["batch_norm"] and values["hidden"] and values["batch_size"] == 1:
+    if values["batch_norm"] and values["hidden"] != () and values["batch_size"] == 1:
         wrong, facts = "batch_norm=True has nothing to compare a row with", "batch_size=1"
         raise ArgumentError("train", wrong, facts, "give batch_size=32")
     for name in ("out", "checkpoint_every"):
@@ -175,7 +175,7 @@ class Experiment:
 
     def _prepare(self, parts: tuple[Dataset, Dataset, Dataset], rng: np.random.Generator) -> None:
         """Set up all that a run on these parts of the data needs, from the scaling on."""
-        for name, value in by_rows(len(parts[0])).items():
+        for name, value in by_size(len(parts[0]), parts[0].x.shape[1]).items():
             if self.options[name] is None:
                 self.options[name] = value
         alike = self.image[0] if self.image and self.treats_pixels_alike else None

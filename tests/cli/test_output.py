@@ -279,7 +279,7 @@ def test_a_last_step_that_diverges_is_noticed_without_validation_rows(cli):
     assert (ended.code, ended.out) == (4, "")
     assert ended.err == (
         "Error: train: the loss is nan after the last step, number 1; learning rate 1e+38, first "
-        "non-finite output: layer '2', Linear(128 -> 3); try a learning rate of 1e+37\n"
+        "non-finite output: layer '2', Linear(256 -> 3); try a learning rate of 1e+37\n"
     )
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from minigrad import data, nn, optim, training
 from minigrad.errors import MinigradWarning
-from minigrad.settings import by_rows, with_defaults
+from minigrad.settings import by_size, with_defaults
 
 IRIS = {
-    "hidden": [128],
+    "hidden": [256],
     "batch_norm": False,
     "activation": "relu",
     "dropout": 0.0,
@@ -170,28 +170,30 @@ def test_the_order_of_the_options_changes_nothing(cli):
     assert one == other and one.code == 0
 
 
-# ---- defaults that go by the number of rows
+# ---- defaults that go by the size of the data
 
 
 @pytest.mark.parametrize("name", data.BUILTIN)
-def test_the_defaults_that_go_by_the_number_of_rows_are_used_printed_and_recorded(cli, name):
+def test_the_defaults_that_go_by_the_size_are_used_printed_and_recorded(cli, name):
     run, *_ = cli("train", name, "--json", "--patience", 1).events
-    used, rows = run["options"], run["split"]["training"]
+    used = run["options"]
+    by = by_size(run["split"]["training"], data.BUILTIN[name].features)
     defaults = {key: value for key, value in with_defaults({}).items() if key in used}
-    by_data = {**by_rows(rows), "scale": "asinh"}
+    by_data = {**by, "scale": "asinh"}
     assert used == json.loads(json.dumps({**defaults, **by_data, "patience": 1}))
     facts = json.loads(Path("runs", f"{name}-1", "run.json").read_text())
     assert facts["options"] == used and facts["origins"]["epochs"] == "default"
 
     out = cli("train", name, "--patience", 1).out
-    for option, value in by_rows(rows).items():
-        assert f", {option.replace('_', ' ')} {value}," in out
+    by["hidden"] = by["hidden"][0]
+    for option, value in by.items():
+        assert f" {option.replace('_', ' ')} {value}," in out
     # Typed in full they give the same.
-    typed = [f"--{k.replace('_', '-')}={v}" for k, v in by_rows(rows).items()]
+    typed = [f"--{k.replace('_', '-')}={v}" for k, v in by.items()]
     assert cli("train", name, "--patience", 1, *typed).out == out
 
 
-def test_a_given_option_overrides_the_one_that_goes_by_rows(cli):
+def test_a_given_option_overrides_the_one_that_goes_by_the_size(cli):
     out = cli("train", "iris", "--weight-decay", 0, "--label-smoothing", 0, "--epochs", 1).out
     assert ", epochs 1, " in out and ", weight decay 0.0, label smoothing 0.0, " in out
 

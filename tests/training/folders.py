@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from minigrad.settings import SETTINGS
+from minigrad.settings import SETTINGS, by_size
 from minigrad.training import headers
 from minigrad.training.metrics import Confusion, packed
 
-OPTIONS = {name: SETTINGS[name].default for name in headers.OPTIONS}
+OPTIONS = {name: SETTINGS[name].default for name in headers.OPTIONS} | by_size(20, 3)
 HEADER = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,lr,grad_norm\n"
 
 

@@ -111,25 +111,29 @@ def test_callbacks(folder):
 
 
 @pytest.mark.parametrize(
-    ("rows", "epochs", "weight_decay", "label_smoothing"),
+    ("rows", "features", "hidden", "epochs", "weight_decay", "label_smoothing"),
     [
-        (1, 200, 0.005, 0.05),
-        (300, 200, 0.005, 0.05),
-        (500, 120, 0.005, 0.05),
-        (1000, 60, 0.0025, 0.025),
-        (1258, 60, 0.002, 0.02),
-        (20_000, 60, 0.00013, 0.0013),
-        (40_000, 30, 6.3e-05, 0.00063),
-        (1_000_000, 10, 2.5e-06, 2.5e-05),
+        (1, 1, 256, 200, 0.005, 0.05),
+        (300, 32, 256, 200, 0.005, 0.05),
+        (500, 33, 128, 120, 0.005, 0.05),
+        (1000, 2, 256, 60, 0.0025, 0.025),
+        (1258, 64, 128, 60, 0.002, 0.02),
+        (20_000, 22, 256, 60, 0.00013, 0.0013),
+        (40_000, 784, 128, 30, 6.3e-05, 0.00063),
+        (1_000_000, 4, 256, 10, 2.5e-06, 2.5e-05),
     ],
 )
-def test_the_defaults_that_go_by_rows(rows, epochs, weight_decay, label_smoothing):
-    assert settings.by_rows(rows) == {
+def test_the_defaults_that_go_by_the_size_of_the_data(
+    rows, features, hidden, epochs, weight_decay, label_smoothing
+):
+    assert settings.by_size(rows, features) == {
+        "hidden": (hidden,),
         "epochs": epochs,
         "weight_decay": weight_decay,
         "label_smoothing": label_smoothing,
     }
-    assert all(settings.SETTINGS[name].default is None for name in settings.by_rows(rows))
+    for name in settings.by_size(rows, features):
+        assert settings.SETTINGS[name].default is None
 
 
 # ---- options ------------------------------------------------------------------------------------
@@ -212,7 +216,7 @@ def test_the_choices_are_those_of_the_library():
         (
             {"hidden": [64, 0]},
             "hidden=0 is out of range; 1 <= hidden <= 1000000; leave it out for the default, "
-            "128 for mlp, none for cnn",
+            "256 for mlp, over 32 features 128; none for cnn",
         ),
         (
             {"scale": "mean"},
@@ -745,6 +749,11 @@ COPY = "use an undamaged copy of it, or train again"
         ("options.lr", "fast", "options.lr is 'fast', not a value that lr can have"),
         ("options.lr", ..., "options.lr is missing"),
         ("options.hidden", 3, "options.hidden is 3, not a value that hidden can have"),
+        (
+            "options.hidden",
+            None,
+            "its architecture is not that of a network of the widths [3] in float32",
+        ),
         (
             "options.hidden",
             [100_000, 3500],
