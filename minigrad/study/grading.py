@@ -128,13 +128,14 @@ class _Operation:
         """Return what the student's backward returns, by its name."""
         given, u = copy.deepcopy(inputs), gy.copy()
         shapes = _shapes({**given, "gy": u})
-        node = self.function()
-        node.needs = (True,) * len(self.record.inputs)
         with np.errstate(all="ignore"):
             with in_file(self.path, f"forward, with {shapes}"):
+                node = self.function()
+                node.needs = (True,) * len(self.record.inputs)
                 y = node.forward(*given.values())
             right = self.record.apply(**inputs).data
-            if not (np.shape(y) == right.shape and same(y, right)):
+            numbers = isinstance(y, (np.ndarray, np.generic)) and y.dtype.kind in "fiu"
+            if not (numbers and y.shape == right.shape and same(y, right)):
                 raise Wrong(
                     "forward does not return y any more. It was right as it was written for you: "
                     "`--solution` shows it"
@@ -144,8 +145,8 @@ class _Operation:
         for name, before, after in (("gy", gy, u), *((n, inputs[n], given[n]) for n in inputs)):
             if not np.array_equal(before, after):
                 raise Wrong(
-                    f"backward writes to {name}, which others use after it. Write to arrays that "
-                    "you made: y = y + 1, not y += 1"
+                    f"{name} was written to, and others use it after you. Write to arrays that you "
+                    "made: y = y + 1, not y += 1"
                 )
         names = [f"g{name}" for name in self.record.inputs]
         wanted = f"return {', '.join(names)}"
@@ -214,7 +215,8 @@ class _Operation:
         options = {n: a for n, a in inputs.items() if n not in self.record.inputs}
         leaves = [Tensor(inputs[n], requires_grad=n == of[1:]) for n in self.record.inputs]
         f = lambda *xs: self.function.apply(*xs, **options)  # noqa: E731
-        report = checking.gradcheck(f, leaves, raises=False)
+        with in_file(self.path, "backward, under gradcheck"):
+            report = checking.gradcheck(f, leaves, raises=False)
         said = [result.diagnosis for result in report.results if result.diagnosis]
         return [f"{of}: {said[0]}."] if said else self._smallest(of)
 

@@ -422,7 +422,10 @@ def test_a_file_that_cannot_be_graded(text, sentence, tmp_path):
         ("return mg.Tensor(gy)", "gx is a Tensor: return an array of shape (1, 3)"),
         ("return gy.astype(str)", "gx holds <U32, not numbers"),
         ("return gy.astype(complex)", "gx holds complex128, not numbers"),
-        ("gy *= self.y\n        return gy", "backward writes to gy, which others use after it"),
+        (
+            "gy *= self.y\n        return gy",
+            "softmax: gy was written to, and others use it after you",
+        ),
         ("return gy * np.nan", "gx shape ok   gx[0, 0]: yours nan, measured 0.511768"),
         ("raise SystemExit", "line 13 raised SystemExit"),
     ],
@@ -439,11 +442,25 @@ def test_a_backward_that_returns_no_gradient(backward, sentence, tmp_path):
 def test_a_forward_that_was_changed_and_one_that_writes_to_its_input(tmp_path):
     square, path = EXERCISES["square"], tmp_path / "square.py"
     solved = square.text(solved=True)
-    path.write_text(solved.replace("np.square(x)", "x**3"), "utf-8")
-    assert "forward does not return y any more" in said(square, str(path))
-    path.write_text(solved.replace("self.x = x ", "self.x = x.copy(); x += 1; x -= 0.5 "), "utf-8")
-    text = said(square, str(path))
-    assert "forward does not return y any more" in text
+    for other in ("x**3", "None", "[x]", "mg.Tensor(x)", "np.square(x).astype(object)"):
+        path.write_text(solved.replace("np.square(x)", other), "utf-8")
+        assert "forward does not return y any more" in said(square, str(path))
+    changed = solved.replace("return np.square(x)", "y = x**2; x += 1; return y")
+    path.write_text(changed.replace("self.x = x ", "self.x = x.copy() "), "utf-8")
+    assert "square: x was written to, and others use it after you" in said(square, str(path))
+
+
+def test_a_class_that_cannot_be_made_and_a_backward_that_fails_later(tmp_path):
+    square, path = EXERCISES["square"], tmp_path / "square.py"
+    solved = square.text(solved=True)
+    made = solved.replace(
+        "    def forward", "    def __init__(self, n):\n        pass\n\n    def forward"
+    )
+    path.write_text(made, "utf-8")
+    assert "TypeError: Square.__init__() missing 1 required" in said(square, str(path))
+    once = "gy * 2.5 * self.x if len(RUNS) < 3 or [][1] else RUNS; RUNS.append(1)"
+    path.write_text(solved.replace("gy * 2 * self.x", once) + "\n\nRUNS = []\n", "utf-8")
+    assert "raised IndexError: list index out of range; backward, under" in said(square, str(path))
 
 
 def test_what_several_gradients_come_in(tmp_path):
