@@ -223,13 +223,13 @@ class Classifier:
             rows, moved = rows.x, self.schema.offsets - theirs
         else:
             rows = features_of("Classifier.predict", rows, self.schema)
-            if self.schema.image in (shape := np.shape(rows)[1:], (1, *shape)):
-                rows = np.reshape(rows, (len(rows), len(names)))
             moved = self.schema.offsets
         dtype = self.architecture["dtype"]
         if moved.any():
             rows = as_floats("Classifier.predict", rows, np.float64, len(names)) - moved
         x = np.atleast_2d(as_floats("Classifier.predict", rows, dtype, len(names)))
+        if self.schema.image in (x.shape[1:], (1, *x.shape[1:])):
+            x = x.reshape(len(x), len(names))
         if x.ndim != 2 or x.shape[1] != len(names):
             wrong = f"the rows do not fit a model of {counted(len(names), 'feature')}"
             facts = f"rows {x.shape}, features {', '.join(names)}"
