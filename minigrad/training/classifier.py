@@ -225,15 +225,17 @@ class Classifier:
             rows = features_of("Classifier.predict", rows, self.schema)
             moved = self.schema.offsets
         dtype = self.architecture["dtype"]
-        if moved.any():
-            rows = as_floats("Classifier.predict", rows, np.float64, len(names)) - moved
-        x = np.atleast_2d(as_floats("Classifier.predict", rows, dtype, len(names)))
+        wide = np.float64 if moved.any() else dtype
+        x = np.atleast_2d(as_floats("Classifier.predict", rows, wide, len(names)))
         if self.schema.image in (x.shape[1:], (1, *x.shape[1:])):
             x = x.reshape(len(x), len(names))
         if x.ndim != 2 or x.shape[1] != len(names):
             wrong = f"the rows do not fit a model of {counted(len(names), 'feature')}"
             facts = f"rows {x.shape}, features {', '.join(names)}"
             raise ShapeError("Classifier.predict", wrong, facts, f"give an array (N, {len(names)})")
+        if moved.any():
+            with np.errstate(over="ignore"):
+                x = (x - moved).astype(dtype)
         gaps = ~np.isfinite(x)
         if not gaps.any():
             return x

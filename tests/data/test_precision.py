@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minigrad import data, training
-from minigrad.errors import MinigradWarning
+from minigrad.errors import DataError, MinigradWarning, ShapeError
 from tests.data.files import write
 
 STAMPS = "t,k\n" + "1700000000,a\n1700000005,b\n" * 50
@@ -143,3 +143,11 @@ def test_scaling_does_not_divide_by_a_denormal(kind):
         x = np.array([[0], [small], [0]], dtype)
         scaling = data.Scaling.fit(x, kind)
         assert scaling.scale == 1 and np.isfinite(scaling.apply(x)).all()
+
+
+def test_rows_of_another_width_beside_an_offset(stamps):
+    model = training.Experiment(str(stamps), epochs=1, no_save=True).run().classifier
+    with pytest.raises(ShapeError, match="the rows do not fit a model of 1 feature"):
+        model.predict(np.ones((4, 3)))
+    with pytest.raises(DataError, match="is too large for float32"):
+        model.predict([[1e300]])
