@@ -609,12 +609,13 @@ SHAPES = [
 ]
 
 
-def functional(name, **options):
+def functional(name, kinks=SPECIAL, **options):
     """Return the row of an activation that torch.nn.functional has under the same name."""
     return unary(
         name,
         lambda x: getattr(F, name)(x, **options),
         lambda torch, x: getattr(torch.nn.functional, name)(x, **options),
+        kinks=kinks,
         note=" ".join(f"{k}={v}" for k, v in options.items()),
     )
 
@@ -635,8 +636,9 @@ ACTIVATIONS = [
     functional("relu"),
     functional("leaky_relu"),
     functional("leaky_relu", negative_slope=0.2),
-    functional("elu"),
-    functional("elu", alpha=1.7),
+    # PyTorch's gradient at NaN is gy or NaN, depending on the processor.
+    functional("elu", SPECIAL[1:]),
+    functional("elu", SPECIAL[1:], alpha=1.7),
     functional("gelu"),
     functional("gelu", approximate="tanh"),
     functional("silu"),

@@ -40,7 +40,7 @@ class LeakyReLU(Function):
 class ELU(Function):
     """y = x where x > 0, a (eˣ − 1) elsewhere
 
-    gx = gy where x > 0, gy a eˣ elsewhere      and gy at NaN, as in PyTorch
+    gx = gy where x > 0, gy a eˣ elsewhere      and gy at NaN
     """
 
     def forward(self, x, alpha):

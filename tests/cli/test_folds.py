@@ -47,7 +47,7 @@ def test_folds_come_before_the_run(cli):
 
 
 def test_a_class_with_fewer_rows_than_folds_is_a_warning_with_quiet_too(cli, folder):
-    lines = [f"{i},{i * 7 % 10},{'rare' if i % 20 == 0 else 'ab'[i % 2]}" for i in range(80)]
+    lines = [f"{i}.5,{i * 7 % 10},{'rare' if i % 20 == 0 else 'ab'[i % 2]}" for i in range(80)]
     (folder / "t.csv").write_text("\n".join(["x,y,class", *lines]))
     assert cli("train", "t.csv", *SHORT, "--folds", 5, "--no-save", "-q").err.startswith(
         'Warning: cross_validate: 1 class with fewer rows than folds: "rare"; some folds have no '
