@@ -196,8 +196,10 @@ class Ladder:
 
     def grows(self, sign: float) -> bool:
         """Return whether the slope has this sign and grows without a bound, as of √x at 0."""
-        finest = [sign * change @ self.probe.u / b for _, (change, b) in sorted(self.rungs.items())]
-        return all(fine > 1.5 * wide for fine, wide in zip(finest[:5], finest[1:6], strict=False))
+        slopes = [sign * change @ self.probe.u / b for _, (change, b) in sorted(self.rungs.items())]
+        finest = slopes[:6]
+        grow = all(fine > 1.5 * wide > 0 for fine, wide in zip(finest, finest[1:], strict=False))
+        return grow and len(finest) > 2
 
     def slopes(self) -> list[Slope]:
         """Return an estimate of the derivative for each step, the most accurate first.

@@ -62,8 +62,12 @@ def warn_of_lost(
         rows = np.flatnonzero(np.isfinite(x[:LOOK, f]))
         values = x[rows, f]
         large = bool((np.abs(values.astype(np.float64)) >= EXACT).any())
+        large = large and bool((values == np.rint(values)).all())
         with np.errstate(over="ignore"):
-            left = len(np.unique((values - offset).astype(dtype)))
+            cast = (values - offset).astype(dtype)
+        if not np.isfinite(cast).all():  # refused as too large
+            continue
+        left = len(np.unique(cast))
         given = len({text(r, f) for r in rows.tolist()} if large else np.unique(values))
         if left < given * (MOST if large else FEW):
             lost.add(name)

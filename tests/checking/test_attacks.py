@@ -273,8 +273,7 @@ def test_inputs_are_checked_as_they_lie_in_memory(x):
 
     def backward(gy, x):
         seen.append(np.sign(x.strides).tolist() + [x.flags.c_contiguous, x.flags.f_contiguous])
-        dense = np.zeros(x.shape).strides
-        return 2 * gy * np.lib.stride_tricks.as_strided(x, x.shape, dense)
+        return 2 * gy * x * (1 if x.flags.c_contiguous else 3)
 
     (result,) = gradcheck(operation(np.square, backward), x, raises=False).results
     assert result.verdict == "FAIL"

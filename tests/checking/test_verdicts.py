@@ -302,7 +302,7 @@ def test_the_verdict_in_float32_can_be_recomputed_from_what_is_printed():
 def test_the_end_of_a_domain_is_no_failure_of_right_code_and_hides_no_mistake():
     (result,) = mg.gradcheck(F.sqrt, np.array([4.0, 0.0, 1.0])).results
     assert (result.verdict, result.index) == ("KINK", (1,))
-    assert result.diagnosis == "f ends here, and its slope grows without a bound"
+    assert result.diagnosis == "the slope of f grows without a bound here"
     (result,) = mg.gradcheck(lambda x: x**1.5, np.array([4.0, 0.0, 1.0])).results
     assert (result.verdict, result.index) == ("PASS", (1,))  # 0, from the right
     wrong = op(lambda x: x**1.5, lambda g, x: g * x**0.5)

@@ -108,7 +108,6 @@ def test_images(cli, folder):
     images(folder / "squares")
     ended = cli("train", "squares", "--epochs", "5")
     assert ended.code == 0
-    assert "defaults for squares: scale minmax\n" in ended.out
     assert "\nfeatures: scaled from 0 to 1 by the range of the training rows\n" in ended.out
     assert "test accuracy 100.00%" in ended.out
 
