@@ -152,7 +152,7 @@ PLACES = {
     training.Trainer._set_lr: ["training/test_trainer.py"],
     training.Trainer._end_epoch: ["training/test_trainer.py", "training/test_divergence.py"],
 }
-PATIENCE = 5  # seconds of computing for the tests of a place: a mutant may run forever
+PATIENCE = 20  # seconds of computing for the tests of a place: a mutant may run forever
 
 
 @dataclass
