@@ -12,11 +12,10 @@ import json
 import math
 import statistics
 import sys
-import time
 from importlib.metadata import version
 
 import click
-from step import WARM_UP, shown, training_step
+from step import WARM_UP, shown, timed, training_step
 from turns import limit, quiet, take_turns
 
 SEED = 0
@@ -84,16 +83,7 @@ def turns(package, network):
         model.load_state_dict(state)
         return training_step(model, loss, getattr(optim, optimizer)(model.parameters(), **options))
 
-    def turn():
-        step = start()
-        for x, t in batches[:warm_up]:
-            step(x, t)
-        begin = time.perf_counter()
-        for x, t in batches[warm_up:]:
-            value = step(x, t)
-        return (time.perf_counter() - begin) / steps * 1e6, value
-
-    return turn
+    return timed(start, batches, warm_up)
 
 
 @click.command()

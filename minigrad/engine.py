@@ -289,8 +289,8 @@ def _youngest_first(root: Function) -> list[Function]:
     return nodes
 
 
-def _gradients(node: Function, gy: np.ndarray) -> list[tuple["Tensor", np.ndarray]]:
-    """Run a node's backward pass; return each input that needs a gradient, and its gradient.
+def _gradients(node: Function, gy: np.ndarray) -> Iterator[tuple["Tensor", np.ndarray]]:
+    """Run a node's backward pass; yield each input that needs a gradient, and its gradient.
 
     The gradient has the input's shape and dtype. One that a leaf will keep belongs to nothing else.
     """

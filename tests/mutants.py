@@ -203,8 +203,6 @@ def sources() -> list[Source]:
     used[Var.forward] = "Var.forward", {Var, Std}
     for function in (Windows.collected, Windows.slices, Windows.columns):
         used[function] = function.__qualname__, {Conv2d, MaxPool2d, AvgPool2d}
-    for function in (Windows.collected, Windows.slices, Windows.columns):
-        used[function] = function.__qualname__, {Conv2d, MaxPool2d, AvgPool2d}
     found = []
     for function, (name, classes) in used.items():
         of_rows = [row for cls in rows if cls in classes for row in rows[cls]]

@@ -75,9 +75,9 @@ def gradcheck(
 
     The output y is weighted by a random upstream gradient u, and the derivative of L = Σ u y with
     respect to each element is taken by a central difference with a step of a random half to all of
-    6e-6 · min(100 |x|, 1).
-    An element that it does not settle gets a derivative with a bound on its error, from forward
-    passes alone; where that error could hide a wrong gradient, the verdict is UNDECIDED.
+    6e-6 · min(100 |x|, 1). An element that it does not settle gets a derivative with a bound on its
+    error, from forward passes alone; where that error could hide a wrong gradient, the verdict is
+    UNDECIDED.
 
     Args:
         f: takes the inputs as Tensors and returns a Tensor or a tuple of them; a Module's

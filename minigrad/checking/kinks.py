@@ -36,7 +36,7 @@ GROUPS = 200  # that are looked at, drawn at random
 BUDGET = 10_000  # evaluations of f, after which no more groups are looked at
 HULL = 1e-5  # of the slopes: by how much a gradient may lie outside of the hull
 FLOAT32 = (1e-4, 8, 1e-3)  # these three in float32 mode: a threshold, such as 0.1, is rounded
-NEAR = 1e-3  # from x; floats beyond 1e10 lie too far apart to tell a kink from a tanh
+BLURRED = 1e-3  # the finest move; floats beyond 1e10 lie too far apart to tell a kink from a tanh
 GROWN = 8  # times what the last of them added to the hull: it is still growing
 MORE = 200  # neighbours anywhere around, twice, before a gradient lies outside
 STEEP = 0.9  # of a change of slope from scale to scale: with less, the slope converges
@@ -232,10 +232,11 @@ class Kinks:
 
     def _too_rough(self, group: list[Line]) -> bool:
         """Return whether floats are too coarse around a group to say that its gradient is wrong."""
-        check = self.check
         finest = self.move / self.shrink**2 * max(self._unit(e) for e in group)
-        rounds = max(float(check.gradient_noise[e.i][e.where]) for e in group)
-        return bool(check.noise.lost) or finest > NEAR or rounds > self.hull * check.flow
+        if self.check.noise.lost or finest > BLURRED:
+            return True
+        rounds = max(float(self.check.gradient_noise[e.i][e.where]) for e in group)
+        return rounds > self.hull * self.check.flow
 
     def _partners(self, e: Line, others: list[Line], tries: int) -> list[Line]:
         """Return which of the others change the slopes to the sides of e, by halving them."""
