@@ -11,12 +11,11 @@ import importlib
 import json
 import math
 import statistics
-import sys
 from importlib.metadata import version
 
 import click
-from step import WARM_UP, shown, timed, training_step
-from turns import limit, quiet, take_turns
+from step import WARM_UP, contest, shown, timed, training_step
+from turns import header, limit, line, quiet
 
 SEED = 0
 
@@ -100,17 +99,10 @@ def main(networks, rounds, threads, as_json):
     if not as_json:
         versions = ", ".join(f"{p} {version(p)}" for p in ("numpy", *PACKAGES.values()))
         print(f"{versions}; {threads} threads")
-        print("| network | minigrad | PyTorch | minigrad / PyTorch |\n|---|---|---|---|")
+        print(header(["network", *PACKAGES, "minigrad / PyTorch"]))
     for network in networks or NETWORKS:
-
-        def see(results, network=network):
-            losses = [loss for _, loss in results.values()]
-            if abs(losses[0] - losses[1]) > 1e-3:
-                sys.exit(f"{network}: the losses differ: {losses}")
-
         contenders = {title: (turns, package, network) for title, package in PACKAGES.items()}
-        answers = take_turns(contenders, rounds, cores, see)
-        times = {title: [time for time, _ in results] for title, results in answers.items()}
+        times = contest(contenders, network, rounds, cores)
         quantiles = {title: quiet(values) for title, values in times.items()}
         ratio = quantiles["minigrad"] / quantiles["PyTorch"]
         title, _, _, shape, _ = NETWORKS[network]
@@ -120,7 +112,7 @@ def main(networks, rounds, threads, as_json):
             print(json.dumps({**record, "microseconds": quantiles, "medians": medians}), flush=True)
         else:
             cells = [f"{title}, batch {shape[0]}", *map(shown, quantiles.values()), f"{ratio:.2f}"]
-            print("|", " | ".join(cells), "|", flush=True)
+            print(line(cells), flush=True)
 
 
 if __name__ == "__main__":

@@ -310,7 +310,7 @@ def timed(start, batches, warm_up):
     return turn
 
 
-def contest(titles, network, rounds, cores):
+def contest(contenders, network, rounds, cores):
     """Return the times of a step in each round, for each contender."""
 
     def see(results):  # all of them compute the same
@@ -318,7 +318,6 @@ def contest(titles, network, rounds, cores):
         if any(abs(loss - losses["minigrad"]) > 1e-3 for loss in losses.values()):
             sys.exit(f"{network}: the losses differ: {losses}")
 
-    contenders = {title: (turns, title, network) for title in titles}
     answers = take_turns(contenders, rounds, cores, see)
     return {title: [time for time, _ in results] for title, results in answers.items()}
 
@@ -368,7 +367,8 @@ def main(networks, rounds, threads, as_json):
         print(", ".join(f"{p} {v}" for p, v in versions.items()), f"{threads} threads", sep="; ")
         print(header(columns(titles)))
     for network in networks or NETWORKS:
-        times = contest(titles, network, rounds, cores)
+        contenders = {title: (turns, title, network) for title in titles}
+        times = contest(contenders, network, rounds, cores)
         quantiles = {title: quiet(values) for title, values in times.items()}
         medians = {title: statistics.median(values) for title, values in times.items()}
         ratios = {title: quantiles["minigrad"] / value for title, value in quantiles.items()}

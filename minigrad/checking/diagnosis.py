@@ -278,11 +278,11 @@ def _recorded(c: Case) -> Hypotheses:
     given = [x for x in subject.arguments if isinstance(x, Tensor) and x.dtype.kind == "f"]
     leaves = [x for _, x in subject.leaves]
     xs = list({id(x): x for x in [*given, *leaves]}.values())
+    place = next(k for k, x in enumerate(xs) if x is leaves[c.i])
     for record in RECORDS.values():
         if len(xs) != len(record.inputs):
             continue
         inputs = {name: x.data for name, x in zip(record.inputs, xs, strict=True)}
-        (of,) = [f"g{n}" for n, x in zip(record.inputs, xs, strict=True) if x is leaves[c.i]]
         try:
             found = _losses(c, record) if "t" in record.example else [record.arrays(c.u, inputs)]
         except (ValueError, TypeError):  # that operation does not take such arrays
@@ -290,10 +290,9 @@ def _recorded(c: Case) -> Hypotheses:
         for arrays in found:
             if arrays["y"].shape != c.y.shape or not same(arrays["y"], c.y):
                 continue
-            for mistake in record.mistakes:
-                wrong = mistake.gradient(arrays) if mistake.of == of else None
-                if wrong is not None and wrong.shape == c.x.shape:
-                    yield f"these are the numbers of {mistake}", wrong.reshape(-1)[c.flat]
+            of = f"g{record.inputs[place]}"
+            for mistake, wrong in record.mistaken(of, arrays, c.x.shape):
+                yield f"these are the numbers of {mistake}", wrong.reshape(-1)[c.flat]
 
 
 def _losses(c: Case, record: Record) -> list[Arrays]:

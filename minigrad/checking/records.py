@@ -21,6 +21,7 @@ from ..functions.losses import CrossEntropy, ProbabilityCrossEntropy
 from ..functions.normalisation import BatchNorm
 from ..tensor import Tensor
 
+SIZES = [(4, 3, 2), (3, 3, 3)]  # where W is square, a mistake of shape shows in its numbers
 Arrays = dict[str, Any]  # the arrays of an operation under their letters: x, W, t, y, gy …
 
 
@@ -102,11 +103,28 @@ class Record(NamedTuple):
 
     def named(self, of: str, gradient: np.ndarray, gy: Any, inputs: Arrays) -> Iterator[Mistake]:
         """Yield the mistakes that explain the gradient `of`, such as "gx", in shape and numbers."""
-        arrays = self.arrays(gy, inputs)
+        for mistake, wrong in self.mistaken(of, self.arrays(gy, inputs), np.shape(gradient)):
+            if same(gradient, wrong):
+                yield mistake
+
+    def mistaken(
+        self, of: str, arrays: Arrays, shape: tuple[int, ...]
+    ) -> Iterator[tuple[Mistake, np.ndarray]]:
+        """Yield the mistakes of the gradient `of` that have this shape, and their numbers."""
         for mistake in self.mistakes:
             wrong = mistake.gradient(arrays) if mistake.of == of else None
-            if wrong is not None and wrong.shape == np.shape(gradient) and same(gradient, wrong):
-                yield mistake
+            if wrong is not None and wrong.shape == shape:
+                yield mistake, wrong
+
+    def cases(self) -> list[tuple[np.ndarray, Arrays]]:
+        """Return upstream gradients and inputs: the example's, and drawn ones."""
+        rng = np.random.default_rng(0)
+        found = [(np.array(self.gy, dtype=float), self.example)]
+        for sizes in SIZES:
+            inputs = self.draw(rng, *sizes)
+            shape = self.apply(**inputs).shape
+            found.append((np.asarray(rng.standard_normal(shape)), inputs))
+        return found
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:

@@ -4,6 +4,7 @@
 when a command runs.
 """
 
+import contextlib
 import re
 
 import click
@@ -13,7 +14,7 @@ from ..settings import SETTINGS
 from ..text import table
 from . import options as shared
 from .options import config, origins, settings, show, show_config
-from .shell import HELP, Command
+from .shell import HELP, Command, remark
 
 
 @click.command(cls=Command, context_settings={**HELP, "auto_envvar_prefix": "MINIGRAD_TRAIN"})
@@ -81,14 +82,13 @@ def train(ctx, data, as_json, quiet, verbose, show_config, exercise, **options):
         return
     from .training import run
 
-    printing = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
-    if exercise is None:
-        run(data, given, where, **printing)
-        return
-    from .exercising import practising, remark
+    using = contextlib.nullcontext()
+    if exercise is not None:
+        from ..study.practice import practising
 
-    with practising(exercise, remark):
-        run(data, given, where, **printing)
+        using = practising(exercise, remark)
+    with using:
+        run(data, given, where, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -313,7 +313,8 @@ def explain(ctx, what, xs, classes, data, row, rows, graph, html, overwrite, **o
         if kind == A_NETWORK:
             return studying.of_network(what, xs, classes, rows, **options)
         if kind == DATA:
-            given = {name: options[name] for name in options if name in shared.given(ctx)}
+            given = shared.given(ctx)
+            given = {name: given[name] for name in options if name in given}
             return studying.of_data(data, row, rows, given)
         if kind == FILE:
             return studying.of_file(*_split(what))

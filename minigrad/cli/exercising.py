@@ -4,11 +4,7 @@ import click
 
 from ..study import exercises, grading
 from ..study.exercises import Exercise
-from ..study.practice import practising
-from ..text import table
-from .shell import remark
-
-__all__ = ["begin", "check", "hint", "list_all", "practising", "remark", "solution"]
+from ..text import printable, table
 
 
 def list_all() -> None:
@@ -24,7 +20,7 @@ def begin(name: str) -> None:
     """Write the file of an exercise."""
     exercise, path = exercises.find(name)
     exercises.begin(exercise, path)
-    click.echo(f"wrote {path}: {exercise.title}")
+    click.echo(f"wrote {printable(path)}: {exercise.title}")
     click.echo(
         f"write what `...` stands for, then: minigrad exercise {_typed(exercise, path)} --check"
     )

@@ -57,12 +57,11 @@ def _by_class(names, confusion, columns):
     """Return the table, where there is no room without precision, and without recall."""
     report = classification_report(confusion)
     shares = [[*numbers] for numbers in zip(*report.values(), strict=True)]
-    shares += [
-        [*average.values(), confusion.count.sum()] for average in averages(confusion).values()
-    ]
+    over_all = averages(confusion)
+    shares += [[*average.values(), confusion.count.sum()] for average in over_all.values()]
     cells = [[f"{number:.3f}" for number in numbers] + [str(n)] for *numbers, n in shares]
     cells.insert(0, [*report])
-    averaged = [f"{kind} average" for kind in averages(confusion)]
+    averaged = [f"{kind} average" for kind in over_all]
     longest = max(map(len, averaged))
     for first in range(len(report) - 1):
         some = [row[first:] for row in cells]

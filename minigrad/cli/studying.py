@@ -14,7 +14,7 @@ from ..checking.user_code import in_file
 from ..data.files import atomic_write, check_target, name_of
 from ..errors import ArgumentError, DataError
 from ..study import samples
-from ..text import did_you_mean, listed, shown
+from ..text import did_you_mean, listed, printable, shown
 from .checking import load_user_code
 
 Rows = tuple[np.ndarray, np.ndarray]  # x (N, F) as the network gets it, and t (N,)
@@ -27,7 +27,7 @@ def show(make: Callable[[], study.Trace], graph: bool, html: str | None, overwri
     trace = make()
     if html is not None:
         atomic_write(html, study.as_html(trace).encode(), overwrite=overwrite)
-        click.echo(f"wrote {click.format_filename(html)}")
+        click.echo(f"wrote {printable(html)}")
     elif graph:
         click.echo(study.as_graph(trace))
     else:
@@ -128,8 +128,8 @@ def _picked(blocks, row: int, rows: int, source: str) -> Rows:
     found: list[Rows] = []
     count = 0
     for x, t in blocks:
-        first, last = max(row - count, 0), row + rows - count
-        found.append((x[first : max(last, 0)], t[first : max(last, 0)]))
+        part = slice(max(row - count, 0), row + rows - count)
+        found.append((x[part], t[part]))
         count += len(x)
         if count >= row + rows:
             break

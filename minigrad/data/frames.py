@@ -59,7 +59,7 @@ def as_floats(where: str, rows: Any, dtype: DTypeLike, width: int) -> np.ndarray
         if array.dtype.kind not in "biufOSU":
             raise TypeError(f"they are {array.dtype}")
         with np.errstate(over="ignore"):
-            return np.asarray(rows, dtype)
+            return np.asarray(rows if array.dtype.kind in "SU" else array, dtype)
     except (TypeError, ValueError, OverflowError) as error:
         remedy = f"give an array (N, {width}); data.read_rows reads files by model.schema"
         raise DataError(where, "the rows are not numbers", reason(error), remedy) from error

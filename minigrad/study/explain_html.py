@@ -11,7 +11,7 @@ from ..text import shortened
 from .explain_text import check_text, move_text, part_text, rule_text, some, ways_text
 from .layout import placed
 from .mathml import mathml
-from .tracing import Rule, Step, Trace, Value, label, number_text
+from .tracing import Rule, Step, Trace, Value, label, largest, number_text
 
 MOST = 14  # rows and columns of an array that are shown
 ROW, LANE, RADIUS = 52, 34, 13  # of the drawing, in pixels
@@ -111,9 +111,7 @@ class _Page:
             _details("What is known from the forward pass", self.arrays(dict(arrays).items())),
             *(self.rule(rule, y) for rule in step.rules),
         ]
-        for x in dict.fromkeys(rule.x for rule in step.rules):
-            if len(x.ways) > 1 and x.ways[-1][0] == step.number:
-                parts.append(self.total(x))
+        parts += [self.total(x) for x in step.completed]
         return "".join([*parts, self.lines(step.remarks[1]), _source(step, "backward")])
 
     def rule(self, rule: Rule, y: Value) -> str:
@@ -173,9 +171,9 @@ class _Page:
         if not a.size:
             return f"<figure>{caption}no elements</figure>"
         flat = a.reshape(-1, a.shape[-1]) if a.ndim else a.reshape(1, 1)
-        largest = np.unravel_index(np.nan_to_num(abs(flat)).argmax(), flat.shape)
-        rows, columns = (some(n, MOST, int(i)) for n, i in zip(flat.shape, largest, strict=True))
-        most = float(np.nan_to_num(abs(flat)).max()) or 1.0
+        top = largest(flat)
+        rows, columns = (some(n, MOST, i) for n, i in zip(flat.shape, top, strict=True))
+        most = float(np.nan_to_num(abs(flat[top]))) or 1.0
         worked = None if at is None else int(np.ravel_multi_index(at, a.shape)) if at else 0
         body = "".join(
             f"<tr>{_heads([i], a.shape[:-1], 'row') if a.ndim > 1 else ''}"

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..text import table
 from .layout import Placed, placed
-from .tracing import Rule, Step, Trace, Value, added, label, number_text, product
+from .tracing import Rule, Step, Trace, Value, added, label, largest, number_text, product
 
 ROWS = 6  # of an array, from which on its middle rows are left out
 TERMS = 6  # of a sum
@@ -83,10 +83,9 @@ def _backward(step: Step, columns: int) -> Iterator[str]:
         yield from paragraphs(rule_text(rule, step.y), columns)
         yield from array_lines([(f"g{rule.x.name}{part and ', part'}", rule.g)], columns)
     yield from paragraphs(step.remarks[1], columns)
-    for x in dict.fromkeys(rule.x for rule in step.rules):
-        if len(x.ways) > 1 and x.ways[-1][0] == step.number:
-            yield from paragraphs(ways_text(x), columns)
-            yield from array_lines([(f"g{x.name}", x.grad)], columns)
+    for x in step.completed:
+        yield from paragraphs(ways_text(x), columns)
+        yield from array_lines([(f"g{x.name}", x.grad)], columns)
 
 
 # ---- sentences with numbers ----------------------------------------------------------------------
@@ -173,10 +172,10 @@ def _rows(a: np.ndarray, width: int) -> list[str]:
     if not a.size:
         return ["no elements"]
     a = a.reshape(-1, a.shape[-1]) if a.ndim else a.reshape(1, 1)
-    at = np.unravel_index(np.nan_to_num(abs(a)).argmax(), a.shape)
-    rows = some(len(a), ROWS, int(at[0]))
+    at = largest(a)
+    rows = some(len(a), ROWS, at[0])
     cell = 2 + max(len(number_text(v)) for i in rows if i is not None for v in a[i])
-    columns = some(a.shape[1], max(width // cell, 3), int(at[1]))
+    columns = some(a.shape[1], max(width // cell, 3), at[1])
     texts = [["…" if None in (i, j) else number_text(a[i, j]) for j in columns] for i in rows]
     cells = [max(map(len, column)) for column in zip(*texts, strict=True)]
     return ["  ".join(t.rjust(n) for t, n in zip(row, cells, strict=True)) for row in texts]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import checking
-from ..checking.differences import step
+from ..checking.differences import Probe, step
 from ..checking.records import Arrays, Record, same
 from ..checking.user_code import in_file, run_file
 from ..engine import Function
@@ -17,7 +17,6 @@ from ..tensor import Tensor
 from .engine_grading import GRADERS
 from .exercises import EXERCISES, Exercise, is_begun
 
-SIZES = [(4, 3, 2), (3, 3, 3)]  # a mistake that fits a square matrix only shows in the second
 UNWRITTEN = "is not written yet"
 
 
@@ -88,12 +87,7 @@ class _Operation:
 
     def __init__(self, record: Record, function: type[Function], path: str):
         self.record, self.function, self.path = record, function, path
-        rng = np.random.default_rng(0)
-        self.cases = [(np.array(record.gy, dtype=float), record.example)]
-        for sizes in SIZES:
-            inputs = record.draw(rng, *sizes)
-            y = record.apply(**inputs).data
-            self.cases.append((np.asarray(rng.standard_normal(y.shape)), inputs))
+        self.cases = record.cases()
 
     def grade(self) -> Grade:
         """Return what is to be said of it."""
@@ -198,7 +192,7 @@ class _Operation:
                 return [text, *known]
             if np.asarray(answer[of]).dtype.kind == "b":
                 return [text, "These are True and False: gy * x > 0 means (gy * x) > 0."]
-            return [text, *self._other(of, gy, inputs)]
+            return [text, *self._other(of, gy, inputs, answers[0][of])]
         return []
 
     def _mistake(self, of: str, answers: list[dict], cases: list[tuple]) -> list[str]:
@@ -210,7 +204,7 @@ class _Operation:
         which = f"{of}: your" if len(self.record.inputs) > 1 else "Your"
         return [f"{which} numbers are exactly those of {seen[0]}.", seen[0].hint] if seen else []
 
-    def _other(self, of: str, gy: np.ndarray, inputs: Arrays) -> list[str]:
+    def _other(self, of: str, gy: np.ndarray, inputs: Arrays, first: np.ndarray) -> list[str]:
         """Return what gradcheck says of a mistake that has no record, or the smallest example."""
         options = {n: a for n, a in inputs.items() if n not in self.record.inputs}
         leaves = [Tensor(inputs[n], requires_grad=n == of[1:]) for n in self.record.inputs]
@@ -218,22 +212,21 @@ class _Operation:
         with in_file(self.path, "backward, under gradcheck"):
             report = checking.gradcheck(f, leaves, raises=False)
         said = [result.diagnosis for result in report.results if result.diagnosis]
-        return [f"{of}: {said[0]}."] if said else self._smallest(of)
+        return [f"{of}: {said[0]}."] if said else self._smallest(of, first)
 
-    def _smallest(self, of: str) -> list[str]:
+    def _smallest(self, of: str, yours: np.ndarray) -> list[str]:
         """Return the example with its Jacobian, as measured, and the student's gradient."""
         gy, inputs = self.cases[0]
         x = inputs[of[1:]]
         units = np.eye(gy.size).reshape(gy.size, *gy.shape)
         J = np.array([self._measure(unit, inputs, of[1:]).reshape(-1) for unit in units])
-        yours = np.asarray(self._answer(gy, inputs)[of], dtype=float)
         return [
             "No usual mistake has these numbers. The smallest example:",
             *(f"  {name} = {_text(a)}" for name, a in {**inputs, "gy": gy}.items()),
             f"  the Jacobian, measured: a row for each y, a column for each {of[1:]}",
             *("   " + "".join(f"{value:8.4f}" for value in row) for row in J),
             f"  {of} = Jᵀ gy: measured {_text((gy.reshape(-1) @ J).reshape(x.shape))}",
-            f"  {' ' * len(of)}          yours    {_text(yours)}",
+            f"  {' ' * len(of)}          yours    {_text(np.asarray(yours, dtype=float))}",
         ]
 
     def _measure(self, gy: np.ndarray, inputs: Arrays, name: str) -> np.ndarray:
@@ -245,15 +238,12 @@ def measure(f: Callable[..., np.ndarray], gy: np.ndarray, inputs: Arrays, name: 
     """Return the gradient of Σ gy f(**inputs) for the input `name`, by central differences."""
     arrays = {n: np.array(a) for n, a in inputs.items()}
     x = arrays[name] = arrays[name].astype(np.float64)
+    probe = Probe(lambda: np.array(f(**arrays), dtype=float), x, None, None)
     gradient = np.zeros(x.shape)
     for i in np.ndindex(x.shape):
-        before, h = x[i], step(float(x[i]))
-        sides = []
-        for moved in (before + h, before - h):
-            x[i] = moved
-            sides.append(np.asarray(f(**arrays), dtype=float))
-        x[i] = before
-        gradient[i] = (gy * (sides[0] - sides[1])).sum() / (2 * h)
+        h = step(float(x[i]))
+        below, above = (probe.at(i, t)[0] for t in (-h, h))
+        gradient[i] = (gy * (above - below)).sum() / (2 * h)
     return gradient
 
 

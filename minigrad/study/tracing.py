@@ -124,6 +124,12 @@ class Step(NamedTuple):
     rules: list[Rule]
     source: dict[str, tuple[str, str]]
 
+    @property
+    def completed(self) -> list[Value]:
+        """The inputs that are used several times, whose gradient gets its last part here."""
+        inputs = dict.fromkeys(rule.x for rule in self.rules)
+        return [x for x in inputs if len(x.ways) > 1 and x.ways[-1][0] == self.number]
+
 
 class Check(NamedTuple):
     """One element of a leaf, moved by h to both sides; verdict: agree, differ or undecided."""
@@ -540,10 +546,11 @@ def _check(subject: Subject, leaves: list) -> Check:
     middle = float(probe.evaluate()[0])
     for h in STEPS:
         below, above = (float(probe.at(j, t)[0][0]) for t in (-h, h))
-        if abs(above - 2 * middle + below) <= BENT * abs(above - below):
+        bend, most = abs(above - 2 * middle + below), BENT * abs(above - below)
+        if bend <= most:
             break  # no kink within h
     slope, g = (above - below) / (2 * h), float(x.grad[j])
-    smooth = abs(above - 2 * middle + below) <= BENT * abs(above - below) + ROUNDED * abs(middle)
+    smooth = bend <= most + ROUNDED * abs(middle)
     close = abs(slope - g) <= 1e-5 * abs(g) + ROUNDED * abs(middle) / h
     verdict = "undecided" if not smooth else "agree" if close else "differ"
     return Check(x, j, h, below, above, slope, verdict)

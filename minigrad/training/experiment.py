@@ -10,7 +10,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
@@ -20,7 +20,7 @@ from .. import __version__, nn, optim
 from ..data import BUILTIN, Dataset, Scaling, shifted
 from ..data.files import OnRead, check_path
 from ..errors import ArgumentError, DataError, DivergedError, warn_once
-from ..settings import SETTINGS, by_size, checked, with_defaults
+from ..settings import SETTINGS, WITHOUT_EFFECT, by_size, checked, with_defaults
 from ..text import counted, kind_of, printable
 from . import headers, run_data, run_folder
 from .architecture import describe, difference
@@ -43,9 +43,7 @@ OPTIMIZERS: dict[str, type[optim.Optimizer]] = {
     "adamw": optim.AdamW,
     "rmsprop": optim.RMSprop,
 }
-OF_OPTIMIZER = {"sgd": ("momentum", "nesterov"), "rmsprop": ("momentum",)}
-
-
+OF_OPTIMIZER = {"lr", "weight_decay", "momentum", "nesterov"}
 LARGE_IMAGE = 16  # pixels
 
 
@@ -178,7 +176,7 @@ class Experiment:
         for name, value in by_size(len(parts[0]), parts[0].x.shape[1]).items():
             if self.options[name] is None:
                 self.options[name] = value
-        alike = self.image[0] if self.image and self.treats_pixels_alike else None
+        alike = self.image[0] if self.treats_pixels_alike else None
         self.scaling = Scaling.fit(parts[0], self.options["scale"], channels=alike)
         self.train, self.val, self.test = map(self.scaling.apply, parts)
         model, loss = self._network(rng)
@@ -288,7 +286,7 @@ class Experiment:
             Stopped: if `should_stop` returned True.
         """
         hooks = {"on_epoch": on_epoch, "on_start": on_start, "on_fold": on_fold}
-        _check_functions({**hooks, "should_stop": should_stop})
+        _check_functions(hooks | {"should_stop": should_stop})
         if self.options["folds"] and self.folder is None:
             if not self.options["no_save"]:
                 run_folder.check_new(self.options["out"], self.options["overwrite"])
@@ -393,8 +391,8 @@ class Experiment:
 
     def _optimizer(self, model: nn.Module) -> optim.Optimizer:
         name = self.options["optimizer"]
-        options = self._only(("lr", "weight_decay", *OF_OPTIMIZER.get(name, ())))
-        return OPTIMIZERS[name](model.parameters(), **options)
+        names = OF_OPTIMIZER.difference(WITHOUT_EFFECT["optimizer"][name])
+        return OPTIMIZERS[name](model.parameters(), **self._only(names))
 
     def _augment(self) -> Augment | None:
         """Return what changes each batch that is trained on."""
@@ -403,7 +401,7 @@ class Experiment:
         most = 2 if min(self.image[1:]) >= LARGE_IMAGE else 1
         return lambda x, rng: shifted(x, self.image, most, rng=rng)
 
-    def _only(self, names: tuple[str, ...]) -> dict:
+    def _only(self, names: Iterable[str]) -> dict:
         return {name: self.options[name] for name in names}
 
     def _network(self, rng: np.random.Generator) -> tuple[nn.Sequential, nn.CrossEntropy]:

@@ -1,6 +1,6 @@
 """How good a classifier is, from the classes that it predicted and the true ones."""
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,10 @@ class Confusion(NamedTuple):
     classes: int
 
     @classmethod
-    def of(cls, matrix: np.ndarray) -> Self:
-        """Return the Confusion that a matrix (C, C) holds."""
+    def of(cls, matrix: "np.ndarray | Confusion") -> "Confusion":
+        """Return the Confusion that a matrix (C, C) holds; a Confusion as it is."""
+        if isinstance(matrix, Confusion):
+            return matrix
         true, predicted = np.nonzero(matrix)
         return cls(true, predicted, matrix[true, predicted], len(matrix))
 
@@ -76,8 +78,7 @@ def classification_report(confusion: np.ndarray | Confusion) -> dict[str, np.nda
 
     A share of no rows is 0, as in scikit-learn.
     """
-    if not isinstance(confusion, Confusion):
-        confusion = Confusion.of(confusion)
+    confusion = Confusion.of(confusion)
     hits = confusion.hits.astype(float)
     support, predicted = confusion.support, confusion.answers
     return {
@@ -110,8 +111,7 @@ def averages(confusion: np.ndarray | Confusion) -> dict[str, dict[str, float]]:
     micro  from the counts of all classes together; each row has one class and is predicted as
            one, so all three are the accuracy
     """
-    if not isinstance(confusion, Confusion):
-        confusion = Confusion.of(confusion)
+    confusion = Confusion.of(confusion)
     shares = {k: v for k, v in classification_report(confusion).items() if k != "support"}
     accuracy = float(confusion.hits.sum() / max(confusion.count.sum(), 1))
     return {

@@ -139,8 +139,9 @@ def find(about: dict, folder: str) -> tuple[str, str | None]:
             wrong = f"the {what} of the run cannot be found"
             raise DataError(folder, wrong, path, "put it back there")
         found.append(place := places[0] if path else given)
-        may_end = place in (None, "-", *BUILTIN) or os.path.isfile(place) or os.path.isdir(place)
-        if not may_end and os.path.exists(place):
+        if place in (None, "-", *BUILTIN) or not os.path.exists(place):
+            continue
+        if not (os.path.isfile(place) or os.path.isdir(place)):
             wrong, facts = f"the {what} of the run is not a file", kind_of_file(os.stat(place))
             raise DataError(place, wrong, f"it is {facts}", "put the file back there")
     return found[0], found[1]

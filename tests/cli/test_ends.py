@@ -89,19 +89,18 @@ def test_an_odd_terminal(command, environment):
     assert code == 0 and out and "Traceback" not in err
 
 
-def on_a_terminal(args, **environment):
-    """Run `minigrad …` with its stderr on a terminal: (its exit code, what it shows there)."""
+def on_a_terminal(args, stream="stderr", **environment):
+    """Run `minigrad …` with a stream on a terminal: (its exit code, what it shows there)."""
     pty = pytest.importorskip("pty")
     screen, end = pty.openpty()
-    process = subprocess.Popen(
-        [*SCRIPT, *args.split()], env={**ENVIRONMENT, **environment},
-        stdout=subprocess.DEVNULL, stderr=end,
-    )  # fmt: skip
+    streams = {"stdout": subprocess.DEVNULL, stream: end}
+    process = subprocess.Popen([*SCRIPT, *args], env={**ENVIRONMENT, **environment}, **streams)
     os.close(end)
     shown = b""
     with contextlib.suppress(OSError):  # the other end was closed
         while part := os.read(screen, 65536):
             shown += part
+    os.close(screen)
     return process.wait(timeout=60), shown.decode()
 
 
@@ -114,14 +113,14 @@ def on_a_terminal(args, **environment):
 )  # fmt: skip
 def test_a_variable_of_tqdm_does_not_end_a_run(variable):
     name, value = variable.split("=")
-    code, shown = on_a_terminal(f"{IRIS} --epochs 20", **{f"TQDM_{name}": value})
+    code, shown = on_a_terminal([*IRIS.split(), "--epochs", "20"], **{f"TQDM_{name}": value})
     assert code == 0 and "20/20" in shown and "Traceback" not in shown
 
 
 def test_tqdm_can_be_silenced():
-    assert on_a_terminal("importance --help", TQDM_DISABLE="1") == (0, "")
-    code, shown = on_a_terminal(IRIS, TQDM_DISABLE="1")
-    assert code == 0 and "%|" not in shown
+    for environment, bar in (({}, True), ({"TQDM_DISABLE": "1"}, False)):
+        code, shown = on_a_terminal(IRIS.split(), **environment)
+        assert code == 0 and ("%|" in shown) == bar
 
 
 @pytest.mark.parametrize(
@@ -300,7 +299,6 @@ def test_an_ignored_signal_stays_ignored(tmp_path):
 
 
 def test_predict_shows_names_as_text_on_a_terminal_and_as_bytes_in_a_pipe(tmp_path):
-    pty = pytest.importorskip("pty")
     model = classifier()
     names = ("\x1b[31mred", "plain", "\x07bell")
     replace(model, schema=replace(model.schema, class_names=names)).save(tmp_path / "m.npz")
@@ -310,17 +308,9 @@ def test_predict_shows_names_as_text_on_a_terminal_and_as_bytes_in_a_pipe(tmp_pa
         [*SCRIPT, *args], env=ENVIRONMENT, capture_output=True, check=True
     ).stdout
     assert b"\x1b[31mred" in piped or b"\x07bell" in piped
-    screen, end = pty.openpty()
-    process = subprocess.Popen([*SCRIPT, *args], env=ENVIRONMENT, stdout=end)
-    os.close(end)
-    shown = b""
-    with contextlib.suppress(OSError):  # the other end was closed
-        while part := os.read(screen, 65536):
-            shown += part
-    assert process.wait(timeout=60) == 0
-    assert shown.replace(b"\r\n", b"\n") == piped.replace(b"\x1b", rb"\u001b").replace(
-        b"\x07", rb"\u0007"
-    )
+    code, shown = on_a_terminal(args, "stdout")
+    piped = piped.decode().replace("\x1b", r"\u001b").replace("\x07", r"\u0007")
+    assert (code, shown.replace("\r\n", "\n")) == (0, piped)
 
 
 def test_a_plot_for_a_terminal_of_any_width(tmp_path):

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import json
 import os
 import pickle
@@ -431,8 +432,10 @@ def test_a_single_pair(tmp_path, part, dash, zipped):
     np.testing.assert_array_equal(block.y, dataset.y)
 
 
-@pytest.mark.parametrize("kind", ["npz", "npy", "idx"])
-@pytest.mark.parametrize("channels", [None, 1, 3])
+@pytest.mark.parametrize(
+    ("kind", "channels"),  # IDX has no channels
+    [*itertools.product(("npz", "npy"), (None, 1, 3)), ("idx", None)],
+)
 def test_images_keep_their_shape_in_the_schema(tmp_path, kind, channels):
     x = IMAGES if channels is None else np.stack([IMAGES] * channels, axis=1) + 1
     if kind == "npz":
@@ -441,10 +444,8 @@ def test_images_keep_their_shape_in_the_schema(tmp_path, kind, channels):
         np.save(tmp_path / "x.npy", np.asfortranarray(x))
         np.save(tmp_path / "y.npy", LABELS)
         path = tmp_path
-    elif channels is None:
-        path = write_pair(tmp_path)
     else:
-        return  # IDX has no channels
+        path = write_pair(tmp_path)
     dataset = data.load(path)
     np.testing.assert_array_equal(dataset.x, x.reshape(6, -1))
     assert dataset.schema.image == (channels or 1, 2, 3)
