@@ -16,11 +16,23 @@ from minigrad import nn, optim
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
+LINK = re.compile(r"\]\(([^)#\s]*)#?([^)\s]*)\)")
 SET_UP = {"pip install -e . && python train.py", "pip install -e '.[test]' && pytest"}
 
 
 def blocks(page, kind):
     return [body for language, body in FENCE.findall(page.read_text("utf-8")) if language == kind]
+
+
+def text_of(page):
+    """Return a page without its snippets."""
+    return FENCE.sub("", page.read_text("utf-8"))
+
+
+def anchors(page):
+    """Return the anchors of a page's headings, as a code host and Sphinx make them."""
+    titles = re.findall(r"^#+ (.+)$", text_of(page), re.M)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def commands(block):
@@ -129,6 +141,29 @@ def test_readme_states_the_two_set_up_commands():
 def test_every_block_is_of_a_kind_that_is_executed(page):
     kinds = {language for language, _ in FENCE.findall(page.read_text("utf-8"))}
     assert kinds <= {"sh", "console", "python", "pycon", "text"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_a_file_and_a_heading(page):
+    for name, anchor in LINK.findall(text_of(page)):
+        if "://" not in name:
+            target = page.parent / name if name else page
+            assert target.exists(), name
+            assert not anchor or anchor in anchors(target), f"{name}#{anchor}"
+
+
+def test_each_question_of_students_has_its_place_in_the_book():
+    _, *parts = re.split(r"^### (\d+)\. ", text_of(ROOT / "docs" / "questions.md"), flags=re.M)
+    assert [int(number) for number in parts[::2]] == [*range(1, 18)]
+    for answer in parts[1::2]:
+        assert any(name.endswith(".md") and anchor for name, anchor in LINK.findall(answer)), answer
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.name)
+def test_each_page_ends_with_something_to_try(page):
+    last = re.split(r"^## ", page.read_text("utf-8"), flags=re.M)[-1]
+    title, *tried = last.split("\n", 1)
+    assert title == "Try it" and FENCE.search(tried[0]) and FENCE.sub("", tried[0]).strip()
 
 
 @pytest.mark.parametrize(
