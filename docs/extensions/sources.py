@@ -12,6 +12,11 @@ from sphinx.transforms import SphinxTransform
 ROOT = Path(__file__).parents[2]
 
 
+def sources():
+    """Return the paths of minigrad's files."""
+    return sorted((ROOT / "minigrad").rglob("*.py"))
+
+
 def address(docname, file, line=None):
     """Return the link from a page to a file of minigrad, or to a line of it."""
     up = "../" * docname.count("/")
@@ -25,18 +30,19 @@ class NamedSources(SphinxTransform):
 
     def apply(self):
         """Change the page."""
-        docname = self.env.docname
+        folder = Path(self.env.doc2path(self.env.docname)).parent
         for node in [*self.document.findall(addnodes.download_reference)]:
-            path = (Path(self.env.doc2path(docname)).parent / node["reftarget"]).resolve()
-            file = path.relative_to(ROOT).as_posix()
-            link = nodes.reference("", "", *node.children, refuri=address(docname, file))
-            node.replace_self(link)
+            self.link(node, node.children, (folder / node["reftarget"]).resolve())
         for node in [*self.document.findall(nodes.literal)]:
-            file = node.astext()
-            linked = isinstance(node.parent, nodes.reference)
-            if not linked and re.fullmatch(r"minigrad/[\w/]+\.py", file) and (ROOT / file).exists():
-                link = nodes.reference("", "", node.deepcopy(), refuri=address(docname, file))
-                node.replace_self(link)
+            if re.fullmatch(r"minigrad/[\w/]+\.py", node.astext()):
+                self.link(node, [node.deepcopy()], ROOT / node.astext())
+
+    def link(self, node, children, path):
+        """Put a link in the place of a node that names a source file and is not in a link yet."""
+        file = path.relative_to(ROOT).as_posix()
+        if path in sources() and not isinstance(node.parent, nodes.reference):
+            target = address(self.env.docname, file)
+            node.replace_self(nodes.reference("", "", *children, refuri=target))
 
 
 def line_of(domain, info):
@@ -53,7 +59,7 @@ def line_of(domain, info):
 
 def pages(app):
     """Yield the page of each file."""
-    for path in sorted((ROOT / "minigrad").rglob("*.py")):
+    for path in sources():
         file = path.relative_to(ROOT).as_posix()
         options = {"linenos": "inline", "lineanchors": "line"}
         code = app.builder.highlighter.highlight_block(path.read_text("utf-8"), "python", **options)
