@@ -11,7 +11,9 @@ author = "The minigrad developers"
 language = "en"
 extensions = [
     "myst_parser",
+    "extensions.commands",
     "extensions.mathml",
+    "extensions.names",
     "extensions.reference",
     "extensions.sources",
     "extensions.steps",

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urldefrag
 import pytest
 
 import minigrad
+from minigrad.cli import COMMANDS
 from tests.helpers import functions_below
 
 for package in ("sphinx", "myst_parser", "furo", "latex2mathml"):
@@ -131,6 +132,21 @@ def test_every_room_with_public_names_is_looked_at():
     assert {room.removesuffix("__init__").rstrip(".") for room in rooms} | {"errors"} == {*ROOMS}
 
 
+def test_what_there_is_leads_to_the_reference(pages):
+    listed = {link.rpartition("#")[2] for link in pages["functions.html"].links}
+    for room in ("functions", "optim"):
+        assert {f"minigrad.{room}.{name}" for name in public(room)} - listed <= {
+            "minigrad.optim.Optimizer"
+        }
+
+
+def test_each_command_has_its_help(pages):
+    text = pages["reference/commands.html"].text
+    for command in COMMANDS:
+        for option in (option for p in command.params for option in p.opts if option[0] == "-"):
+            assert option in text, f"{command.name} {option}"
+
+
 def reference(pages):
     return "\n".join(page.text for here, page in pages.items() if here.startswith("reference/"))
 
@@ -178,4 +194,4 @@ def test_what_explain_writes_is_below_its_command(site, pages):
             if link.startswith("steps/"):
                 assert "a step against the gradient" in pages[link].text.lower(), f"{here}: {link}"
                 shown += 1
-    assert shown >= 2
+    assert shown >= 3

@@ -13,7 +13,9 @@ from sphinx.transforms import SphinxTransform
 
 from .sources import ROOT
 
-FRAME = """<iframe class="steps" src="{page}" title="{title}" loading="lazy"></iframe>
+# The sandbox keeps the page within the frame from scrolling the one around it.
+FRAME = """<iframe class="steps" src="{page}" title="{title}" loading="lazy"
+ sandbox="allow-scripts allow-forms"></iframe>
 <p class="steps"><a href="{page}">Open the page that this command writes</a></p>
 """
 

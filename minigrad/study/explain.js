@@ -22,23 +22,27 @@ function show(i) {
   next.disabled = i === steps.length - 1;
   const title = steps[i].querySelector("h2").textContent;
   document.getElementById("where").textContent = `${i + 1} of ${steps.length}: ${title}`;
-  history.replaceState(null, "", "#" + steps[i].id);
   const main = steps[i].parentElement;
   if (main.getBoundingClientRect().top < 0) main.scrollIntoView();
+}
+
+function go(i) {  // not while the page loads: a browser would scroll to the new address
+  show(i);
+  history.replaceState(null, "", "#" + steps[now].id);
 }
 
 function named() {
   return steps.findIndex((step) => "#" + step.id === location.hash);
 }
 
-back.addEventListener("click", () => show(now - 1));
-next.addEventListener("click", () => show(now + 1));
+back.addEventListener("click", () => go(now - 1));
+next.addEventListener("click", () => go(now + 1));
 addEventListener("hashchange", () => show(named()));
 addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   if (event.target.closest("input, .scroll, pre")) return;  // they use the arrows
-  if (event.key === "ArrowRight") show(now + 1);
-  else if (event.key === "ArrowLeft") show(now - 1);
+  if (event.key === "ArrowRight") go(now + 1);
+  else if (event.key === "ArrowLeft") go(now - 1);
 });
 
 for (const form of document.querySelectorAll(".ask")) {

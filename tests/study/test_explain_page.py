@@ -181,6 +181,13 @@ def test_a_link_to_a_step(page, address):
     assert len(shown(page)) == 1
 
 
+def test_it_opens_at_its_top(page, address):
+    look(page, 400, "light")
+    page.get("about:blank")
+    page.get(address)
+    assert page.execute_script("return document.body.scrollHeight > innerHeight && scrollY === 0")
+
+
 def test_without_javascript_everything_is_there(tmp_path, address):
     driver = start(tmp_path, javascript=False)
     try:
