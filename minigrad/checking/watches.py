@@ -158,19 +158,22 @@ class Contract(Watch):
         self.unstable = self.unstable or name  # it does not happen again
 
     def _agree(self, parts: list, others, needs: tuple) -> bool:
-        """Return whether another call of backward returned the same gradients.
+        """Return whether other calls of backward returned the same gradients, in sum.
 
-        What cancels to 0 is rounding, and may come out otherwise.
+        What cancels to 0 is rounding, and may come out otherwise: each call rounds by a share of
+        what it returned.
         """
         if isinstance(others, Exception):
             return False
-        for a, b, needed in zip(parts, others, needs, strict=False):
-            if not needed or a is None or (b is not None and np.array_equal(a, b)):
+        for a, several, needed in zip(parts, zip(*others, strict=True), needs, strict=False):
+            if not needed or a is None:
                 continue
-            if b is None:
+            if any(b is None for b in several):
                 return False
-            least = rounded_share(a.dtype) * self.flow
-            same = a.shape != b.shape or close(a, b, same_share(a.dtype), least)
+            size = max(abs(b).max(initial=0) for b in several)
+            share = same_share(a.dtype)
+            least = max(rounded_share(a.dtype) * self.flow, share * size)
+            same = a.shape != several[0].shape or close(a, sum(several), share, least)
             if not same and all_finite([a]):
                 return False
         return True
@@ -189,7 +192,10 @@ class Contract(Watch):
 
 
 def _called(node, gy: np.ndarray, needs: tuple, layout: str, scale: float):
-    """Return the gradients that backward returns in another way, or what it raises."""
+    """Return the gradients of one or more calls of backward in another way, or what it raises.
+
+    Those of all calls are the gradients for gy in sum.
+    """
     ways = [gy * scale]
     if layout == "parts":  # equal ones, and two halves of the rest with 0 elsewhere
         size = abs(gy).max(initial=0)
@@ -203,10 +209,9 @@ def _called(node, gy: np.ndarray, needs: tuple, layout: str, scale: float):
             gradients = node.backward(_laid_out(way, layout))
             parts = gradients if isinstance(gradients, tuple) else (gradients,)
             found.append([None if g is None else np.asarray(g) / scale for g in parts])
-        sums = [None if g[0] is None else sum(g) for g in zip(*found, strict=True)]
-        if abs(scale) > 1 and not all_finite([g for g in sums if g is not None]):
+        if abs(scale) > 1 and not all_finite([g for g in found[0] if g is not None]):
             return _called(node, gy, needs, layout, -1)  # the larger numbers may overflow
-        return sums
+        return found
     except Exception as error:
         return error
     finally:
