@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import itertools
 import os
 import re
 import subprocess
@@ -166,6 +167,16 @@ def test_each_page_ends_with_something_to_try(page):
     last = re.split(r"^## ", page.read_text("utf-8"), flags=re.M)[-1]
     title, *tried = last.split("\n", 1)
     assert title == "Try it" and FENCE.search(tried[0]) and FENCE.sub("", tried[0]).strip()
+
+
+def test_each_chapter_for_the_student_leads_to_the_next_one():
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    student, checker, *_ = re.findall(r":maxdepth: 1\n\n(.*?)\n```", index, re.S)
+    chapters = [*student.split("\n"), checker.split("\n")[0]]
+    for here, following in itertools.pairwise(chapters):
+        text = text_of(ROOT / "docs" / f"{here}.md")
+        (leads_to,) = re.findall(r"^Next: .*?\]\((\w+)\.md\)", text, re.M | re.S)
+        assert leads_to == following, here
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ PATH = ROOT / "examples" / "softmax_and_cross_entropy.ipynb"
 STORED = nbformat.read(PATH, as_version=4)
 CODE = [cell for cell in STORED.cells if cell.cell_type == "code"]
 TEXT = "\n".join(cell.source for cell in STORED.cells if cell.cell_type == "markdown")
-READER = {  # the environment in which it runs: `minigrad` is a command, and is this clone's
+READER = {  # the environment of the commands: `minigrad` is one of them, and is this clone's
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "PYTHONPATH": str(ROOT),
@@ -36,7 +36,7 @@ def run():
         place = {"metadata": {"path": folder}}
         client = nbclient.NotebookClient(notebook, resources=place, timeout=120)
         client.record_timing, client.coalesce_streams = False, True
-        client.execute(env=READER)
+        client.execute(env={**READER, "PATH": os.defpath})  # as if no environment was activated
     del notebook.metadata["language_info"]
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
