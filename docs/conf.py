@@ -29,7 +29,6 @@ python_maximum_signature_line_length = 80
 
 html_theme = "furo"
 pygments_dark_style = "a11y-high-contrast-dark"
-html_math_renderer = "mathml"
 html_static_path = ["static"]
 html_css_files = ["book.css"]
 html_copy_source = html_show_sourcelink = False

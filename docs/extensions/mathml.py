@@ -17,6 +17,6 @@ def block(self, node):
 
 
 def setup(app):
-    """Add the renderer that conf.py chooses."""
+    """Add the renderer; Sphinx takes it in the place of its own."""
     app.add_html_math_renderer("mathml", (inline, None), (block, None))
     return {"parallel_read_safe": True}

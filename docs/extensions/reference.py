@@ -134,7 +134,7 @@ def unquoted(text):
 
 def operations(module, function):
     """Return the operations that a function applies in its module, and what they are based on."""
-    found, reached = {}, [function]
+    found, reached = set(), [function]
     for function in reached:
         for node in ast.walk(ast.parse(inspect.getsource(function))):
             value = vars(module).get(node.id) if isinstance(node, ast.Name) else None
@@ -143,9 +143,8 @@ def operations(module, function):
             if inspect.isfunction(value) and value not in reached:
                 reached.append(value)
             elif inspect.isclass(value) and issubclass(value, Function):
-                bases = [base for base in value.__mro__ if base.__module__ == module.__name__]
-                found |= dict.fromkeys(reversed(bases))
-    return found
+                found.update(base for base in value.__mro__ if base.__module__ == module.__name__)
+    return sorted(found, key=lambda operation: inspect.getsourcelines(operation)[1])
 
 
 def markdown(docstring):
