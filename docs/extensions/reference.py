@@ -142,7 +142,7 @@ def operations(module, function):
                 continue
             if inspect.isfunction(value) and value not in reached:
                 reached.append(value)
-            elif inspect.isclass(value) and issubclass(value, Function):
+            elif inspect.isclass(value) and issubclass(value, Function) and node.id[0] != "_":
                 found.update(base for base in value.__mro__ if base.__module__ == module.__name__)
     return sorted(found, key=lambda operation: inspect.getsourcelines(operation)[1])
 
