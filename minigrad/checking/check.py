@@ -36,13 +36,14 @@ from .harder import (
     NEAR,
     ROUGH,
     Ladder,
+    Moves,
     Noise,
     beside,
     locate,
     rounding,
     rounding_of_gradients,
 )
-from .kinks import Kinks
+from .kinks import NO_BOUND, Kinks
 from .report import Report, Result, worst
 from .subject import Subject
 from .watches import EPS, Contract, Operations, Record, close, rounded_share, same_share
@@ -101,6 +102,7 @@ def gradcheck(
     Raises:
         GradcheckError: the report is not true; its text is the report.
         ArgumentError: there is nothing to check, f returns no Tensor, or an option is unknown.
+        What f raises at the inputs. Where it raises at points beside them, it counts as NaN.
     """
     if more:
         raise ArgumentError(
@@ -189,6 +191,7 @@ class _Check:
             source = subject.source_of_non_finite()
             return self._all("NONFINITE", f"element {at} of the output is {self.y[at]}; {source}")
         self.flow = max(watch.flow, float(abs(self.u).max(initial=0)))
+        subject.may_refuse = True
         return self._all("PASS", "") if empty else []
 
     def backward(self, u: np.ndarray | None = None) -> tuple[np.ndarray, list]:
@@ -222,7 +225,7 @@ class _Check:
         return rounding(self.subject, self.y, self.rng)
 
     @functools.cached_property
-    def gradient_noise(self) -> list[np.ndarray]:
+    def gradient_noise(self) -> list[Moves]:
         """How the gradients round; measured when one is about to fail."""
         apart = NEAR if self.narrow else APART
         return rounding_of_gradients(self.subject, self.backward, self.rng, apart)
@@ -361,8 +364,8 @@ class _Check:
             line.error = gap  # both are 0 but for the rounding: the error shows it
 
     def _verdict(self, line: Line, slopes: list[Slope]) -> str:
-        """Return the verdict; UNDECIDED in place of one where f is too rough for it."""
-        ladder, analytic = line.ladder, line.analytic
+        """Return the verdict; UNDECIDED, and why, in place of one where f is too rough for it."""
+        ladder, analytic, line.doubt = line.ladder, line.analytic, ""
         word = verdict(analytic, slopes, line.largest, line.flow, self.tolerance)
         if word != "PASS" and ladder.flat:  # constant, or in floats, like a saturated loss
             rounds = ladder.resolution() + EPS * line.flow * unit(ladder.value)
@@ -370,20 +373,31 @@ class _Check:
             if seen <= NEGLIGIBLE * line.flow and abs(analytic) <= SURELY * seen:
                 return "PASS"
         if ladder.scrambled():
-            return "UNDECIDED"
+            return self._undecided(line, self._lost())
         if word != "FAIL" or not np.isfinite(analytic):
             return word
         if 0 < abs(ladder.value) <= DENORMAL and ladder.grows(np.sign(analytic)):
             return "UNDECIDED"  # all steps are far wider than x
         if self.noise.lost:
-            return "UNDECIDED"
+            return self._undecided(line, self._lost())
         if ladder.staircase(analytic) and (
             ladder.moves_by_roundings or rounds_to_float32(self, line.i)
         ):
             return "UNDECIDED"
-        gap, off = abs(analytic - line.numeric), self.gradient_noise[line.i]
+        gap, off = abs(analytic - line.numeric), self.gradient_noise[line.i].rounds
         off = off[line.where] if line.is_element else np.vdot(off, abs(line.where))
-        return word if gap > off and ladder.sees(gap) else "UNDECIDED"
+        if gap <= off:
+            why = f"rounding moves the gradient by up to {off:.1g}, as where numbers cancel"
+            return self._undecided(line, f"{why}: check it where they do not")
+        return word if ladder.sees(gap) else "UNDECIDED"
+
+    def _undecided(self, line: Line, why: str) -> str:
+        line.doubt = why
+        return "UNDECIDED"
+
+    def _lost(self) -> str:
+        what = "rounding moves what flows in by more than its scale"
+        return f"{self.noise.lost} cannot be followed here, {what}: check it at smaller numbers"
 
     def _agree_together(self, lines: list[Line]) -> bool:
         """Return whether elements that agree along their axes do so along a common direction.
@@ -468,7 +482,8 @@ class _Check:
         words = [kinks.verdicts.get(line, line.verdict) for line in lines]
         word = worst(words)
         chosen = [line for line, other in zip(lines, words, strict=True) if other == word]
-        shown = max(chosen, key=lambda e: abs(e.analytic - e.numeric) / (self._bound(e) or 1.0))
+        chosen.sort(key=lambda e: -abs(e.analytic - e.numeric) / (self._bound(e) or 1.0))
+        shown = chosen[0]
         failing = np.zeros(x.shape, dtype=bool)
         for line in chosen if word == "FAIL" else ():
             failing[line.where] = True
@@ -500,13 +515,19 @@ class _Check:
         if word == "UNDECIDED":
             if text := rounds_to_float32(self, i):
                 return text
+            if text := kinks.doubt(chosen[0]) or chosen[0].doubt:
+                return text
+            ladder = chosen[0].ladder
+            if ladder and any(map(ladder.grows, (-1, 1))):
+                return f"{NO_BOUND}: check it beside this point"
             noise, error = self.noise.y.max(initial=0), max(line.error for line in chosen)
             return (
                 f"f rounds by {noise:.1g}, its differences by {error:.1g}: check it where its "
                 "output is smaller, or scale it"
             )
         if word == "NONFINITE":
-            return "f is finite here, but not on either side"
+            refuses = f", where it raises {self.subject.refusal}" if self.subject.refusal else ""
+            return f"f is finite here, but not on either side{refuses}"
         if word == "KINK":
             return kinks.text(len(chosen), len(lines), self.subject.leaves[i][1].size)
         if word == "PASS":

@@ -86,12 +86,13 @@ class Line:
         largest: the largest numeric gradient of the leaf.
         ladder: the slopes at more steps, if the plain difference did not settle it.
         verdict: what came out.
+        doubt: why it is UNDECIDED, if not for the error of the slope.
     """
 
     def __init__(self, i: int, where: Where, flow: float):
         self.i, self.where, self.flow = i, where, flow
         self.is_element = isinstance(where, tuple)
-        self.error, self.ladder = 0.0, None
+        self.error, self.ladder, self.doubt = 0.0, None, ""
 
     @property
     def bends(self) -> bool:

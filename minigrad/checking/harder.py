@@ -47,6 +47,18 @@ class Noise(NamedTuple):
     scrambled: np.ndarray
 
 
+class Moves(NamedTuple):
+    """By how much roundings move the gradient of each element of a leaf.
+
+    Attributes:
+        all: in any way, by jumps as well.
+        rounds: the more, the larger the roundings are; 0 where it jumps.
+    """
+
+    all: np.ndarray
+    rounds: np.ndarray
+
+
 def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
     """Measure how f rounds: beside x, where no tie and no threshold sits, or at x."""
     with beside(subject, rng):
@@ -71,7 +83,7 @@ def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
         return Noise(noise, lost, wild)  # those of the last, which is f itself
 
 
-def rounding_of_gradients(subject, backward: Callable, rng, apart: float) -> list[np.ndarray]:
+def rounding_of_gradients(subject, backward: Callable, rng, apart: float) -> list[Moves]:
     """Return by how much the gradients of the leaves move if the operations round differently.
 
     Where numbers cancel, as in the variance of nearly equal ones, a right backward pass is off by
@@ -80,14 +92,17 @@ def rounding_of_gradients(subject, backward: Callable, rng, apart: float) -> lis
     """
     with beside(subject, rng, apart, 1):
         _, exact = backward()
-        moves = [np.zeros(x.shape) for _, x in subject.leaves]
+        few, many = ([np.zeros(x.shape) for _, x in subject.leaves] for _ in range(2))
         for run in range(RUNS):
-            with watched_by(Rounding(np.random.default_rng(run), 1)):
-                _, gradients = backward()
-            for move, a, b in zip(moves, exact, gradients, strict=True):
-                if a is not None and b is not None:
-                    np.fmax(move, abs(b - a), out=move)
-        return [LARGEST * move for move in moves]
+            for moves, times in ((few, 1), (many, WIDE)):
+                with watched_by(Rounding(np.random.default_rng(run), times)):
+                    _, gradients = backward()
+                for move, a, b in zip(moves, exact, gradients, strict=True):
+                    if a is not None and b is not None:
+                        np.fmax(move, abs(b - a), out=move)
+        # What a larger rounding moves no further is a jump, and only f can say whether it may.
+        rounds = [np.where(b > 16 * a, a, 0) for a, b in zip(few, many, strict=True)]
+        return [Moves(LARGEST * a, LARGEST * b) for a, b in zip(few, rounds, strict=True)]
 
 
 @contextlib.contextmanager
@@ -151,13 +166,10 @@ class Ladder:
         self.rungs: dict[float, tuple[np.ndarray, float]] = {}  # by step: change of y, length
 
     def add(self, steps) -> None:
-        """Take the slopes at these steps; none where f refuses or is not finite."""
+        """Take the slopes at these steps; none where f is not finite."""
         for h in steps:
             around = ((-h, h), (0.0, h), (-h, 0.0))[self.side]
-            try:
-                (y_a, a), (y_b, b) = [self.probe.at(self.where, t) for t in around]
-            except (ValueError, ArithmeticError, LookupError):  # far from x, f may refuse
-                continue
+            (y_a, a), (y_b, b) = [self.probe.at(self.where, t) for t in around]
             change = y_b - y_a
             if a != b and np.isfinite(change).all():
                 self.rungs[h] = change, b - a
@@ -165,8 +177,7 @@ class Ladder:
     def look_far(self, subject) -> None:
         """Measure how f rounds at the widest step, where its numbers may be much larger."""
         spread = Probe(lambda: _spread(subject), self.probe.x, self.probe.u, self.probe.y)
-        with contextlib.suppress(ValueError, ArithmeticError, LookupError):  # f may refuse it
-            self.far = abs(self.probe.u) * spread.at(self.where, self.top)[0]
+        self.far = abs(self.probe.u) * np.nan_to_num(spread.at(self.where, self.top)[0])
 
     def few(self) -> None:
         """Take slopes at steps decades apart, enough for a smooth f, and at the widest."""
@@ -286,10 +297,7 @@ class Ladder:
 
     @functools.cached_property
     def _nan(self) -> np.ndarray:
-        try:
-            return np.isnan(self.probe.at(self.where, np.nan)[0])
-        except (ValueError, ArithmeticError, LookupError):  # f may refuse it
-            return np.zeros(len(self.noise), dtype=bool)
+        return np.isnan(self.probe.at(self.where, np.nan)[0])
 
 
 def locate(disagrees: Callable[[np.ndarray], bool], v: np.ndarray, sample: int, rng) -> np.ndarray:

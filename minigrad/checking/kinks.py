@@ -115,6 +115,15 @@ class Kinks:
             )
         return text + self._of_how_many()
 
+    def doubt(self, e: Line) -> str:
+        """Return why an element on a kink is UNDECIDED; "" if it is on none."""
+        if self.verdicts.get(e) != "UNDECIDED" or self.check.noise.lost:
+            return ""
+        return (
+            "x sits where f has several derivatives, and they cannot all be compared with the "
+            "gradient: check it beside this point"
+        )
+
     def _of_how_many(self) -> str:
         if self.looked == self.groups:
             return ""
@@ -235,7 +244,7 @@ class Kinks:
         finest = self.move / self.shrink**2 * max(self._unit(e) for e in group)
         if self.check.noise.lost or finest > BLURRED:
             return True
-        rounds = max(float(self.check.gradient_noise[e.i][e.where]) for e in group)
+        rounds = max(float(self.check.gradient_noise[e.i].all[e.where]) for e in group)
         return rounds > self.hull * self.check.flow
 
     def _partners(self, e: Line, others: list[Line], tries: int) -> list[Line]:

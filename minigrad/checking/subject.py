@@ -30,6 +30,8 @@ class Subject:
         given: the dtypes that they came in.
         modules: the modules that f is known to use, each with its dotted name.
         shape, upstream: of the output of f, and its gradient, once gradients were taken.
+        may_refuse: whether f, which returned at x, may raise at other points: it is NaN there.
+        refusal: what f raised there last.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Subject:
                 self.modules.setdefault(m, name)
         owners = [*self.modules, *inputs]
         held = [*owners, *(v for o in owners for v in getattr(o, "__dict__", {}).values())]
+        self.may_refuse, self.refusal = False, ""
         self.generators = {
             g: g.bit_generator.state for g in held if isinstance(g, np.random.Generator)
         }
@@ -116,7 +119,18 @@ class Subject:
 
     def evaluate(self) -> np.ndarray:
         """Return the values of f as a vector; a copy, for f may return a view of its input."""
-        return np.array(self.run().data, dtype=np.float64).reshape(-1)
+        try:
+            y = self.run().data
+        except Exception as error:
+            y = self._refused(error)
+        return np.array(y, dtype=np.float64).reshape(-1)
+
+    def _refused(self, error: Exception) -> np.ndarray:
+        """Return the values of f where it raises this error; raise it again if it may not."""
+        if not self.may_refuse or isinstance(error, MemoryError):
+            raise
+        self.refusal = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+        return np.full(self.shape, np.nan)
 
     def gradients(self, upstream: Callable[[int], np.ndarray], dtype=np.float64):
         """Return y and what backward computes in `dtype` for each leaf, None if no graph is.
@@ -136,6 +150,8 @@ class Subject:
                 self.backward(y, u.reshape(y.shape).astype(y.dtype))
             grads = [x.grad for _, x in self.leaves]
             return values, [None if g is None else g.astype(np.float64, copy=False) for g in grads]
+        except Exception as error:
+            return self._refused(error).reshape(-1), [None] * len(arrays)
         finally:
             for (_, x), array in zip(self.leaves, arrays, strict=True):
                 x.data, x.grad = array, None

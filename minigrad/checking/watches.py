@@ -338,8 +338,13 @@ class Rounding(Watch):
         self.outputs: list[tuple[str, np.ndarray]] = []
 
     def before_forward(self, node, arrays, options):
-        """Return the arrays, moved where they take part in differentiation: an exponent stays 3."""
-        return [self._moved(a) if n else a for a, n in zip(arrays, node.needs, strict=True)]
+        """Return the arrays, moved where they take part in differentiation: an exponent stays 3.
+
+        An array that is passed twice moves once, and stays one array.
+        """
+        needed = {id(a): a for a, n in zip(arrays, node.needs, strict=True) if n}
+        moved = {key: self._moved(a) for key, a in needed.items()}
+        return [moved.get(id(a), a) for a in arrays]
 
     def after_forward(self, node, y):
         """Keep y."""

@@ -208,6 +208,70 @@ def test_a_gradient_beside_a_function_that_is_zero(factor):
     assert gradcheck(wrong, NUMBERS, raises=False).results[0].verdict == "FAIL"
 
 
+# ---- why it is undecided -----------------------------------------------------------------------
+
+
+def singular_values(gy, a):
+    u, _, v = np.linalg.svd(a)
+    return u @ np.diag(gy) @ v
+
+
+def spectral(gy, a):
+    u, _, v = np.linalg.svd(a)
+    return gy * np.outer(u[:, 0], v[0])
+
+
+def eigenvalues(gy, a):
+    _, v = np.linalg.eigh(a)
+    g = v @ np.diag(gy) @ v.T
+    return np.tril(g) + np.tril(g, -1)
+
+
+VALUES = operation(lambda a: np.linalg.svd(a, compute_uv=False), singular_values)
+SPECTRAL = operation(lambda a: np.asarray(np.linalg.norm(a, 2)), spectral)
+EIGENVALUES = operation(np.linalg.eigvalsh, eigenvalues)
+SEVERAL = {
+    "singular values of I": (VALUES, np.eye(3)),
+    "the spectral norm of I": (SPECTRAL, np.eye(3)),
+    "the spectral norm of a smaller I": (SPECTRAL, np.eye(2)),
+    "eigenvalues of I": (EIGENVALUES, np.eye(3)),
+    "eigenvalues of 0": (EIGENVALUES, np.zeros((2, 2))),
+    "two equal eigenvalues": (EIGENVALUES, np.diag([1.0, 1.0, 2.0])),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("f", "x"), SEVERAL.values(), ids=SEVERAL)
+def test_where_f_has_several_derivatives_the_reason_says_so(f, x, seed):
+    (result,) = gradcheck(f, x, seed=seed, raises=False).results
+    assert result.verdict == "KINK" or (result.verdict, result.diagnosis) == (
+        "UNDECIDED",
+        "x sits where f has several derivatives, and they cannot all be compared with the "
+        "gradient: check it beside this point",
+    )
+    x = x + np.random.default_rng(seed).standard_normal(x.shape)
+    assert gradcheck(f, (x + x.T) / 2, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_slopes_grow_without_a_bound_the_reason_says_so(seed):
+    def f(x):
+        return F.where(x.data > 0, F.log(F.where(x.data > 0, x, 1.0)), 0)
+
+    (result,) = gradcheck(f, np.array([0.0, 0.5]), seed=seed, raises=False).results
+    reason = "the slope of f grows without a bound here: check it beside this point"
+    assert result.verdict == "KINK" or (result.verdict, result.diagnosis) == ("UNDECIDED", reason)
+
+
+def test_an_operation_that_follows_no_rounding_is_named():
+    (result,) = gradcheck(F.sin, np.array([1e17]), raises=False).results
+    assert (result.verdict, result.diagnosis) == (
+        "UNDECIDED",
+        "Sin cannot be followed here, rounding moves what flows in by more than its scale: check "
+        "it at smaller numbers",
+    )
+
+
 # ---- large numbers, and matrices that are nearly singular --------------------------------------
 
 
@@ -401,6 +465,35 @@ def test_what_is_saved_on_the_class():
     assert result.diagnosis == (
         "Shared.forward saved x on its class, where the next call overwrites it: save it on self"
     )
+
+
+class Product(Function):
+    """a b or a @ b, with a wrong gradient if the two are alike, by `alike(a, b)`."""
+
+    def forward(self, a, b, alike, matmul=False):
+        self.a, self.b, self.alike, self.matmul = a, b, alike(a, b), matmul
+        return a @ b if matmul else a * b
+
+    def backward(self, gy):
+        ga = gy @ self.b.T if self.matmul else gy * self.b
+        return ga * (1 + self.alike), self.a.T @ gy if self.matmul else gy * self.a
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_mistake_if_the_two_inputs_are_one_array(seed):
+    def same(a, b):
+        return a is b
+
+    x = RNG.standard_normal((4, 3))
+    for f in (
+        lambda x: Product.apply(x, x, alike=same),
+        lambda x: F.sin(Product.apply(x, x, alike=same)).sum(axis=0),
+        lambda x: Product.apply(x, x.T, alike=np.shares_memory, matmul=True),
+        lambda x: Product.apply(x[:2], x[1:3], alike=np.shares_memory),
+    ):
+        (result,) = gradcheck(f, x, seed=seed, raises=False).results
+        assert result.verdict == "FAIL"
+    assert gradcheck(lambda x: Product.apply(x, x, alike=lambda a, b: False), x, seed=seed)
 
 
 @pytest.mark.parametrize("returned", [Tensor(MATRIX, requires_grad=True), {"x": MATRIX}, "gx"])

@@ -112,6 +112,87 @@ def test_a_function_that_refuses_nan_never_gets_one(scale, mode):
     assert verdicts(lambda x: doubled(RefusesNaN.apply(x)), x, mode=mode) == ["FAIL"]
 
 
+def log_determinant(a):
+    return np.asarray(2 * np.log(np.diag(np.linalg.cholesky((a + a.T) / 2))).sum())
+
+
+def with_eigenvalues(values, seed):
+    a = np.random.default_rng(seed).standard_normal((len(values), len(values)))
+    q = np.linalg.qr(a)[0]
+    return q @ np.diag(values) @ q.T
+
+
+def root(x):
+    if (x < 0).any():
+        raise ValueError("x has to be 0 or more")
+    return x**1.5
+
+
+class Plain(Function):
+    """y = forward(x), and a backward pass of a test."""
+
+    def forward(self, x, forward, backward):
+        self.x, self.of = x, backward
+        return forward(x)
+
+    def backward(self, gy):
+        return self.of(gy, self.x)
+
+
+def plain(forward, backward, factor=1):
+    backwards = lambda gy, x: factor * backward(gy, x)  # noqa: E731
+    return lambda x: Plain.apply(x, forward=forward, backward=backwards)
+
+
+REFUSING = {
+    "beyond 0": (root, lambda gy, x: gy * 1.5 * x**0.5, np.array([0.0, 1.0])),
+    "beyond 0, one of many": (
+        root,
+        lambda gy, x: gy * 1.5 * x**0.5,
+        np.r_[0, np.random.default_rng(0).random(1200)],
+    ),
+    "a matrix that is hardly positive definite": (
+        log_determinant,
+        lambda gy, a: gy * np.linalg.inv((a + a.T) / 2),
+        with_eigenvalues([1, 2, 3, 1e-6], 0),
+    ),
+    "one that is a little more so": (
+        log_determinant,
+        lambda gy, a: gy * np.linalg.inv((a + a.T) / 2),
+        with_eigenvalues([1, 2, 3, 1e-4], 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("forward", "backward", "x"), REFUSING.values(), ids=REFUSING)
+def test_a_function_that_refuses_points_beside_x_is_not_finite_there(forward, backward, x, seed):
+    right, wrong = plain(forward, backward), plain(forward, backward, 2)
+    assert verdicts(right, x, seed=seed)[0] in ("PASS", "UNDECIDED")
+    assert verdicts(wrong, x, seed=seed)[0] in ("FAIL", "UNDECIDED")
+    if x.ndim == 1:
+        assert verdicts(right, x, seed=seed) == ["PASS"]
+        assert verdicts(wrong, x, seed=seed) == ["FAIL"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_function_that_refuses_all_points_beside_x(seed):
+    def entropy(p):
+        if abs(p.sum() - 1) > 1e-6:
+            raise ValueError("the sum of p\nis not 1")
+        return -(p * np.log(p)).sum(keepdims=True)
+
+    f = plain(entropy, lambda gy, p: -gy * (np.log(p) + 1))
+    (result,) = gradcheck(f, np.array([0.2, 0.3, 0.5]), seed=seed, raises=False).results
+    assert (result.verdict, result.diagnosis) == (
+        "NONFINITE",
+        "f is finite here, but not on either side, where it raises ValueError: the sum of p is "
+        "not 1",
+    )
+    with pytest.raises(ValueError, match="is not 1"):
+        gradcheck(f, np.array([0.2, 0.3, 0.6]))
+
+
 # ---- what is not checked -----------------------------------------------------------------------
 
 
