@@ -49,7 +49,8 @@ def shape_error(function: type, arrays: list, error: ValueError) -> ShapeError:
 
 def not_numbers(node, arrays: list, y) -> DTypeError:
     """Name what a forward returned instead of an array of numbers."""
-    what = f"{kind_of(y)}, not numbers"
+    of = f" of {y.dtype}" if isinstance(y, np.ndarray) else ""
+    what = f"{kind_of(y)}{of}, not {'real ' if of else ''}numbers"
     return wrong(DTypeError, node, "forward", what, arrays, "return the array of y")
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +14,7 @@ from .differences import ROUNDED, ROUNDED_32
 EPS = float(np.finfo(np.float64).eps)
 SCALE = -(2.0**20)  # of gy, exact in floats: a backward is linear in it
 SMALL = 1000  # elements of gy, up to which a backward is also called in ways that cost more
+SUBSETS = 5  # inputs that need a gradient, of which every choice is tried: 31 at most
 ROUNDINGS = 4  # in one operation, each by ε / 2 at most: softmax takes −, exp, Σ and ÷
 
 
@@ -85,6 +87,9 @@ class Contract(Watch):
             if g is None:
                 continue
             finite = self._see(g)
+            if g.shape != x.shape and not _may_be_summed(g.shape, x.shape, gy.shape):
+                what = f"returned a gradient of shape {g.shape} for input {i}, which has shape "
+                self._found(node, "backward", f"{what}{x.shape} and was not broadcast to that")
             if g.dtype.kind == "f" and g.dtype.itemsize < x.dtype.itemsize:
                 why = f"{name}.backward returned {g.dtype} for an input of {x.dtype}"
                 self.narrowed.update({id(leaf): why for leaf in leaves_of(x)})
@@ -118,8 +123,8 @@ class Contract(Watch):
         if gy.size <= SMALL:
             subsets = itertools.product(*((False, True)[: 1 + n] for n in every))
             some = [needs for needs in subsets if any(needs) and needs != every]
-            ways += [(needs, "C", 1) for needs in some] if count <= 3 else []
-            ways.append((every, "parts", 1))
+            ways += [(needs, "C", 1) for needs in some] if sum(every) <= SUBSETS else []
+            ways += [(every, "parts", 1), (every, "single", 1)]
         for needs, layout, scale in ways:
             if not self._agree(parts, _called(node, gy, needs, layout, scale), needs):
                 self._blame(node, gy, parts, needs)
@@ -140,6 +145,7 @@ class Contract(Watch):
             (f"{linear} gy and {SCALE:.0f} gy", every, "C", SCALE),
             (f"{linear} gy and gy / {-SCALE:.0f}", every, "C", -1 / SCALE),
             (f"{linear} gy, for equal numbers and for the rest of gy", every, "parts", 1),
+            (f"{linear} gy, for a single element and for the rest of gy", every, "single", 1),
             (
                 f"returns another gradient for input {needs.index(True)} if another needs none",
                 needs,
@@ -202,6 +208,10 @@ def _called(node, gy: np.ndarray, needs: tuple, layout: str, scale: float):
         equal = np.broadcast_to(gy.dtype.type(1 if 1e-3 < size < 1e3 else size), gy.shape)
         half = (np.arange(gy.size) % 2).reshape(gy.shape).astype(gy.dtype)
         ways = [equal, (gy - equal) * half, (gy - equal) * (1 - half)]
+    if layout == "single":  # as f(x)[0] sends it
+        at = abs(gy).argmax() if gy.size else 0
+        single = (np.arange(gy.size) == at).reshape(gy.shape)
+        ways = [gy * single, gy * ~single]
     before, found = node.needs, []
     try:
         node.needs = needs
@@ -246,6 +256,17 @@ def _numbers(g) -> np.ndarray | None:
         g = np.asarray(g)
         return g.astype(np.float64) if g.dtype.kind in "iub" else g if g.dtype.kind == "f" else None
     return None
+
+
+def _may_be_summed(g: tuple, x: tuple, y: tuple) -> bool:
+    """Return whether the axes that g has more than x may be those that x was broadcast over.
+
+    An operation that broadcasts x over an axis has it in its y, beside x's own axes.
+    """
+    own = (1,) * (len(g) - len(x)) + x
+    pairs = [(n, n == m) for n, m in zip(g, own, strict=False) if n > 1]
+    kept, summed = (Counter(n for n, same in pairs if same == k) for k in (True, False))
+    return summed <= Counter(y) - kept
 
 
 def _arrays_of(cls: type) -> dict[str, np.ndarray]:

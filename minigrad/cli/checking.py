@@ -122,6 +122,13 @@ def check_user_code(
         f, cases = load_user_code(path, name)
     if shapes:
         cases = [_normal(shapes, seed)]
+        if not any(x.size for x in cases[0]):
+            raise ArgumentError(
+                "gradcheck",
+                "there is nothing to check",
+                _describe(cases[0]),
+                "pass --shape with an axis longer than 0",
+            )
     if cases is None:
         pair = hasattr(getattr(f, "__self__", None), "passes")  # no object has the name itself
         holder = f"{name}_forward" if pair else name
@@ -140,7 +147,12 @@ def check_user_code(
             given = _describe(inputs)
         remedy = "correct it, or give inputs that it takes"
         with in_file(path, f"case {i}, {given}", remedy):
-            report = bisect(f, inputs) if by_node else gradcheck(f, inputs, seed=seed, raises=False)
+            try:
+                report = (
+                    bisect(f, inputs) if by_node else gradcheck(f, inputs, seed=seed, raises=False)
+                )
+            except ArgumentError as error:
+                raise _half_of_a_pair(path, name, f, error) from error
         good.append(report.ok)
         if as_json:
             event("bisection" if by_node else "report", name=name, case=i, **report.to_dict())
@@ -216,6 +228,15 @@ def _is_loss(f: Callable, inputs: list) -> bool:
         return False
     number = isinstance(y, tuple) and len(y) == 2 and isinstance(y[0], (np.ndarray, numbers.Real))
     return number and np.size(y[0]) == 1
+
+
+def _half_of_a_pair(path: str, name: str, f: Callable, error: ArgumentError) -> ArgumentError:
+    """Return the error of a check, which names the pair that f is a pass of, if it is one."""
+    for way, other in (("_forward", "_backward"), ("_backward", "_forward")):
+        pair = name.removesuffix(way)
+        if pair != name and f"{pair.split('.')[-1]}{other}" in getattr(f, "__globals__", ()):
+            return ArgumentError(*error.args[:3], f"check the pair of the two, {path}:{pair}")
+    return error
 
 
 def _no_such_name(path: str, owner: str, name: str, found) -> DataError:

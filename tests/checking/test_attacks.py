@@ -383,6 +383,14 @@ CALLS = {
         lambda gy, x: (1 + (gy == gy.flat[0]).all()) * 2 * x * gy,
         "is not linear in gy: compare it for gy, for equal numbers and for the rest of gy",
     ),
+    "is wrong for a single element, as f(x)[0] sends it": (
+        lambda gy, x: (1 + (np.count_nonzero(gy) == 1)) * 2 * x * gy,
+        "is not linear in gy: compare it for gy, for a single element and for the rest of gy",
+    ),
+    "is wrong for a row alone": (
+        lambda gy, x: (1 + (np.count_nonzero(gy.any(axis=1)) == 1)) * 2 * x * gy,
+        "is not linear in gy: compare it for gy, for a single element and for the rest of gy",
+    ),
     "is wrong from the end to the start": (
         lambda gy, x: (1 + (gy.strides[-1] < 0)) * 2 * x * gy,
         "returns another gradient if gy is not contiguous",
@@ -436,6 +444,58 @@ def test_a_mistake_for_one_choice_of_the_inputs_that_need_a_gradient(needs):
         f"Affine.backward returns another gradient for input {needs.index(1)} if another needs none"
     )
     assert {r.diagnosis for r in report.results} == {text}
+
+
+@pytest.mark.parametrize("needs", [(0, 1), (2, 3), (0, 2, 3), (1, 3, 4), (1, 2, 3, 4)], ids=str)
+@pytest.mark.parametrize("count", [4, 5])
+def test_a_mistake_for_one_choice_of_four_or_five_inputs(count, needs):
+    class Product(Function):
+        def forward(self, *xs):
+            self.xs = xs
+            return np.prod(xs, axis=0)
+
+        def backward(self, gy):
+            wrong = tuple(np.flatnonzero(self.needs)) == needs
+            others = [np.prod(self.xs[:i] + self.xs[i + 1 :], axis=0) for i in range(count)]
+            return tuple(gy * (1 + wrong) * other for other in others)
+
+    report = gradcheck(Product.apply, list(RNG.uniform(1, 2, (count, 3))), raises=False)
+    reached = max(needs) < count and len(needs) < count
+    assert report.ok != reached
+    assert all("if another needs none" in r.diagnosis for r in report.results) == reached
+
+
+STACKED = {
+    "an axis in front": (MATRIX, lambda g: np.stack([g / 2, g / 2])),
+    "an axis in front of no other": (MATRIX[:1, :1], lambda g: np.stack([g / 2, g / 2])),
+    "an axis of 1 made longer": (MATRIX[:1, :1], lambda g: np.concatenate([g / 2, g / 2])),
+    "as many as there are rows": (MATRIX, lambda g: np.stack([g / 3] * 3)),
+}
+
+
+@pytest.mark.parametrize(("x", "stack"), STACKED.values(), ids=STACKED)
+def test_a_gradient_of_a_shape_that_the_input_was_not_broadcast_to(x, stack):
+    f = operation(np.square, lambda gy, x: stack(2 * x * gy))
+    (result,) = gradcheck(f, x, raises=False).results
+    shape = stack(x).shape
+    assert (result.verdict, result.diagnosis) == (
+        "FAIL",
+        f"Mine.backward returned a gradient of shape {shape} for input 0, which has shape "
+        f"{x.shape} and was not broadcast to that",
+    )
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4,), (1, 4), (3, 1), (1, 1)], ids=str)
+def test_a_gradient_of_the_shape_that_an_input_was_broadcast_to(shape):
+    class Times(Function):
+        def forward(self, a, b):
+            self.a, self.b = a, b
+            return a * b
+
+        def backward(self, gy):
+            return gy * self.b, gy * self.a
+
+    assert gradcheck(Times.apply, [RNG.standard_normal(shape), MATRIX])
 
 
 def test_none_if_a_sibling_needs_no_gradient():

@@ -86,6 +86,15 @@ def test_denormal_numbers(mode):
         assert verdicts(lambda x: doubled(3 * x), x, mode=mode) == ["FAIL"]
 
 
+def test_an_output_of_complex_numbers_is_refused_by_its_dtype():
+    class Turn(Function):
+        def forward(self, x):
+            return x * 1j
+
+    with pytest.raises(DTypeError, match=r"returned an ndarray of complex128, not real numbers"):
+        gradcheck(Turn, np.ones(2))
+
+
 # ---- functions that refuse numbers -------------------------------------------------------------
 
 

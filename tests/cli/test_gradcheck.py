@@ -543,6 +543,31 @@ def test_a_file_in_another_folder_finds_its_neighbours(program, ops, tmp_path):
             "gradcheck: f did not return a Tensor; it returned ndarray; return a Tensor or a tuple "
             "of Tensors",
         ),
+        *[
+            (
+                f"layers.py:affine --shape {shapes}",
+                2,
+                f"gradcheck: there is nothing to check; inputs {inputs}; pass --shape with an axis "
+                "longer than 0",
+            )
+            for shapes, inputs in (
+                ("0", "(0,)"),
+                ("4,0", "(4, 0)"),
+                ("0 --shape 0,3", "(0,), (0, 3)"),
+            )
+        ],
+        (
+            "layers.py:affine_forward",
+            2,
+            "gradcheck: f did not return a Tensor; it returned a sequence that holds something "
+            "else; check the pair of the two, layers.py:affine",
+        ),
+        (
+            "layers.py:affine_forward --bisect",
+            2,
+            "bisect: f did not return a Tensor; it returned a sequence that holds something else; "
+            "check the pair of the two, layers.py:affine",
+        ),
         ("sub:f", 3, "sub: cannot be read; it is a folder; check the path and its rights"),
     ],
 )
