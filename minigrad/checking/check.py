@@ -1,8 +1,9 @@
 """gradcheck: is a backward pass the derivative of its forward pass?"""
 
+import contextlib
 import functools
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from .differences import (
 )
 from .harder import (
     APART,
+    KEPT,
     NEAR,
     ROUGH,
     Ladder,
@@ -272,6 +274,9 @@ class _Check:
                 found[i] = Result(name, "FAIL", size=x.size, diagnosis=why)
         if self.watch.inconsistent and all(result.good for result in found.values()):
             return self._all("FAIL", self.watch.inconsistent)
+        passed = [i for i, result in found.items() if result.verdict == "PASS" and i in lines]
+        if len(passed) == len(leaves):  # two backward passes at x may share what the first one kept
+            found |= self._wrong_beside(passed)
         return [found[i] for i in range(len(leaves))]
 
     def _without_gradient(self, i: int) -> Result:
@@ -445,14 +450,38 @@ class _Check:
         v = direction(self.subject.leaves[i][1].data, self.rng)
         return self._passes_beside(i, [v * (BESIDE / 10)])
 
+    def _wrong_beside(self, leaves: list[int]) -> dict[int, Result]:
+        """Return the results for the leaves whose gradient is wrong at two points beside x."""
+        why = "it is wrong at points beside x: backward may keep something from an earlier call"
+        found = {}
+        for _ in range(2):
+            if not leaves:
+                break
+            with self._beside(1.0):
+                lines = {
+                    i: self._lines(i, [direction(self.subject.leaves[i][1].data, self.rng)])[0]
+                    for i in leaves
+                    if self.gradients[i] is not None
+                }
+            leaves = [i for i, line in lines.items() if line.verdict == "FAIL"]
+            found = {i: self._along(lines[i])._replace(diagnosis=why) for i in leaves}
+        return found
+
+    @contextlib.contextmanager
+    def _beside(self, kept: float = KEPT) -> Iterator[None]:
+        """Move the leaves, and take f and its gradients there."""
+        here = self.y, self.gradients
+        with beside(self.subject, self.rng, BESIDE, kept):
+            self.y, self.gradients = self.backward()
+            try:
+                yield
+            finally:
+                self.y, self.gradients = here
+
     def _passes_beside(self, i: int, places: list[Where]) -> bool:
         """Return whether leaf i passes along these lines at a point beside the kinks."""
-        here = self.y, self.gradients
-        with beside(self.subject, self.rng, BESIDE):
-            self.y, self.gradients = self.backward()
-            lines = self._lines(i, places)
-        self.y, self.gradients = here
-        return all(line.verdict == "PASS" for line in lines)
+        with self._beside():
+            return all(line.verdict == "PASS" for line in self._lines(i, places))
 
     def _composition_is_to_blame(self, i: int, failing: list[Line]) -> bool:
         """Return whether each operation alone is right, and leaf i is where all have moved."""

@@ -556,6 +556,56 @@ def test_a_mistake_if_the_two_inputs_are_one_array(seed):
     assert gradcheck(lambda x: Product.apply(x, x, alike=lambda a, b: False), x, seed=seed)
 
 
+class Remembering(Function):
+    """y = x², whose backward multiplies by what a dict holds, or a list at its start."""
+
+    memo: dict = {}  # noqa: RUF012
+    first: list = []  # noqa: RUF012
+
+    def forward(self, x, how):
+        if how == "a dict":
+            self.k = self.memo.setdefault(x.shape, 2 * x)
+        elif how == "a list":
+            self.first.append(2 * x)
+            self.k = self.first[0]
+        else:
+            self.k = BY_SHAPE.setdefault(x.shape, 2 * x)
+        return x * x
+
+    def backward(self, gy):
+        return gy * self.k
+
+
+BY_SHAPE: dict = {}
+AGAIN = "it is wrong at points beside x: backward may keep something from an earlier call"
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1, 1e5])
+@pytest.mark.parametrize("how", ["a dict", "a list", "a dict of the module"])
+def test_what_an_earlier_call_left_behind_is_seen_at_a_second_point(how, scale):
+    for seed in range(3):
+        for memory in (Remembering.memo, Remembering.first, BY_SHAPE):
+            memory.clear()
+        f = lambda x: F.sin(Remembering.apply(x / scale, how=how))  # noqa: E731
+        (result,) = gradcheck(f, scale * MATRIX, seed=seed, raises=False).results
+        assert (result.verdict, result.diagnosis) == ("FAIL", AGAIN)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_constant_that_is_kept_by_shape_is_no_mistake(seed):
+    kept = {}
+
+    class Window(Function):
+        def forward(self, x):
+            self.w = kept.setdefault(x.shape, np.cos(np.arange(x.size)).reshape(x.shape))
+            return x * self.w
+
+        def backward(self, gy):
+            return gy * self.w
+
+    assert gradcheck(lambda x: F.relu(Window.apply(x)), MATRIX, seed=seed)
+
+
 @pytest.mark.parametrize("returned", [Tensor(MATRIX, requires_grad=True), {"x": MATRIX}, "gx"])
 def test_what_is_no_gradient_is_said_without_a_traceback(returned):
     (result,) = gradcheck(operation(np.sin, lambda gy, x: returned), MATRIX, raises=False).results
