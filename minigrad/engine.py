@@ -204,6 +204,19 @@ def as_tensors(*inputs: Any) -> tuple:
     return _operands(inputs)[0]
 
 
+def as_float(x: ArrayLike, *beside: Any) -> "Tensor":
+    """Return x as a Tensor of floats, for an operation whose result is not a whole number.
+
+    Integers and booleans get the dtype that they have beside the others, and alone float64: in
+    their own dtype, 200 + 100 is 44 in eight bits, and a mean is cut off. An input may be None.
+    """
+    x = as_tensor(x)
+    if x.data.dtype.kind == "f":
+        return x
+    dtype = as_arrays(x, *[other for other in beside if other is not None])[0].dtype
+    return Tensor(x.data.astype(dtype if dtype.kind == "f" else np.float64))
+
+
 def as_arrays(*inputs: Any) -> list[np.ndarray]:
     """Return the inputs of one operation as arrays of their common dtype."""
     return _operands(inputs)[1]

@@ -927,7 +927,8 @@ IMAGES = [
     *[convolution(shapes[:2], options, " without b") for shapes, options in CONVOLUTIONS[::3]],
     *[pooling("max_pool2d", options) for options in POOLINGS],
     pooling("max_pool2d", (2, 1, 0), IMAGE_KINKS),
-    pooling("max_pool2d", (3, 1, 1), IMAGE_KINKS[:1]),
+    pooling("max_pool2d", (3, 1, 1), IMAGE_KINKS),
+    pooling("max_pool2d", ((4, 5), (3, 2), (2, 1)), IMAGE_KINKS),
     *[pooling("avg_pool2d", options) for options in POOLINGS],
     Case(
         "global_avg_pool2d",

@@ -184,6 +184,8 @@ class LogSoftmax(Function):
 
 def logistic(x: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + e⁻ˣ); e^−|x| cannot overflow, and keeps small results exact."""
+    if x.dtype.kind != "f":
+        x = x.astype(np.float64)  # −x is not a number of eight bits without a sign
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 

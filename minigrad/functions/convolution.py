@@ -3,6 +3,8 @@
 Images are (N, C, H, W). Inside, the arrays are in the order (C, H, W, N), and y leaves as a view of
 such an array. Windows are then copied in runs of N numbers or more, which for the first layer of
 LeNet is six times as fast as in runs of a kernel's width.
+
+Images of integers become floats, of the dtype of the weights or else float64.
 """
 
 import math
@@ -11,7 +13,7 @@ from numbers import Integral
 
 import numpy as np
 
-from ..engine import Function, as_tensors
+from ..engine import Function, as_float, as_tensors
 from ..errors import ArgumentError, ShapeError
 from ..text import counted
 from ..typing import ArrayLike, Tensor
@@ -45,6 +47,16 @@ class Windows:
         self.inner = slice(None), slice(p, p + H), slice(q, q + W)
         pairs = zip(sizes, kernel, dilation, stride, strict=True)
         self.places = tuple([(n - d * (k - 1) - 1) // s + 1 for n, k, d, s in pairs])
+
+    def first_inside(self) -> np.ndarray:
+        """Return the number of a window's first element that is not of the border: (Ho, Wo).
+
+        The elements of a window are numbered from 0, row by row, as in `slices`.
+        """
+        (_, rows, columns), (s, t), (Ho, Wo) = self.inner, self.stride, self.places
+        i = np.maximum(rows.start - s * np.arange(Ho), 0)
+        j = np.maximum(columns.start - t * np.arange(Wo), 0)
+        return i[:, None] * self.kernel[1] + j
 
     def padded(self, x: np.ndarray, value: float = 0.0) -> np.ndarray:
         """Return the images with a border of this value."""
@@ -140,7 +152,7 @@ class MaxPool2d(Function):
 
     gx = gy at the place of that number, 0 elsewhere; the sum where windows overlap
 
-    Of equal numbers the first one gets it, row by row, as in PyTorch.
+    Of equal numbers the first one gets it, row by row, as in PyTorch. The border, −∞, never does.
     """
 
     def forward(self, x, kernel, stride, padding):
@@ -148,11 +160,13 @@ class MaxPool2d(Function):
         self.windows = at = Windows(x, kernel, stride, padding)
         x = at.padded(x, -np.inf)
         first, *others = [x[place] for place in at.slices()]
-        y, self.winner = first, np.zeros(first.shape, np.uint16)
+        number_type = np.uint16 if len(others) < 1 << 16 else np.uint32
+        y = first
+        self.winner = np.full(first.shape, at.first_inside()[..., None], number_type)
         for number, part in enumerate(others, 1):
             wins = (part > y) | (part != part)  # not >=: the first of equals stays; a NaN wins
             # A later winner has a larger number, and np.where would branch.
-            self.winner = np.maximum(self.winner, wins * np.uint16(number))
+            self.winner = np.maximum(self.winner, wins * number_type(number))
             y = np.maximum(y, part)
         return y.transpose(OUTSIDE)
 
@@ -213,6 +227,7 @@ def conv2d(
     inputs = as_tensors(x, W) if b is None else as_tensors(x, W, b)
     x_shape, W_shape = inputs[0].shape, inputs[1].shape
     facts = ", ".join(f"{name} {a.shape}" for name, a in zip("xWb", inputs, strict=False))
+    inputs = as_float(*inputs), *inputs[1:]
     options = {
         "stride": pair("conv2d", "stride", stride, 1),
         "padding": pair("conv2d", "padding", padding, 0),
@@ -270,13 +285,13 @@ def global_avg_pool2d(x: ArrayLike) -> Tensor:
     Raises:
         ShapeError: if x is not images.
     """
-    x = as_tensors(x)[0]
+    x = as_float(x)
     _check_images("global_avg_pool2d", x.shape, (1, 1), f"x {x.shape}")
     return mean(x, axis=(2, 3))
 
 
 def _pool(function, where: str, x: ArrayLike, kernel_size, stride, padding) -> Tensor:
-    x = as_tensors(x)[0]
+    x = as_float(x)
     options = pool_options(where, kernel_size, stride, padding)
     _check_images(where, x.shape, options["kernel"], f"x {x.shape}", options["padding"])
     return function.apply(x, **options)

@@ -2,13 +2,15 @@
 
 With the means and variances of the batch, an element reaches the outputs of all elements that it is
 averaged with: docs/batch_norm.md goes through that in nine steps.
+
+An x of integers becomes floats, of the dtype of the scale and of the running mean, or else float64.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from ..engine import Function, as_array, as_tensors, constant
+from ..engine import Function, as_array, as_float, constant
 from ..errors import ArgumentError, ShapeError
 from ..text import counted
 from ..typing import ArrayLike, Tensor
@@ -122,12 +124,12 @@ def batch_norm(
     Raises:
         ShapeError: if the shapes do not match or, in training, n is 1.
     """
-    x = as_tensors(x)[0]
+    given = {"running_mean": running_mean, "running_var": running_var, "W": W, "b": b}
+    x = as_float(x, *given.values())
     if x.ndim < 2:
         facts, remedy = f"x {x.shape}", "give x (N, C) or (N, C, H, W)"
         raise ShapeError("batch_norm", "x has no axis of channels", facts, remedy)
     channels = x.shape[1]
-    given = {"running_mean": running_mean, "running_var": running_var, "W": W, "b": b}
     for name, a in given.items():
         if a is not None and as_array(a).shape != (channels,):
             wrong = f"x has {counted(channels, 'channel')} but {name} has {as_array(a).size}"
@@ -172,7 +174,7 @@ def layer_norm(
     Raises:
         ShapeError: if the shapes do not match.
     """
-    x = as_tensors(x)[0]
+    x = as_float(x, W, b)
     row = tuple(int(n) for n in np.atleast_1d(normalized_shape))
     W = np.ones(row, x.dtype) if W is None else W
     b = np.zeros(row, x.dtype) if b is None else b

@@ -119,7 +119,7 @@ class Var(Reduction):
         total = x.sum(axis=axis, keepdims=True)
         n = _count(x, total)
         self.centred = x - total / n
-        self.dof = x.dtype.type(np.maximum(n - ddof, 0))
+        self.dof = total.dtype.type(np.maximum(float(n) - ddof, 0))
         y = np.square(self.centred).sum(axis=axis, keepdims=True) / self.dof
         return self.finish(y, axis, keepdims)
 
@@ -164,8 +164,11 @@ class Logsumexp(Reduction):
 
 
 def _count(x, y):
-    """Return how many elements of x went into each element of y, as a number of x's dtype."""
-    return x.dtype.type(x.size // (y.size or 1))
+    """Return how many elements of x went into each element of y, as a number of y's dtype.
+
+    y is their sum, which NumPy computes in 64 bits for integers: 256 is no number of eight bits.
+    """
+    return y.dtype.type(x.size // (y.size or 1))
 
 
 def _product_before(rows):

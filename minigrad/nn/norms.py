@@ -76,7 +76,7 @@ class BatchNorm1d(Module):
         if isinstance(y.node, BatchNorm):  # otherwise there is no graph to look into
             m, v = y.node.m, y.node.v
         else:
-            x = as_array(x)
+            x = as_array(x).astype(y.dtype, copy=False)
             m, v = moments(x, (0, *range(2, x.ndim)))
         n = y.size // self.num_features
         self.num_batches_tracked = np.asarray(self.num_batches_tracked + 1)

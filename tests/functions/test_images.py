@@ -7,6 +7,7 @@ import pytest
 
 from minigrad import Tensor, gradcheck
 from minigrad import functions as F
+from minigrad.engine import as_array
 from minigrad.errors import ArgumentError, DataError, DTypeError, ShapeError
 from tests.helpers import exactly, leaf
 
@@ -72,6 +73,61 @@ def test_the_first_of_equal_numbers_gets_the_gradient():
     x = leaf(np.array([[1.0, 2.0, 2.0], [2.0, 2.0, 2.0]]).reshape(1, 1, 2, 3))
     F.max_pool2d(x, 2, 1).backward(np.array([[[[10.0, 1.0]]]]))
     assert x.grad[0, 0].tolist() == [[0, 11, 0], [0, 0, 0]]
+
+
+def test_a_window_may_have_more_elements_than_16_bits_can_count():
+    x = leaf(zeros(1, 1, 257, 256))
+    x.data[0, 0, 256, 7] = 1  # number 65,543 of the window
+    y = F.max_pool2d(x, (257, 256))
+    y.backward(np.full(y.shape, 3.0))
+    assert y.data.tolist() == [[[[1]]]]
+    assert np.argwhere(x.grad).tolist() == [[0, 0, 256, 7]] and x.grad.sum() == 3
+
+
+INTEGERS = [np.uint8, np.int8, np.uint16, np.int64, np.uint64, np.bool_]
+W8 = np.random.default_rng(1).integers(0, 100, (4, 3, 3, 3))
+OF_IMAGES = {
+    "conv2d": lambda x: F.conv2d(x, W8.astype(as_array(x).dtype)),
+    "max_pool2d": lambda x: F.max_pool2d(x, 3, padding=1),
+    "avg_pool2d": lambda x: F.avg_pool2d(x, 3, padding=1),
+    "avg_pool2d, 16 × 16": lambda x: F.avg_pool2d(x, 16),
+    "global_avg_pool2d": F.global_avg_pool2d,
+    "batch_norm": lambda x: F.batch_norm(x, np.full(3, 0.5), np.full(3, 2.5)),
+    "batch_norm, training": lambda x: F.batch_norm(x, training=True),
+    "layer_norm": lambda x: F.layer_norm(x, (16, 16)),
+}
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_integers_alone_are_computed_in_float64(name, dtype):
+    f = OF_IMAGES[name]
+    x = np.random.default_rng(0).integers(0, 128, (2, 3, 16, 16)).astype(dtype)
+    if name == "conv2d" and dtype is np.bool_:
+        expected = F.conv2d(x.astype(float), (W8 != 0).astype(float))
+    else:
+        expected = f(x.astype(float))
+    for given in (x, Tensor(x)):
+        y = f(given)
+        assert y.dtype == np.float64
+        np.testing.assert_allclose(y.data, expected.data, rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integers_take_the_dtype_of_the_floats_beside_them(dtype):
+    x = np.random.default_rng(0).integers(0, 128, (2, 3, 16, 16)).astype(dtype)
+    ones, half = np.ones(3, np.float32), np.full(3, 0.5, np.float32)
+    for f in (
+        lambda x: F.conv2d(x, W8.astype(np.float32)),
+        lambda x: F.batch_norm(x, half, ones),
+        lambda x: F.batch_norm(x, half, half, ones, half),
+        lambda x: F.batch_norm(x, W=ones, training=True),
+        lambda x: F.layer_norm(x, 16, b=np.zeros(16, np.float32)),
+    ):
+        for given in (x, Tensor(x)):
+            y = f(given)
+            assert y.dtype == np.float32
+            np.testing.assert_array_equal(y.data, f(x.astype(np.float32)).data)
 
 
 def test_overlapping_windows_add_up():

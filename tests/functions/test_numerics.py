@@ -185,6 +185,24 @@ def test_cross_entropy_and_its_gradient_as_the_notebook_writes_them():
     np.testing.assert_allclose(z.grad, (p - y) / 5, rtol=0, atol=1e-16)
 
 
+# ---- whole numbers of eight bits ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.bool_, np.uint64])
+@pytest.mark.parametrize("f", [F.mean, F.var, F.std, F.sigmoid, F.silu])
+def test_a_mean_or_a_sigmoid_of_small_integers_is_that_of_floats(f, dtype):
+    x = np.random.default_rng(0).integers(0, 128, (300, 2)).astype(dtype)
+    y = f(x)
+    assert y.dtype == np.float64
+    np.testing.assert_allclose(y.data, f(x.astype(float)).data, rtol=1e-13)
+
+
+@pytest.mark.parametrize("f", [F.var, F.std])
+def test_a_variance_of_unsigned_integers_may_have_more_ddof_than_elements(f):
+    with np.errstate(all="ignore"):
+        assert f(np.array([1, 4], np.uint8), ddof=3).item() == np.inf
+
+
 # ---- the divisor n − ddof, which is never negative ----------------------------------------------
 
 

@@ -109,6 +109,21 @@ def test_a_graph_in_eval_mode_outlives_a_batch_in_training():
     np.testing.assert_allclose(x.grad, 1 / np.sqrt(1 + 1e-5), rtol=1e-14)
 
 
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.bool_])
+def test_integers_are_normalised_like_the_same_numbers_as_floats(dtype, affine):
+    x = np.random.default_rng(0).integers(0, 200, (6, 3, 4, 4)).astype(dtype)
+    one, two = nn.BatchNorm2d(3, affine=affine), nn.BatchNorm2d(3, affine=affine)
+    for mode in (True, False):
+        y, expected = one.train(mode)(x), two.train(mode)(x.astype(np.float32))
+        assert y.dtype == np.float32
+        np.testing.assert_array_equal(y.data, expected.data)
+        with no_grad():
+            np.testing.assert_array_equal(one(x).data, two(x.astype(np.float32)).data)
+    np.testing.assert_allclose(one.running_mean, two.running_mean, rtol=1e-6)
+    np.testing.assert_allclose(one.running_var, two.running_var, rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_dtype_of_the_state_stays(dtype):
     layer = nn.BatchNorm1d(3, dtype=dtype)
