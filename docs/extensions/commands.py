@@ -15,7 +15,7 @@ class Commands(SphinxDirective):
         for command in COMMANDS:
             name, settings = f"minigrad {command.name}", command.context_settings
             context = click.Context(command, info_name=name, terminal_width=80, **settings)
-            help = command.get_help(context).replace("\b", "")  # Click's mark of a paragraph
+            help = command.get_help(context)
             text += f"## {name}\n\n```text\n{help}\n```\n\n"
         return self.parse_text_to_nodes(text, allow_section_headings=True)
 

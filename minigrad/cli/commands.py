@@ -49,11 +49,13 @@ def train(ctx, data, as_json, quiet, verbose, show_config, exercise, **options):
         g = gradient + weight_decay * p
         v = momentum * v + g              (v = g in the first step)
         p = p - lr * v                    (nesterov: p - lr * (g + momentum * v))
+
     \b
     adam, in step t; adamw has p = p - lr * weight_decay * p instead of a part of g:
         m = 0.9 * m + 0.1 * g
         v = 0.999 * v + 0.001 * g^2
         p = p - lr * m / (1 - 0.9^t) / (sqrt(v / (1 - 0.999^t)) + 1e-8)
+
     \b
     rmsprop:
         v = 0.99 * v + 0.01 * g^2

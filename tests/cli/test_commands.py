@@ -63,6 +63,11 @@ def test_help_of_the_program_lists_the_commands(cli):
     assert re.search(r"^  train +Train a classifier", out, re.M)
 
 
+@pytest.mark.parametrize("name", main.commands)
+def test_help_has_no_control_characters(cli, name):
+    assert cli(name, "--help").out.replace("\n", "").isprintable()
+
+
 def test_version(cli):
     assert cli("--version") == (0, f"minigrad {minigrad.__version__}\n", "")
 
