@@ -339,8 +339,11 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float = math.inf) -> floa
 
     Returns the norm before scaling, √(Σ g²) over every element (Pascanu et al., 2013). If it is
     not finite, nothing is scaled.
+
+    Raises:
+        ArgumentError: if a gradient is read-only.
     """
-    gradients = [p.grad for p in params if p.grad is not None]
+    gradients = _gradients("clip_grad_norm", params)
     norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients))
     if not math.isfinite(norm):  # float32 overflows in the squares long before it does in g
         norm = math.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in gradients))
@@ -356,11 +359,20 @@ def clip_grad_value(params: Iterable[Tensor], clip_value: float) -> None:
     This changes the direction of the step, which `clip_grad_norm` keeps.
 
     Raises:
-        ArgumentError: if clip_value is negative or NaN.
+        ArgumentError: if clip_value is negative or NaN, or a gradient is read-only.
     """
     if not clip_value >= 0:
         wrong, facts = "clip_value is not a limit", f"clip_value {clip_value}"
         raise ArgumentError("clip_grad_value", wrong, facts, "give 0 or more")
-    for p in params:
-        if p.grad is not None:
-            np.clip(p.grad, -clip_value, clip_value, out=p.grad)
+    for g in _gradients("clip_grad_value", params):
+        np.clip(g, -clip_value, clip_value, out=g)
+
+
+def _gradients(where: str, params: Iterable[Tensor]) -> list[np.ndarray]:
+    """Return the gradients that there are; raise ArgumentError if one cannot be written to."""
+    gradients = [p.grad for p in params if p.grad is not None]
+    for g in gradients:
+        if not g.flags.writeable:
+            remedy = "set p.grad to a copy, p.grad.copy()"
+            raise ArgumentError(where, "a gradient is read-only", f"p.grad {g.shape}", remedy)
+    return gradients

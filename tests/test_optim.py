@@ -633,6 +633,20 @@ def test_clip_grad_value_refuses_what_is_not_a_limit(value):
         clip_grad_value([leaf([1.0])], value)
 
 
+@pytest.mark.parametrize("clip", [clip_grad_value, optim.clip_grad_norm])
+def test_a_gradient_that_is_read_only_is_not_clipped(clip):
+    p, q = leaf([1.0]), leaf([1.0, 2.0])
+    p.grad, q.grad = np.array([8.0]), np.array([3.0, 4.0])
+    q.grad.flags.writeable = False
+    text = (
+        f"{clip.__name__}: a gradient is read-only; p.grad (2,); set p.grad to a copy, "
+        "p.grad.copy()"
+    )
+    with pytest.raises(ArgumentError, match=exactly(text)):
+        clip([p, q], 0.5)
+    assert p.grad == 8
+
+
 def test_clip_grad_value_is_that_of_pytorch(torch):
     g = np.random.default_rng(0).standard_normal((5, 3))
     p, q = leaf(np.zeros((5, 3))), torch.zeros((5, 3), dtype=torch.float64, requires_grad=True)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError, MinigradError
+from ..errors import ArgumentError, GradcheckError, MinigradError
 from ..tensor import Tensor
 from ..text import did_you_mean
 from .cases import CASES, Case
@@ -115,13 +115,16 @@ def check_row(name: str, torch=None) -> Row:
     Args:
         name: as in the table of cases.
         torch: the `torch` module to compare with; None skips the comparison.
+
+    Raises:
+        GradcheckError: if the function raises an exception that is not minigrad's.
     """
     elements, error, deviation, verdicts, failures = 0, 0.0, None, [], []
     for case, shapes in EXAMPLES[name]:
         inputs = case.inputs(shapes)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the table provokes some on purpose
-            report = gradcheck(case.f, inputs, raises=False)
+            report = _checked(case, shapes, inputs)
             compare = torch is not None and case.twin is not None and report.ok
             apart = _apart(case, inputs, torch) if compare else None
         elements += sum(result.size for result in report.results)
@@ -135,6 +138,18 @@ def check_row(name: str, torch=None) -> Row:
             failures.append(Failure(example, report, apart))
     cases, verdict = len(EXAMPLES[name]), worst(verdicts)
     return Row(name, cases, elements, error, deviation, verdict, tuple(failures))
+
+
+def _checked(case: Case, shapes: list, inputs: list[np.ndarray]) -> Report:
+    """Return gradcheck's report, with one line for what a pass raises."""
+    try:
+        return gradcheck(case.f, inputs, raises=False)
+    except (MinigradError, MemoryError):
+        raise
+    except Exception as error:
+        wrong = " ".join(f"raised {type(error).__name__}: {error}".split())
+        facts, remedy = f"inputs {', '.join(map(str, shapes))}", "correct its forward or backward"
+        raise GradcheckError(str(case), wrong, facts, remedy) from error
 
 
 def relative_error(result: Result) -> float:

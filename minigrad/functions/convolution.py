@@ -233,7 +233,7 @@ def conv2d(
         "padding": pair("conv2d", "padding", padding, 0),
         "dilation": pair("conv2d", "dilation", dilation, 1),
     }
-    if len(W_shape) != 4:
+    if len(W_shape) != 4 or not all(W_shape):
         raise ShapeError("conv2d", "W has no filters", facts, "give W as (O, C, kh, kw)")
     _check_images("conv2d", x_shape, W_shape[2:], facts, options["padding"], options["dilation"])
     check_groups("conv2d", groups, x_shape[1], W_shape[0])

@@ -131,10 +131,13 @@ def batch_norm(
         raise ShapeError("batch_norm", "x has no axis of channels", facts, remedy)
     channels = x.shape[1]
     for name, a in given.items():
-        if a is not None and as_array(a).shape != (channels,):
+        shape = (channels,) if a is None else as_array(a).shape
+        if shape != (channels,):
             wrong = f"x has {counted(channels, 'channel')} but {name} has {as_array(a).size}"
-            facts, remedy = f"x {x.shape}, {name} {as_array(a).shape}", f"num_features={channels}"
-            raise ShapeError("batch_norm", wrong, facts, f"give nn.BatchNorm {remedy}")
+            remedy = f"give nn.BatchNorm num_features={channels}"
+            if len(shape) != 1:
+                wrong, remedy = f"{name} does not have one axis", f"give {name} as ({channels},)"
+            raise ShapeError("batch_norm", wrong, f"x {x.shape}, {name} {shape}", remedy)
     W = np.ones(channels, x.dtype) if W is None else W
     b = np.zeros(channels, x.dtype) if b is None else b
     if training:
@@ -172,7 +175,7 @@ def layer_norm(
         eps: is added to the variance.
 
     Raises:
-        ShapeError: if the shapes do not match.
+        ShapeError: if the shapes do not match, or a row has no elements.
     """
     x = as_float(x, W, b)
     row = tuple(int(n) for n in np.atleast_1d(normalized_shape))
@@ -183,5 +186,10 @@ def layer_norm(
         wrong = f"x, W and b have to end in the shape of a row, {row}"
         facts = f"x {x.shape}, W {shapes[0]}, b {shapes[1]}"
         remedy = f"give nn.LayerNorm normalized_shape={x.shape[-len(row) :]}"
+        if x.ndim <= len(row) and x.shape != row:  # without an axis of rows
+            remedy = f"give x the axes (…, {', '.join(map(str, row))})"
         raise ShapeError("layer_norm", wrong, facts, remedy)
+    if 0 in row:
+        wrong, remedy = "a row has no elements, and no mean", "give rows of 1 element or more"
+        raise ShapeError("layer_norm", wrong, f"x {x.shape}", remedy)
     return LayerNorm.apply(x, W, b, eps=eps)

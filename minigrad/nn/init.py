@@ -11,9 +11,11 @@ import math
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..tensor import Tensor
+from ..text import kind_of
 from ..typing import Rng
+from .layers import number
 
 __all__ = [
     "calculate_gain", "kaiming_normal_", "kaiming_uniform_", "orthogonal_", "xavier_normal_",
@@ -28,9 +30,10 @@ def calculate_gain(nonlinearity: str, param: float = 0.01) -> float:
     0), √(2 / (1 + param²)) for "leaky_relu" with the negative slope `param`. As in PyTorch.
 
     Raises:
-        ArgumentError: if the name is another one.
+        ArgumentError: if the name is another one, or param is not a finite number.
     """
     gains = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
+    param = number("calculate_gain", "param", param)
     gains["leaky_relu"] = math.sqrt(2 / (1 + param**2))
     if nonlinearity not in gains:
         wrong, facts = f"nonlinearity={nonlinearity!r} is unknown", f"there are {', '.join(gains)}"
@@ -44,12 +47,12 @@ def xavier_uniform_(p: Tensor, gain: float = 1.0, *, rng: Rng = None) -> Tensor:
     The variance, 2 / (fan-in + fan-out), is between those that keep outputs and gradients as they
     are; a uniform number from ±a has the variance a² / 3.
     """
-    return _uniform(p, gain * math.sqrt(2 / sum(_fans("xavier_uniform_", p))), rng)
+    return _uniform(p, _xavier("xavier_uniform_", p, gain), rng)
 
 
 def xavier_normal_(p: Tensor, gain: float = 1.0, *, rng: Rng = None) -> Tensor:
     """Fill p from a normal distribution of deviation gain √(2 / (fan-in + fan-out)); see above."""
-    return _normal(p, gain * math.sqrt(2 / sum(_fans("xavier_normal_", p))), rng)
+    return _normal(p, _xavier("xavier_normal_", p, gain), rng)
 
 
 def kaiming_uniform_(
@@ -102,6 +105,7 @@ def orthogonal_(p: Tensor, gain: float = 1.0, *, rng: Rng = None) -> Tensor:
         ShapeError: if p has less than two axes.
     """
     _fans("orthogonal_", p)
+    gain = number("orthogonal_", "gain", gain)
     rows, columns = p.shape[0], p.size // p.shape[0]
     A = np.random.default_rng(rng).standard_normal((max(rows, columns), min(rows, columns)))
     Q, R = np.linalg.qr(A)
@@ -110,16 +114,26 @@ def orthogonal_(p: Tensor, gain: float = 1.0, *, rng: Rng = None) -> Tensor:
     return p
 
 
+def _xavier(where: str, p: Tensor, gain: float) -> float:
+    """Return the deviation gain √(2 / (fan-in + fan-out))."""
+    return number(where, "gain", gain) * math.sqrt(2 / sum(_fans(where, p)))
+
+
 def _kaiming(where: str, p: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     """Return the deviation gain / √fan."""
     fans = dict(zip(("fan_in", "fan_out"), _fans(where, p), strict=True))
     if mode not in fans:
         wrong, facts = f"mode={mode!r} is unknown", "it can be 'fan_in' or 'fan_out'"
         raise ArgumentError(where, wrong, facts, "choose one of them")
-    return calculate_gain(nonlinearity, a) / math.sqrt(fans[mode])
+    return calculate_gain(nonlinearity, number(where, "a", a)) / math.sqrt(fans[mode])
 
 
 def _fans(where: str, p: Tensor) -> tuple[int, int]:
+    if not isinstance(p, Tensor) or p.dtype.kind != "f":
+        facts = f"p {p.shape} {p.dtype}" if isinstance(p, Tensor) else f"p is {kind_of(p)}"
+        raise DTypeError(
+            where, "p is not a Tensor of floats", facts, "give a parameter, such as layer.weight"
+        )
     if p.ndim < 2 or not p.size:
         wrong, remedy = "p is not a weight with inputs and outputs", "give one of (O, I, …)"
         raise ShapeError(where, wrong, f"p {p.shape}", remedy)

@@ -398,7 +398,7 @@ class Unflatten(Module):
 
     Raises:
         ArgumentError: if a size is not a whole number from 1.
-        ShapeError: when it is called, if x has another number of features.
+        ShapeError: when it is called, if x has no such axis, or one of another length.
     """
 
     def __init__(self, axis: int, unflattened_size: Sequence[int]):
@@ -408,8 +408,16 @@ class Unflatten(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (N, C · H · W) -> y (N, C, H, W)"""
-        shape = list(x.shape)
-        shape[self.axis : self.axis + 1 or None] = self.unflattened_size
+        shape, sizes, axis = list(x.shape), self.unflattened_size, self.axis
+        facts = f"x {x.shape}, unflattened_size {sizes}"
+        if not -len(shape) <= axis < len(shape):
+            remedy = "choose an axis that exists; −1 is the last"
+            raise ShapeError("Unflatten", f"x has no axis {axis}", facts, remedy)
+        if shape[axis] != math.prod(sizes):
+            wrong = f"axis {axis} of x has the length {shape[axis]}, not {math.prod(sizes)}"
+            remedy = f"give sizes whose product is {shape[axis]}"
+            raise ShapeError("Unflatten", wrong, facts, remedy)
+        shape[axis : axis + 1 or None] = sizes
         return F.reshape(x, shape)
 
     def arguments(self) -> dict:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import functions as F
 from ..engine import as_array
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..functions.normalisation import BatchNorm, moments
 from ..tensor import Tensor
 from ..typing import DTypeLike
@@ -123,7 +123,7 @@ class LayerNorm(Module):
         dtype: the parameters' dtype.
 
     Raises:
-        ArgumentError: if an argument is not a number in its range.
+        ArgumentError: if an argument is not a number in its range, or normalized_shape is empty.
     """
 
     def __init__(
@@ -137,6 +137,9 @@ class LayerNorm(Module):
     ):
         given = normalized_shape
         row = list(given) if isinstance(given, (list, tuple)) else [given]
+        if not row:
+            facts, remedy = f"normalized_shape {given}", "give the lengths of the last axes of x"
+            raise ArgumentError("LayerNorm", "a row has no axis", facts, remedy)
         self.normalized_shape = [count("LayerNorm", "normalized_shape", n) for n in row]
         self.eps = number("LayerNorm", "eps", eps, 0)
         shifted = elementwise_affine and bias

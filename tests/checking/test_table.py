@@ -10,8 +10,9 @@ from minigrad import functions as F
 from minigrad.checking.cases import CASES, Case
 from minigrad.checking.report import Report, Result
 from minigrad.checking.table import EXAMPLES, check_row, find, relative_error
-from minigrad.errors import ArgumentError
+from minigrad.errors import ArgumentError, GradcheckError
 from minigrad.functions.elementwise import Exp
+from tests.helpers import exactly
 
 
 def test_every_row_of_the_table_is_in_the_order_of_the_table():
@@ -69,6 +70,18 @@ def test_a_wrong_backward_fails_its_row_and_is_shown(monkeypatch):
     details = row.to_dict()["failures"][0]
     assert (details["example"], details["ok"]) == ("exp: inputs (3, 4)", False)
     assert details["results"][0]["diagnosis"] == "the sign is flipped"
+
+
+def test_a_backward_that_raises_is_named_in_one_line(monkeypatch):
+    def backward(self, gy):
+        raise ZeroDivisionError("of\nnothing")
+
+    monkeypatch.setattr(Exp, "backward", backward)
+    text = (
+        "exp: raised ZeroDivisionError: of nothing; inputs (3, 4); correct its forward or backward"
+    )
+    with pytest.raises(GradcheckError, match=exactly(text)):
+        check_row("exp")
 
 
 def one_row(monkeypatch, f, twin=None, shape=(3,)):

@@ -179,6 +179,8 @@ SMALLER = "give a smaller kernel_size, more padding, or fewer layers that shrink
          "W (8, 1, 3, 3); " + SMALLER),
         (lambda: F.conv2d(zeros(2, 1, 4, 4), zeros(8, 5)), ShapeError,
          "conv2d: W has no filters; x (2, 1, 4, 4), W (8, 5); give W as (O, C, kh, kw)"),
+        (lambda: F.conv2d(zeros(1, 2, 3, 3), zeros(0, 2, 1, 2)), ShapeError,
+         "conv2d: W has no filters; x (1, 2, 3, 3), W (0, 2, 1, 2); give W as (O, C, kh, kw)"),
         (lambda: F.conv2d(zeros(2, 1, 4, 4), zeros(8, 1, 3, 3), zeros(1)), ShapeError,
          "conv2d: b needs 8 numbers, one for each filter; x (2, 1, 4, 4), W (8, 1, 3, 3), b (1,); "
          "give b as (8,)"),
@@ -216,12 +218,23 @@ SMALLER = "give a smaller kernel_size, more padding, or fewer layers that shrink
         (lambda: F.batch_norm(zeros(5, 4), zeros(3), zeros(4)), ShapeError,
          "batch_norm: x has 4 channels but running_mean has 3; x (5, 4), running_mean (3,); "
          "give nn.BatchNorm num_features=4"),
+        (lambda: F.batch_norm(zeros(3, 4), zeros(4), zeros(4), zeros(1, 4)), ShapeError,
+         "batch_norm: W does not have one axis; x (3, 4), W (1, 4); give W as (4,)"),
         (lambda: F.batch_norm(zeros(5, 4), W=zeros(4)), ArgumentError,
          "batch_norm: there is no mean or no variance to use; x (5, 4), training False; "
          "give running_mean and running_var, or pass training=True"),
         (lambda: F.layer_norm(zeros(5, 4), 3), ShapeError,
          "layer_norm: x, W and b have to end in the shape of a row, (3,); x (5, 4), W (3,), b (3,);"
          " give nn.LayerNorm normalized_shape=(4,)"),
+        (lambda: F.layer_norm(zeros(2, 4), (3, 4)), ShapeError,
+         "layer_norm: x, W and b have to end in the shape of a row, (3, 4); x (2, 4), W (3, 4), "
+         "b (3, 4); give x the axes (…, 3, 4)"),
+        (lambda: F.layer_norm(1.0, 4), ShapeError,
+         "layer_norm: x, W and b have to end in the shape of a row, (4,); x (), W (4,), b (4,); "
+         "give x the axes (…, 4)"),
+        (lambda: F.layer_norm(zeros(3, 0), 0), ShapeError,
+         "layer_norm: a row has no elements, and no mean; x (3, 0); "
+         "give rows of 1 element or more"),
         (lambda: F.embedding([0.5], zeros(3, 2)), DTypeError,
          "embedding: t does not hold integers; t (1,) float64, W (3, 2); "
          "convert it with t.astype(int)"),

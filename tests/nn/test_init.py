@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minigrad import Tensor, nn
-from minigrad.errors import ArgumentError, ShapeError
+from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.nn import init
 from tests.helpers import exactly
 
@@ -90,6 +90,20 @@ def test_they_write_in_place_in_the_dtype_and_draw_from_the_generator(name):
         (lambda: init.xavier_normal_(parameter(3)), ShapeError,
          "xavier_normal_: p is not a weight with inputs and outputs; p (3,); "
          "give one of (O, I, …)"),
+        (lambda: init.xavier_uniform_(np.zeros((3, 4))), DTypeError,
+         "xavier_uniform_: p is not a Tensor of floats; p is an ndarray; "
+         "give a parameter, such as layer.weight"),
+        (lambda: init.orthogonal_(Tensor(np.ones((3, 4), int))), DTypeError,
+         "orthogonal_: p is not a Tensor of floats; p (3, 4) int64; "
+         "give a parameter, such as layer.weight"),
+        (lambda: init.xavier_normal_(parameter(3, 4), "a"), ArgumentError,
+         "xavier_normal_: gain is not a finite number: 'a'; type str; give a finite number"),
+        (lambda: init.orthogonal_(parameter(3, 4), math.inf), ArgumentError,
+         "orthogonal_: gain is not a finite number: inf; type float; give a finite number"),
+        (lambda: init.kaiming_normal_(parameter(3, 4), math.nan), ArgumentError,
+         "kaiming_normal_: a is not a finite number: nan; type float; give a finite number"),
+        (lambda: init.calculate_gain("leaky_relu", "a"), ArgumentError,
+         "calculate_gain: param is not a finite number: 'a'; type str; give a finite number"),
         (lambda: init.orthogonal_(Tensor(np.zeros((0, 3)))), ShapeError,
          "orthogonal_: p is not a weight with inputs and outputs; p (0, 3); give one of (O, I, …)"),
         (lambda: init.kaiming_uniform_(parameter(3, 4), mode="fan"), ArgumentError,

@@ -301,8 +301,16 @@ def test_unflatten_is_the_inverse_of_flatten():
 
 
 def test_unflatten_refuses_sizes_that_do_not_fit():
-    with pytest.raises(ShapeError, match=r"^reshape: .*x \(2, 11\)"):
-        nn.Unflatten(1, (3, 2, 2))(Tensor(np.zeros((2, 11))))
+    sizes = "unflattened_size (3, 2, 2)"
+    for axis in (1, -1):
+        text = f"Unflatten: axis {axis} of x has the length 11, not 12; x (2, 11), {sizes}; "
+        with pytest.raises(ShapeError, match=exactly(text + "give sizes whose product is 11")):
+            nn.Unflatten(axis, (3, 2, 2))(Tensor(np.zeros((2, 11))))
+    for axis in (2, -3):
+        text = f"Unflatten: x has no axis {axis}; x (2, 12), {sizes}; "
+        remedy = "choose an axis that exists; −1 is the last"
+        with pytest.raises(ShapeError, match=exactly(text + remedy)):
+            nn.Unflatten(axis, (3, 2, 2))(Tensor(np.zeros((2, 12))))
     with pytest.raises(ArgumentError, match="^Unflatten: unflattened_size is less than 1; "):
         nn.Unflatten(1, (3, 0))
 

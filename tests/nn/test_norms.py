@@ -180,6 +180,9 @@ def test_text(layer, text):
         (lambda: nn.LayerNorm((3, 2.5)), ArgumentError,
          "LayerNorm: normalized_shape is not a whole number: 2.5; type float; "
          "give it as 1 or more"),
+        (lambda: nn.LayerNorm(()), ArgumentError,
+         "LayerNorm: a row has no axis; normalized_shape (); "
+         "give the lengths of the last axes of x"),
         (lambda: nn.Conv2d(4, 6, 3, groups=4), ArgumentError,
          "Conv2d: groups=4 does not divide the channels; 4 in, 6 out; "
          "give a divisor of both, such as 1"),
