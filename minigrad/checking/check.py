@@ -461,7 +461,7 @@ class _Check:
                 lines = {
                     i: self._lines(i, [direction(self.subject.leaves[i][1].data, self.rng)])[0]
                     for i in leaves
-                    if self.gradients[i] is not None
+                    if self.gradients[i] is not None and self.gradients[i].size
                 }
             leaves = [i for i, line in lines.items() if line.verdict == "FAIL"]
             found = {i: self._along(lines[i])._replace(diagnosis=why) for i in leaves}
