@@ -260,7 +260,8 @@ def summary(model: Module, input_shape: tuple[int, ...]) -> str:
     parameters = model.parameters()
     dtype = parameters[0].dtype if parameters else np.float32
     shapes: dict[Module, tuple] = {}
-    with evaluating(model), watching(lambda module, y: shapes.setdefault(module, y.shape)):
+    watch = watching(lambda module, y: shapes.setdefault(module, y.shape))
+    with evaluating(model), watch, np.errstate(all="ignore"):
         model(Tensor(np.zeros((1, *input_shape), dtype=dtype)))
     rows = [("layer", "output", "parameters")]
     for name, module in model.named_modules():

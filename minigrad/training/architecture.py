@@ -9,6 +9,7 @@ A file can name nothing but the layers in LAYERS, so that reading one runs no co
 """
 
 import inspect
+import math
 from collections.abc import Iterator
 from itertools import zip_longest
 
@@ -33,7 +34,7 @@ LAYERS: dict[str, type[nn.Module]] = {
 BLOCKS: dict[str, type[nn.Sequential]] = {"Sequential": nn.Sequential, "Residual": nn.Residual}
 # What the file can say of a layer, by the name of its class; of the others, nothing.
 AXIS = {"axis": whole(-(2**31), 2**31)}
-PAIR, PADDING = (whole(1), whole(1)), (whole(), whole())
+PAIR, PADDING = [(whole(least, 2**31), whole(least, 2**31)) for least in (1, 0)]
 POOL = {"kernel_size": PAIR, "stride": Maybe(PAIR), "padding": PADDING}
 NORM = {
     "num_features": whole(1), "eps": number(0), "momentum": Maybe(number(0, 1)), "affine": FLAG,
@@ -63,6 +64,8 @@ ARGUMENTS = {
 DTYPES = ("float16", "float32", "float64")
 ARCHITECTURE = {"dtype": one_of(*DTYPES), "layers": [TABLE]}
 DEEPEST = 20  # Sequentials inside each other
+MOST_BYTES = 200_000_000  # of a row in a layer: reading a model then takes less than 300 MB
+MOST_STEPS = 1 << 17  # in Python, of all poolings of a row: half a second
 
 
 def describe(model: nn.Module) -> dict:
@@ -147,6 +150,9 @@ def array_specs(architecture: dict) -> dict[str, Spec]:
     return specs
 
 
+UNFIT = "the layers of the network do not fit each other"
+
+
 def check_sizes(architecture: dict) -> None:
     """Raise ShapeError for the first Linear that does not take what the one before it gives."""
     before, width = "", None
@@ -156,12 +162,104 @@ def check_sizes(architecture: dict) -> None:
         elif kind == "Linear":
             takes = arguments["in_features"]
             if width not in (None, takes):
-                wrong = "the layers of the network do not fit each other"
                 gives = counted(width, "feature")
                 facts = f"layer {before} gives {gives}, layer {name} takes {takes}"
                 remedy = f"give layer {name} in_features={width}"
-                raise ShapeError("Classifier", wrong, facts, remedy)
+                raise ShapeError("Classifier", UNFIT, facts, remedy)
             before, width = name, arguments["out_features"]
+
+
+def check_memory(architecture: dict, features: int) -> None:
+    """Refuse a network that takes much more memory for a row than its parameters do.
+
+    A few numbers in a file can ask for any padding or window. The shapes behind the layers are
+    computed from these numbers alone, up to the first layer that does not take what it gets: if it
+    is not a Linear or LayerNorm, the forward pass refuses it.
+
+    Args:
+        architecture: as `describe` returns it.
+        features: of a row.
+
+    Raises:
+        ShapeError: if a layer's arrays for one row take more than MOST_BYTES, and more than all
+            parameters; if a convolution has windows of zeros alone, the poolings' windows have more
+            than MOST_STEPS elements together, or a Linear or LayerNorm does not take what it gets.
+    """
+    itemsize = np.dtype(architecture["dtype"]).itemsize
+    specs = array_specs(architecture).values()
+    most = max(MOST_BYTES, itemsize * sum(math.prod(shape) for shape, _ in specs))
+    shape, steps = (features,), 0
+    for name, kind, arguments in flat(architecture["layers"]):
+        before, windows = shape, 0
+        if kind in ("Conv2d", "MaxPool2d", "AvgPool2d"):
+            images = _windows(name, kind, arguments, shape)
+            if images is None:
+                return
+            shape, windows = images
+            steps += 0 if kind == "Conv2d" else math.prod(arguments["kernel_size"])
+        elif kind == "Linear":
+            takes = arguments["in_features"]
+            if shape == (features,) != (takes,):
+                return
+            if shape[-1] != takes:
+                gets = f"layer {name} takes {takes}, and gets {shape[-1]}"
+                raise ShapeError("Classifier", UNFIT, gets, f"give it in_features={shape[-1]}")
+            shape = (*shape[:-1], arguments["out_features"])
+        elif kind == "LayerNorm":
+            row = tuple(arguments["normalized_shape"])
+            if shape[-len(row) :] != row:
+                gets = f"layer {name} takes rows {row}, and gets {shape}"
+                raise ShapeError("Classifier", UNFIT, gets, "give it the shape that it gets")
+        elif kind == "Embedding":
+            return  # it takes integers
+        elif kind == "GlobalAvgPool2d":
+            shape = shape[:1]
+        elif kind == "Flatten":
+            shape = (math.prod(shape),)
+        elif kind == "Unflatten":
+            shape = (*shape[:-1], *arguments["unflattened_size"])
+            if math.prod(shape) != math.prod(before):
+                return
+        # x, y, and between them the windows; or two more of the size of y, as in GELU
+        size = itemsize * (
+            math.prod(before) + math.prod(shape) + max(windows, 2 * math.prod(shape))
+        )
+        remedy = "use smaller images, or fewer and smaller filters"
+        if size > most:
+            wrong = f"layer {name}, {kind}, takes too much memory"
+            facts = f"{size / 1e6:,.0f} MB for a row, x (N, {', '.join(map(str, before))})"
+            facts += f", and the most is {most / 1e6:,.0f} MB"
+            raise ShapeError("Classifier", wrong, facts, remedy)
+        if steps > MOST_STEPS:
+            wrong = f"the windows of layer {name}, {kind}, and the poolings before it are too large"
+            facts = f"{steps:,} elements together, and the most is {MOST_STEPS:,}"
+            raise ShapeError("Classifier", wrong, facts, "give smaller windows")
+
+
+def _windows(name: str, kind: str, arguments: dict, shape: tuple) -> tuple[tuple, int] | None:
+    """Return the shape (C, H, W) behind a convolution or a pooling, and how many numbers it copies.
+
+    None if it does not take images of this shape.
+    """
+    if len(shape) != 3:
+        return None
+    channels, *size = shape
+    kernel, conv = arguments["kernel_size"], kind == "Conv2d"
+    stride, dilation = arguments["stride"] or kernel, arguments.get("dilation", (1, 1))
+    reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    padding = arguments["padding"]
+    if any(p > n for p, n in zip(padding, reach, strict=True)):
+        wrong = f"layer {name}, {kind}, has so much padding that some windows hold zeros alone"
+        facts = f"padding {padding}, and a window reaches over {reach} more pixels"
+        raise ShapeError("Classifier", wrong, facts, "give less padding")
+    padded = [n + 2 * p for n, p in zip(size, padding, strict=True)]
+    options = zip(padded, reach, stride, strict=True)
+    places = [(n - more - 1) // s + 1 for n, more, s in options]
+    if min(places) < 1:
+        return None
+    copied = channels * math.prod(padded)
+    copied += math.prod(kernel) * channels * math.prod(places) if conv else 0
+    return (arguments["out_channels"] if conv else channels, *places), copied
 
 
 def check_arrays(specs: dict[str, Spec], arrays: dict[str, np.ndarray]) -> None:

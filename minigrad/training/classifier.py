@@ -17,7 +17,7 @@ from ..tensor import Tensor
 from ..text import counted, kind_of, shown
 from ..typing import ArrayLike, Path
 from . import archive, headers
-from .architecture import build, check_arrays, check_sizes, describe, flat
+from .architecture import build, check_arrays, check_memory, check_sizes, describe, flat
 from .loop import Evaluation
 from .metrics import confusion_of
 
@@ -42,8 +42,8 @@ class Classifier:
         ArgumentError: if the model cannot be kept in a file, ends in Softmax, or has a Softmax or
             LogSoftmax along the axis of the rows, the fields of the schema are not those of a
             schema, or `training` is not a dict.
-        ShapeError: if the model's layers do not fit each other, or model, schema and scaling do not
-            agree on F and C.
+        ShapeError: if the model's layers do not fit each other, one takes too much memory for a row
+            (see `architecture.check_memory`), or model, schema and scaling do not agree on F and C.
     """
 
     model: nn.Sequential
@@ -75,9 +75,10 @@ class Classifier:
             wrong = "the network ends in Softmax, and a classifier takes logits"
             remedy = "leave it out: predict_proba applies it"
             raise ArgumentError("Classifier", wrong, f"layer {last[0]}", remedy)
+        check_memory(architecture, features)
         x = np.zeros((1, features), architecture["dtype"])
         try:
-            with nn.evaluating(self.model):
+            with nn.evaluating(self.model), np.errstate(all="ignore"):
                 outputs = self.model(Tensor(x)).shape[1]
             gives = f"{features} -> {outputs}"
         except ShapeError as error:

@@ -1,6 +1,7 @@
 """Experiments on images: networks, optimizers, augmentation, and what does not go together."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -273,3 +274,100 @@ def test_a_checkpoint_with_arrays_of_another_optimizer(name, spec, facts):
         f"run/last.npz: its header is damaged; {facts}; use an undamaged copy of it, or train again"
     )
     refused(DataError, message, Experiment.resume, "run")
+
+
+# ---- a file that asks for more than it holds ----------------------------------------------------
+
+
+def a_file_of_all_windows(path):
+    """Write a classifier of images 2 × 4 × 6 with each layer that has windows."""
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(
+        nn.Unflatten(1, (2, 4, 6)),
+        nn.Conv2d(2, 4, (3, 2), padding=1, dilation=(1, 2), groups=2, rng=rng),
+        nn.MaxPool2d(2, 1, 1),
+        nn.AvgPool2d((2, 1), padding=(1, 0)),
+        nn.GlobalAvgPool2d(),
+        nn.LayerNorm(4, elementwise_affine=False, bias=False),
+        nn.Linear(4, 3, rng=rng),
+    )
+    columns = tuple(data.Column(f"p{i}") for i in range(48))
+    schema = data.Schema(columns, "kind", ("a", "b", "c"), image=(2, 4, 6))
+    training.Classifier(model, schema, data.Scaling(np.zeros(48), np.ones(48))).save(path)
+
+
+@pytest.mark.parametrize(
+    ("layer", "changes", "facts"),
+    [
+        (
+            1,
+            {"padding": [3000, 3000]},
+            "layer 1, Conv2d, has so much padding that some windows hold zeros alone, padding "
+            "[3000, 3000], and a window reaches over [2, 2] more pixels",
+        ),
+        (
+            1,
+            {"padding": [0, 3000], "dilation": [1, 10**4]},
+            "the parts do not agree on 48 features and 3 classes, model: the kernel, 3 × 10001, "
+            "is larger than the padded image, 4 × 6006, scaling: (48,)",
+        ),
+        (
+            1,
+            {"padding": [2 * 10**6, 1], "dilation": [2 * 10**6, 2]},
+            "layer 1, Conv2d, takes too much memory, 256 MB for a row, x (N, 2, 4, 6), and the "
+            "most is 200 MB",
+        ),
+        (
+            2,
+            {"kernel_size": [10**6, 2], "padding": [5 * 10**5, 1]},
+            "the windows of layer 2, MaxPool2d, and the poolings before it are too large, "
+            "2,000,000 elements together, and the most is 131,072",
+        ),
+        (
+            3,
+            {"kernel_size": [10**9, 10**9], "padding": [5 * 10**8, 5 * 10**8]},
+            "layer 3, AvgPool2d, takes too much memory, ",
+        ),
+        (
+            5,
+            {"normalized_shape": [10**9]},
+            "the layers of the network do not fit each other, layer 5 takes rows (1000000000,), "
+            "and gets (4,)",
+        ),
+        (1, {"stride": [2**62, 1]}, "layer 1.stride[0] is 4611686018427387904, not a whole number"),
+    ],
+    ids=["padding", "kernel", "dilation", "window", "large window", "norm", "stride"],
+)
+def test_a_field_that_asks_for_too_much_is_refused_by_arithmetic(layer, changes, facts):
+    a_file_of_all_windows("model.npz")
+    training.load("model.npz")
+    header, arrays = archive.read("model.npz")
+    for name, value in changes.items():
+        header = edited(header, ("architecture", "layers", layer, name), value)
+    archive.write("model.npz", header, arrays)
+    tracemalloc.start()
+    with pytest.raises(DataError) as error:
+        training.load("model.npz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    start = f"model.npz: its header and its arrays do not make a classifier; {facts}"
+    assert str(error.value).startswith(start) and peak < 10**7
+
+
+def test_any_number_in_any_field_of_a_layer_gives_a_model_or_one_line():
+    a_file_of_all_windows("model.npz")
+    header, arrays = archive.read("model.npz")
+    tried = 0
+    for layer, entry in enumerate(header["architecture"]["layers"]):
+        for name, value in entry.items():
+            for n in (10**3, 10**4, 10**6, 10**9, -1, 0, 1.5, 1e300):
+                new = [n] * len(value) if isinstance(value, list) else n
+                place = "architecture", "layers", layer, name
+                archive.write("changed.npz", edited(header, place, new), arrays, sync=False)
+                try:
+                    training.load("changed.npz").predict(
+                        IMAGES[:2].repeat(2, 1)[:, :8, :].reshape(2, -1)[:, :48]
+                    )
+                except DataError:
+                    tried += 1
+    assert tried > 150
