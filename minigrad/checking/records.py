@@ -652,7 +652,7 @@ LINEAR = Record(
 
 SOFTMAX = Record(
     "softmax",
-    "softmax",
+    "probabilities out of any numbers",
     Softmax,
     lambda x: F.softmax(x),
     "yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ) in each row",

@@ -328,7 +328,7 @@ def explain(ctx, what, xs, classes, data, row, rows, graph, html, overwrite, **o
 
     if kind == AN_OPERATION:
         studying.show_record(what)
-    elif not studying.show(trace, graph, html, overwrite):
+    elif not studying.show(trace, what if kind == FILE else None, graph, html, overwrite):
         ctx.exit(1)
 
 

@@ -20,8 +20,13 @@ from .checking import load_user_code
 Rows = tuple[np.ndarray, np.ndarray]  # x (N, F) as the network gets it, and t (N,)
 
 
-def show(make: Callable[[], study.Trace], graph: bool, html: str | None, overwrite: bool) -> bool:
-    """Print a trace or its graph, or write its page; return whether its check passed."""
+def show(
+    make: Callable[[], study.Trace], own: str | None, graph: bool, html: str | None, overwrite: bool
+) -> bool:
+    """Print a trace or its graph, or write its page; return whether its check passed.
+
+    Of `own`, a user's FILE.py:NAME, say which command finds the gradient that is wrong.
+    """
     if html is not None:
         check_target(html, overwrite)
     trace = make()
@@ -32,6 +37,8 @@ def show(make: Callable[[], study.Trace], graph: bool, html: str | None, overwri
         click.echo(study.as_graph(trace))
     else:
         click.echo(study.as_text(trace, shutil.get_terminal_size().columns))
+    if own and not graph and trace.check.verdict == "differ":
+        click.echo(f"the operation that is wrong: minigrad gradcheck {printable(own)} --bisect")
     return graph or trace.check.verdict == "agree"
 
 

@@ -12,7 +12,9 @@ from ..typing import ArrayLike, Axis, Tensor
 class ReLU(Function):
     """y = max(x, 0)
 
-    gx = gy where y ≠ 0, 0 elsewhere      so relu'(0) = 0, as in PyTorch, and NaN passes
+    gx = gy where x > 0, 0 elsewhere
+
+    So relu'(0) = 0, as in PyTorch. y ≠ 0 is the same, but that NaN passes.
     """
 
     def forward(self, x):
@@ -159,8 +161,8 @@ class Softmax(Function):
         return self.y
 
     def backward(self, gy):
-        mean = (gy * self.y).sum(axis=self.axis, keepdims=True)
-        return self.y * (gy - mean)
+        total = (gy * self.y).sum(axis=self.axis, keepdims=True)
+        return self.y * (gy - total)
 
 
 class LogSoftmax(Function):

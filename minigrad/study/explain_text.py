@@ -15,7 +15,7 @@ NARROWEST, WIDEST = 60, 120
 INDENT = "   "
 VERDICTS = {
     "agree": "they agree ✓",
-    "differ": "they differ ✗: gradcheck --bisect names the wrong one",
+    "differ": "they differ ✗: a gradient is wrong",
     "undecided": "undecided, for there is a kink within the difference, or a number is not finite",
 }
 UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8
@@ -144,11 +144,17 @@ def move_text(trace: Trace) -> list[str]:
     """Return what a step against the gradient was predicted to do to L, and what it did."""
     m, loss = trace.move, trace.loss.name
     before = float(trace.loss.data.item())
+    wrong = trace.check.verdict == "differ"
+    rest = (
+        "the prediction is from a wrong gradient"
+        if wrong
+        else f"the rest is the curvature of {loss}"
+    )
     return [
         f"v ← v − lr gv for all {m.count} numbers, lr {m.lr:g}",
         f"the gradient predicts {loss} − lr Σ gv² = {before:.6g} - {m.lr:g}·{m.squares:.6g} = "
         f"{m.predicted:.6g}",
-        f"it is {m.after:.6g}; the rest is the curvature of {loss}",
+        f"it is {m.after:.6g}; {rest}",
     ]
 
 

@@ -364,8 +364,14 @@ class _Graph:
             self.values[id(x) if parent is None else id(parent)]
             for x, parent in zip(call.inputs, call.parents, strict=True)
         ]
-        formula = _formula(op, inputs, y)
-        inside, remarks = _inside_cross_entropy(call, y) if op is CrossEntropy else ({}, [])
+        formula, inside, remarks = _formula(op, inputs, y), {}, []
+        if op is CrossEntropy:
+            call.rows = _Rows(call, inputs[0], y)
+            formula, inside, remarks = (
+                call.rows.formula or formula,
+                call.rows.inside,
+                call.rows.said,
+            )
         source = {way: source_of(getattr(op, way)) for way in ("forward", "backward")}
         step = (number, op.__name__, call.layer, call.made_at, formula, inputs, y, inside)
         return Step(*step, (remarks, []), [], source)
@@ -381,10 +387,12 @@ class _Graph:
             if g is None:
                 continue
             formula, note = _gradient(op, letter, step)
+            if op is CrossEntropy:
+                formula = call.rows.gradient or formula
             if terms == []:  # every derivative is 0
                 i = j if g.shape == call.gy.shape else (0,) * call.gy.ndim
                 terms = [Term(i, float(call.gy[i]), 0.0)]
-            because = _because(step.inside, j) if op is CrossEntropy else ""
+            because = call.rows.because(j) if op is CrossEntropy else ""
             step.rules.append(Rule(x, formula, note, g, j, terms, because))
             x.ways.append((step.number, g))
         if op is ReLU:
@@ -485,30 +493,76 @@ def added(texts: Sequence[str]) -> str:
     return joined.replace("+ -", "- ")
 
 
-def _inside_cross_entropy(call: _Call, y: Value) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return p, q, w and ℓ of each row, and the sum that they make."""
-    p, t = (call.saved["e"] / call.saved["sums"]).T, call.options["t"]
-    smoothing = call.options["smoothing"]
-    q = (1 - smoothing) * np.eye(p.shape[1])[t] + smoothing / p.shape[1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        losses = -np.where(q == 0, 0, q * np.log(p)).sum(axis=1)
-    w = np.broadcast_to(np.asarray(call.options["w"], float), losses.shape)
-    inside = {"p": p, "q": q, "ℓ": losses, "w": w}
-    remarks = [f"t = {', '.join(map(str, t[:8]))}{', …' * (len(t) > 8)};  ε = {smoothing:g}"]
-    if len(w) > 1 and (w == 1 / len(w)).all():
-        remarks.append(f"w is 1/N with N = {len(w)}: {y.name} is the mean over the rows")
-    if not y.data.ndim and len(losses) <= 8:
-        parts = added([product(pair) for pair in zip(w, losses, strict=True)])
-        remarks.append(f"{y.name} = {parts} = {number_text(y.data)}")
-    return inside, remarks
+class _Rows:
+    """What a CrossEntropy computes for each row, in the simplest words that are true.
+
+    Without label smoothing, and where all rows count alike, q is onehot(t) and w is 1/N or 1.
+
+    Attributes:
+        formula, gradient: in these words; empty if those of the docstring are needed.
+        inside: the arrays that the formulas name.
+        said: of the forward pass.
+    """
+
+    def __init__(self, call: _Call, x: Value, y: Value):
+        self.p = p = (call.saved["e"] / call.saved["sums"]).T
+        self.t, smoothing = call.options["t"], call.options["smoothing"]
+        self.q = (1 - smoothing) * np.eye(p.shape[1])[self.t] + smoothing / p.shape[1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            losses = -np.where(self.q == 0, 0, self.q * np.log(p)).sum(axis=1)
+        self.w = w = np.broadcast_to(np.asarray(call.options["w"], float), losses.shape)
+        self.mean, self.sum = bool((w == 1 / max(len(w), 1)).all()), bool((w == 1).all())
+        self.plain = not smoothing and (self.mean or self.sum)
+        t = f"t = {', '.join(map(str, self.t[:8]))}{', …' * (len(self.t) > 8)}"
+        if self.plain:
+            self._in_plain_words(x.name, y, losses, t)
+        else:
+            self.formula, self.gradient = [], ""
+            self.inside = {"p": p, "q": self.q, "ℓ": losses, "w": w}
+            self.said = [f"{t};  ε = {smoothing:g} is the label smoothing", *CROSS_ENTROPY_LETTERS]
+        if not y.data.ndim and 1 < len(losses) <= 8:
+            ones, pairs = self.plain and self.sum, zip(w, losses, strict=True)
+            parts = [(loss,) if ones else pair for pair, loss in zip(pairs, losses, strict=True)]
+            self.said.append(f"{y.name} = {added([*map(product, parts)])} = {number_text(y.data)}")
+
+    def _in_plain_words(self, x: str, y: Value, losses: np.ndarray, t: str) -> None:
+        softmax, self.inside, self.said = f"p = softmax({x})", {"p": self.p}, [t]
+        if y.data.ndim:
+            self.formula = [softmax, f"{y.name}ₙ = −ln pₙ[tₙ]"]
+            self.gradient = f"g{x}ₙ = g{y.name}ₙ (pₙ − onehot(tₙ))"
+        elif len(losses) == 1:
+            self.formula = [softmax, f"{y.name} = −ln p[t]"]
+            self.gradient = f"g{x} = g{y.name} (p − onehot(t))"
+            p = number_text(self.p[0, self.t[0]])
+            self.said = [f"{t}, so {y.name} = −ln {p} = {number_text(y.data)}"]
+        else:
+            over = "1/N " if self.mean else ""
+            self.formula = [softmax, "ℓₙ = −ln pₙ[tₙ]", f"{y.name} = {over}Σₙ ℓₙ"]
+            self.gradient = f"g{x} = g{y.name} (p − onehot(t)){' / N' if self.mean else ''}"
+            self.inside["ℓ"] = losses
+            if self.mean:
+                self.said.append(
+                    f"N = {len(losses)} rows, and {y.name} is the mean of their losses"
+                )
+
+    def because(self, j: Index) -> str:
+        """Return how the derivative for one logit comes about, with its numbers."""
+        n, p, q, w = j[0], self.p[j], self.q[j], self.w[j[0]]
+        difference = added([number_text(p), number_text(-q)])
+        result = number_text(w * (p - q))
+        if not self.plain:
+            names = f"w[{n}] ({label('p', j)} − {label('q', j)})"
+            return f"{names} = {number_text(w)}·({difference}) = {result}"
+        names = f"{label('p', j)} − {number_text(q)}"
+        if w == 1:
+            return f"{names} = {difference} = {result}"
+        return f"({names}) / N = {number_text(w)}·({difference}) = {result}"
 
 
-def _because(inside: dict[str, np.ndarray], j: Index) -> str:
-    """Return w (p − q) for one logit, with its numbers."""
-    n, w, p, q = j[0], inside["w"][j[0]], inside["p"][j], inside["q"][j]
-    difference = added([number_text(p), number_text(-q)])
-    names = f"w[{n}] ({label('p', j)} − {label('q', j)})"
-    return f"{names} = {number_text(w)}·({difference}) = {number_text(w * (p - q))}"
+CROSS_ENTROPY_LETTERS = [
+    "C is the number of classes, and wₙ how much row n counts",
+    "qₙ is what pₙ should be: onehot(t), of which the share ε is spread over all classes",
+]
 
 
 def _shut(step: Step, steps: list[Step]) -> list[str]:

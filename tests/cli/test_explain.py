@@ -130,7 +130,11 @@ def test_a_function_in_a_file(cli, ops):
 def test_a_wrong_backward_pass_fails(cli, ops):
     ended = cli("explain", "ops.py:Wrong")
     assert ended.code == 1
-    assert "they differ ✗: gradcheck --bisect names the wrong one" in ended.out
+    assert "they differ ✗: a gradient is wrong\n" in ended.out
+    last = "the operation that is wrong: minigrad gradcheck ops.py:Wrong --bisect\n"
+    assert ended.out.endswith(f"the prediction is from a wrong gradient\n{last}")
+    named = cli(*last.strip().partition(": minigrad ")[2].split())
+    assert named.code == 1 and "Wrong" in named.out
     assert cli("explain", "ops.py:Square").code == 0
 
 

@@ -100,14 +100,14 @@ def cross_entropy_network(x, t, W1, b1, W2, b2):
     h1 = np.maximum(z1, 0)
     z2 = h1 @ W2.T + b2
     p = np.exp(z2) / np.exp(z2).sum(axis=1, keepdims=True)
-    q = np.eye(3)[t]
     losses = -np.log(p[range(N), t])
-    gz2 = (p - q) / N
+    gz2 = (p - np.eye(3)[t]) / N
     gh1 = gz2 @ W2
     gz1 = gh1 * (z1 > 0)
     return {
         **{"x": x, "W1": W1, "b1": b1, "W2": W2, "b2": b2, "z1": z1, "h1": h1, "z2": z2},
-        **{"p": p, "q": q, "ℓ": losses, "w": np.full(N, 1 / N), "L": losses.mean()},
+        **({"ℓ": losses} if N > 1 else {}),
+        **{"p": p, "L": losses.mean()},
         **{"gL": 1.0, "gz2": gz2, "gW2": gz2.T @ h1, "gb2": gz2.sum(axis=0), "gh1": gh1},
         **{"gz1": gz1, "gW1": gz1.T @ x, "gb1": gz1.sum(axis=0)},
     }

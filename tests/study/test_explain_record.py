@@ -66,7 +66,9 @@ def test_every_mistake_with_what_it_makes_of_the_example(name):
 
 def test_softmax():
     text = record_text(RECORDS["softmax"], 80)
-    assert text.startswith("softmax: softmax\n\n   yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ)")
+    assert text.startswith(
+        "softmax: probabilities out of any numbers\n\n   yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ)"
+    )
     derivation, source = text.index("\nDerivation\n   1. "), text.index("\nSource\n")
     assert derivation < source < text.index("def forward(self, x, axis):") < text.index("\nExample")
     assert "   gx = gy·y·(1 − y)\n      only ∂yᵢ/∂xᵢ was used" in text

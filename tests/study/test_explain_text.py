@@ -44,6 +44,11 @@ def softmax(x):
     return -np.log(p[0])
 
 
+def softmax_rows(z):
+    e = np.exp(z)
+    return e / e.sum(axis=1, keepdims=True)
+
+
 def broadcast(x, b):
     return F.sum((x + b) * (x + b))
 
@@ -129,10 +134,11 @@ def test_the_default_network():
     text = as_text(of_network(), 80)
     for line in [
         "1  Linear   layer 0\n   z1 = x W1ᵀ + b1\n   z1  (1, 4)  -0.5  2  0.5  1.5\n",
-        "   L = Σₙ wₙ ℓₙ\n",
-        "   gz2ₙ = gL wₙ (pₙ − qₙ)\n     onehot(t) is 1 at t and 0 elsewhere\n"
+        "   p = softmax(z2)\n   L = −ln p[t]\n   p  (1, 3)  0.08673  0.9094  0.003907\n",
+        "   t = 0, so L = −ln 0.08673 = 2.445\n",
+        "   gz2 = gL (p − onehot(t))\n     onehot(t) is 1 at t and 0 elsewhere\n"
         "   gz2[0,0] = gL ∂L/∂z2[0,0] = 1·(-0.9133) = -0.9133\n"
-        "     ∂L/∂z2[0,0] = w[0] (p[0,0] − q[0,0]) = 1·(0.08673 - 1) = -0.9133\n",
+        "     ∂L/∂z2[0,0] = p[0,0] − 1 = 0.08673 - 1 = -0.9133\n",
         "   gh1[0,0] = Σᵢ gz2ᵢ ∂z2ᵢ/∂h1[0,0] = -0.9133·1 + 0.9094·(-0.5) + 0.003907·0.5 =\n"
         "       -1.366\n     h1[0,0] reaches z2 in 3 ways: i = [0,0], [0,1], [0,2]\n",
         "   unit 0 is shut: z1[0,0] = -0.5; gh1[0,0] = -1.366 stops here\n"
@@ -140,12 +146,15 @@ def test_the_default_network():
     ]:
         assert line in text, line
     assert "1/N" not in text
-    assert text.index("gz2ₙ =") < text.index("gW2 =") < text.index("gz1 =") < text.index("gW1 =")
+    assert text.index("gz2 =") < text.index("gW2 =") < text.index("gz1 =") < text.index("gW1 =")
 
 
 def test_two_rows_show_the_sum_over_rows_and_one_over_n():
     text = as_text(of_network(2), 80)
-    assert "   w is 1/N with N = 2: L is the mean over the rows\n" in text
+    assert "   p = softmax(z2)\n   ℓₙ = −ln pₙ[tₙ]\n   L = 1/N Σₙ ℓₙ\n" in text
+    assert "   t = 0, 2\n   N = 2 rows, and L is the mean of their losses\n" in text
+    assert "   gz2 = gL (p − onehot(t)) / N\n" in text
+    assert "     ∂L/∂z2[0,0] = (p[0,0] − 1) / N = 0.5·(0.08673 - 1) = -0.4566\n" in text
     assert "   L = 0.5·2.445 + 0.5·0.831 = 1.638\n" in text
     assert "   gW1[2,1] = Σᵢ gz1ᵢ ∂z1ᵢ/∂W1[2,1] = 0.4576·2 - 0.1885·1 = 0.7267\n" in text
     assert "   gb2 = Σₙ gz2ₙ\n" in text
@@ -162,6 +171,43 @@ def test_the_parts_of_a_value_that_is_used_twice():
     assert "   gw[0] = 1 (step 4) + 1 (step 4) + 3.264 (step 1) = 5.264\n" in text
 
 
+Z, T = np.array([[0.5, 1.0, -2.0], [2.0, 0.0, 1.0]]), np.array([0, 2])
+GENERAL = ["L = Σₙ wₙ ℓₙ", "gzₙ = gL wₙ (pₙ − qₙ)", "C is the number of classes"]
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ({}, ["L = 1/N Σₙ ℓₙ", "gz = gL (p − onehot(t)) / N"]),
+        ({"reduction": "sum"}, ["L = Σₙ ℓₙ", "gz = gL (p − onehot(t))"]),
+        ({"reduction": "none"}, ["v1ₙ = −ln pₙ[tₙ]", "gzₙ = gv1ₙ (pₙ − onehot(tₙ))"]),
+        ({"label_smoothing": 0.1}, [*GENERAL, "ε = 0.1 is the label smoothing"]),
+        ({"weight": np.array([1.0, 2.0, 3.0])}, GENERAL),
+    ],
+)
+def test_a_cross_entropy_in_the_simplest_words_that_are_true(options, lines):
+    trace = study.trace(lambda z: F.cross_entropy(z, T, **options), [Z])
+    text, found = as_text(trace, 120), trace.steps[0].inside
+    for line in lines:
+        assert line in text
+    p = softmax_rows(Z)
+    gz, mean = p - np.eye(3)[T], 0.5 if not options else 1
+    np.testing.assert_allclose(found["p"], p, rtol=1e-12)
+    if lines[0] not in GENERAL:
+        assert found.keys() <= {"p", "ℓ"} and "ε" not in text and " q" not in text
+        np.testing.assert_allclose(trace.leaves[0].grad, gz * mean, rtol=1e-12)
+    else:
+        assert [*found] == ["p", "q", "ℓ", "w"]
+        np.testing.assert_allclose(trace.leaves[0].grad, found["w"][:, None] * (p - found["q"]))
+    for line, parts in chains(text.split("\nCheck\n")[0]):
+        assert all(a.meets(b) for a in parts for b in parts), line
+
+
+def test_the_logarithm_of_one_row_has_the_value_beside_it():
+    p, loss = re.search(r"L = −ln (\S+) = (\S+)$", as_text(of_network(), 80), re.M).groups()
+    assert float(loss) == pytest.approx(-np.log(float(p)), abs=1e-3)
+
+
 class Wrong(Function):
     def forward(self, x):
         self.x = x
@@ -175,7 +221,9 @@ def test_a_wrong_backward_fails_the_check():
     trace = study.trace(Wrong.apply, [np.array([1.0, 2.0])])
     text = as_text(trace, 80)
     assert trace.check.verdict == "differ"
-    assert "gx[1] = 2: they differ ✗: gradcheck --bisect names the wrong one" in text
+    assert "gx[1] = 2: they differ ✗: a gradient is wrong" in text
+    assert re.search(r"it is \S+; the prediction is from a wrong gradient$", text)
+    assert "curvature" not in text
     assert "   v1 = Wrong(x)\n" in text and "   gxⱼ = Σᵢ gv1ᵢ ∂v1ᵢ/∂xⱼ\n" in text
 
 
