@@ -141,7 +141,7 @@ def _hypotheses(c: Case) -> Hypotheses:
     yield from _wrong_sum(c)
     if c.u.shape == c.x.shape:
         diagonal = c.J[np.arange(len(c.J)), c.flat] * c.u.reshape(-1)[c.flat]
-        yield "only the diagonal of its Jacobian counts", diagonal
+        yield "only the diagonal of its Jacobian was used", diagonal
         h = STEP * min(1, abs(c.x[c.x != 0]).min(initial=1) / abs(c.u).max())
         forward = sum(c.probe.slopes(c.u, h))[c.flat] / 2
         yield "its Jacobian is transposed, as by gy @ W.T for gy @ W of a square W", forward

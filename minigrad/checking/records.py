@@ -734,6 +734,26 @@ SOFTMAX = Record(
             lambda gy, x: gy * np.exp(x),
         ),
         Mistake(
+            "gx", "y·(1 − y)·gy − y·Σ gy·y", "i is counted twice",
+            "y (1 − y) has the term −yᵢ yᵢ, and the sum over all j has it again.",
+            lambda gy, y: (y - y * y) * gy - y * _rows(gy * y),
+        ),
+        Mistake(
+            "gx", "y·(gy − y·Σ gy)", "the sum has a factor yᵢ outside, where yⱼ belongs inside",
+            "Σⱼ gyⱼ yⱼ yᵢ: which y is the same in all terms, and which one changes with j?",
+            lambda gy, y: y * (gy - _rows(gy) * y),
+        ),
+        Mistake(
+            "gx", "gy − y·Σ gy·y", "the first term lacks its factor yᵢ",
+            "∂yᵢ/∂xᵢ = yᵢ − yᵢ yᵢ has a factor yᵢ in both of its terms.",
+            lambda gy, y: gy - y * _rows(gy * y),
+        ),
+        Mistake(
+            "gx", "gy·y − gy·y·Σ y·y", "the sum has gyᵢ in it, not each gyⱼ",
+            "Each yⱼ sends its own gyⱼ: gy stays inside the sum, beside yⱼ.",
+            lambda gy, y: gy * y - gy * y * _rows(y * y),
+        ),
+        Mistake(
             "gx", "y − gy", "this looks like p − t, which softmax has only together with a loss",
             "gy is not a target here. It may hold any numbers.",
             lambda gy, y: y - gy,
@@ -777,6 +797,11 @@ LOG_LOSS = Record(
             "gp", "−gL / p[t]", "the 1/N of the mean is missing",
             "L is the mean of N rows: each row's loss has the slope 1/N.",
             lambda gy, p, onehot: -gy * onehot / p,
+        ),
+        Mistake(
+            "gp", "−gL / p", "every class got a gradient, and the 1/N of the mean is missing",
+            "Which of the C probabilities of a row are in L? And L is the mean of N rows.",
+            lambda gy, p: -gy / p,
         ),
         Mistake(
             "gp", "−1 / p[t]", "gL and the 1/N of the mean are missing",
@@ -891,6 +916,16 @@ CROSS_ENTROPY = Record(
             lambda gy, p, onehot, N: gy * (p - 1) * onehot / N,
         ),
         Mistake(
+            "gz", "gL (p − 1) / N", "1 was subtracted from every class, not from the target alone",
+            "−z[t] moves with one logit of a row. The 1 is at t, and 0 elsewhere: onehot(t).",
+            lambda gy, p, N: gy * (p - 1) / N,
+        ),
+        Mistake(
+            "gz", "gL p (p − onehot) / N", "there is one factor p too many",
+            "p − onehot(t) is the gradient for the logits. Nothing is left to multiply.",
+            lambda gy, p, onehot, N: gy * p * (p - onehot) / N,
+        ),
+        Mistake(
             "gz", "−gL onehot / (N p)", "this is the gradient for p: softmax's step is missing",
             "It still has to go back through softmax: gzᵢ = pᵢ (gpᵢ − Σⱼ gpⱼ pⱼ).",
             lambda gy, p, onehot, N: -gy * onehot / p / N,
@@ -963,8 +998,9 @@ BATCH_NORM = Record(
     (
         "b is in every row with the slope 1, W with the slope x̂: gb = Σ gy and gW = Σ gy x̂.",
         "x reaches its own x̂ by 1/s, and those of all rows through m and s. With gx̂ = gy W:",
-        "gm = −Σ gx̂ / s and gs = −Σ gx̂ x̂ / s, since x̂ = (x − m) / s.",
-        "∂m/∂x = 1/N and ∂s/∂x = x̂/N: gx = gx̂/s + gm/N + gs x̂/N.",
+        "gm = −Σ gx̂ / s and gs = −Σ gx̂ x̂ / s, since x̂ = (x − m) / s. m is also in s, and that way "
+        "adds 0: Σ (x − m) = 0.",
+        "∂m/∂x = 1/N, and ∂s/∂x = x̂/N for m held fixed.",
         "gx = W/s (gy − gb/N − x̂ gW/N)      gW = Σ gy x̂      gb = Σ gy",
     ),
     [[1.0, -1.0], [0.5, 2.0], [-2.0, 0.0], [1.0, 1.5]],
@@ -1023,6 +1059,59 @@ BATCH_NORM = Record(
             "gx", "W/s (gy + Σ gy / N + x̂ Σ gy x̂ / N)", "gm and gs have the wrong sign",
             "x̂ = (x − m) / s: if m grows, does x̂ grow or fall?",
             lambda gy, W, s, xhat: W / s * (gy + gy.mean(0) + xhat * (gy * xhat).mean(0)),
+        ),
+        Mistake(
+            "gx", "W/s (gy − Σ gy / N + x̂ Σ gy x̂ / N)", "gs has the wrong sign",
+            "x̂ = (x − m) / s: if s grows, does x̂ grow or fall?",
+            lambda gy, W, s, xhat: W / s * (gy - gy.mean(0) + xhat * (gy * xhat).mean(0)),
+        ),
+        Mistake(
+            "gx", "W/s (gy − Σ gy / N) − W/s² x̂ Σ gy x̂ / N", "gs is divided by s², not by s",
+            "∂x̂/∂s = −(x − m) / s²: how much of it is x̂?",
+            lambda gy, W, s, xhat: W / s * (gy - gy.mean(0) - xhat * (gy * xhat).mean(0) / s),
+        ),
+        Mistake(
+            "gx", "W/s (gy − Σ gy − x̂ Σ gy x̂ / N)", "the 1/N of the mean is missing",
+            "One x moves the mean of N by 1/N.",
+            lambda gy, W, s, xhat: W / s * (gy - gy.sum(0) - xhat * (gy * xhat).mean(0)),
+        ),
+        Mistake(
+            "gx", "W/s (gy − gy.sum() / N − x̂ (gy·x̂).sum() / N)", "the sums go over all channels",
+            "Each channel has a mean and a variance of its own: sum over axis 0 alone.",
+            lambda gy, W, s, xhat, N: W / s * (gy - gy.sum() / N - xhat * (gy * xhat).sum() / N),
+        ),
+        Mistake(
+            "gx", "W/s (gy − gy.mean() − x̂ (gy·x̂).mean())", "the means go over all channels",
+            "Each channel has a mean and a variance of its own: axis=0.",
+            lambda gy, W, s, xhat: W / s * (gy - gy.mean() - xhat * (gy * xhat).mean()),
+        ),
+        Mistake(
+            "gx", "W/s (gy − Σ gy / C − x̂ Σ gy x̂ / C), axis=1",
+            "the means go over the channels of a row",
+            "The mean and the variance are those of a channel: its rows are along axis 0.",
+            lambda gy, W, s, xhat: (
+                W / s * (gy - gy.mean(1, keepdims=True) - xhat * _rows(gy * xhat) / len(W))
+            ),
+        ),
+        Mistake(
+            "gb", "gy.sum()", "it is summed over all axes",
+            "b has the shape (C,): each channel has its own.",
+            lambda gy: gy.sum(),
+        ),
+        Mistake(
+            "gW", "(gy·x̂).sum()", "it is summed over all axes",
+            "W has the shape (C,): each channel has its own.",
+            lambda gy, xhat: (gy * xhat).sum(),
+        ),
+        Mistake(
+            "gb", "gy.sum(axis=1)", "it is summed over the channels, not over the rows",
+            "b is in every row of its channel. Which axis of gy counts the rows?",
+            lambda gy: gy.sum(axis=1),
+        ),
+        Mistake(
+            "gW", "(gy·x̂).sum(axis=1)", "it is summed over the channels, not over the rows",
+            "W is in every row of its channel. Which axis of gy counts the rows?",
+            lambda gy, xhat: (gy * xhat).sum(axis=1),
         ),
         Mistake(
             "gW", "Σ gy x", "x stands where x̂ belongs",

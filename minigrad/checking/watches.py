@@ -63,8 +63,7 @@ class Contract(Watch):
                 self._found(node, "forward", f"saved {name} {where}")
         if not self.otherwise:
             copies = {id(now): before for now, before in self._inputs}
-            written = "which forward saved, was written to"
-            kept = [(f"self.{name}, {written}", a) for name, a in saved_arrays(node)]
+            kept = [(f"wrote to self.{n}, which forward saved", a) for n, a in saved_arrays(node)]
             kept += [(f"wrote to its input {i}", a) for i, (a, _) in enumerate(self._inputs)]
             self._saved[node] = [
                 (what, a, copies[id(a)] if id(a) in copies else a.copy()) for what, a in kept

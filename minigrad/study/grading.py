@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import checking
 from ..checking.differences import Probe, step
-from ..checking.records import Arrays, Record, same
+from ..checking.records import Arrays, Mistake, Record, same
 from ..checking.user_code import in_file, run_file
 from ..engine import Function
 from ..errors import DataError
@@ -88,6 +88,7 @@ class _Operation:
     def __init__(self, record: Record, function: type[Function], path: str):
         self.record, self.function, self.path = record, function, path
         self.cases = record.cases()
+        self.upstream = "gy" if self.cases[0][0].ndim else "gL"
 
     def grade(self) -> Grade:
         """Return what is to be said of it."""
@@ -112,8 +113,10 @@ class _Operation:
         with contextlib.suppress(Wrong, DataError):
             answer = self._answer(*self.cases[-1])
             for of, g in answer.items():
-                if g is not Ellipsis and (said := self._mistake(of, [answer], self.cases[-1:])):
-                    return said
+                seen = [] if g is Ellipsis else self._seen(of, [answer], self.cases[-1:])
+                if seen:
+                    text = f"this is {seen[0].formula}, whose shapes do not fit"
+                    return [f"{of}: {text}: {seen[0].says}.", seen[0].hint]
         return []
 
     # ---- what the student's code returns
@@ -121,7 +124,7 @@ class _Operation:
     def _answer(self, gy: np.ndarray, inputs: Arrays) -> dict[str, Any]:
         """Return what the student's backward returns, by its name."""
         given, u = copy.deepcopy(inputs), gy.copy()
-        shapes = _shapes({**given, "gy": u})
+        shapes = _shapes({**given, self.upstream: u})
         with np.errstate(all="ignore"):
             with in_file(self.path, f"forward, with {shapes}"):
                 node = self.function()
@@ -136,7 +139,10 @@ class _Operation:
                 )
             with in_file(self.path, f"backward, with {shapes}"):
                 found = node.backward(u)
-        for name, before, after in (("gy", gy, u), *((n, inputs[n], given[n]) for n in inputs)):
+        for name, before, after in (
+            (self.upstream, gy, u),
+            *((n, inputs[n], given[n]) for n in inputs),
+        ):
             if not np.array_equal(before, after):
                 raise Wrong(
                     f"{name} was written to, and others use it after you. Write to arrays that you "
@@ -181,8 +187,7 @@ class _Operation:
         for (gy, inputs), answer in zip(self.cases, answers, strict=True):
             yours = np.asarray(answer[of], dtype=float)
             measured = self._measure(gy, inputs, of[1:])
-            # A difference is off by about 1e-9 of what flows.
-            if np.allclose(yours, measured, rtol=1e-6, atol=1e-7 * (1 + abs(measured).max())):
+            if _agree(yours, measured):
                 continue
             gap = np.where(np.isfinite(yours), abs(yours - measured), np.inf)
             at = np.unravel_index(np.argmax(gap), gap.shape)
@@ -192,19 +197,24 @@ class _Operation:
                 return [text, *known]
             if np.asarray(answer[of]).dtype.kind == "b":
                 return [text, "These are True and False: gy * x > 0 means (gy * x) > 0."]
-            return [text, *self._other(of, gy, inputs, answers[0][of])]
+            return [text, *self._other(of, gy, inputs)]
         return []
 
     def _mistake(self, of: str, answers: list[dict], cases: list[tuple]) -> list[str]:
         """Return the sentence of the mistake whose numbers are the student's in all these cases."""
+        seen = self._seen(of, answers, cases)
+        which = f"{of}: your" if len(self.record.inputs) > 1 else "Your"
+        return [f"{which} numbers are exactly those of {seen[0]}.", seen[0].hint] if seen else []
+
+    def _seen(self, of: str, answers: list[dict], cases: list[tuple]) -> list[Mistake]:
+        """Return the mistakes whose numbers are the student's in all these cases."""
         seen = list(self.record.mistakes)
         for (gy, inputs), answer in zip(cases, answers, strict=True):
             found = list(self.record.named(of, np.asarray(answer[of]), gy, inputs))
             seen = [mistake for mistake in seen if mistake in found]
-        which = f"{of}: your" if len(self.record.inputs) > 1 else "Your"
-        return [f"{which} numbers are exactly those of {seen[0]}.", seen[0].hint] if seen else []
+        return seen
 
-    def _other(self, of: str, gy: np.ndarray, inputs: Arrays, first: np.ndarray) -> list[str]:
+    def _other(self, of: str, gy: np.ndarray, inputs: Arrays) -> list[str]:
         """Return what gradcheck says of a mistake that has no record, or the smallest example."""
         options = {n: a for n, a in inputs.items() if n not in self.record.inputs}
         leaves = [Tensor(inputs[n], requires_grad=n == of[1:]) for n in self.record.inputs]
@@ -212,26 +222,55 @@ class _Operation:
         with in_file(self.path, "backward, under gradcheck"):
             report = checking.gradcheck(f, leaves, raises=False)
         said = [result.diagnosis for result in report.results if result.diagnosis]
-        return [f"{of}: {said[0]}."] if said else self._smallest(of, first)
+        if said == ["it is zero"]:
+            return [f"{of}: it is zero. Is a factor 0, or do its terms cancel?"]
+        return [f"{of}: {said[0]}."] if said else self._smallest(of, (gy, inputs))
 
-    def _smallest(self, of: str, yours: np.ndarray) -> list[str]:
-        """Return the example with its Jacobian, as measured, and the student's gradient."""
-        gy, inputs = self.cases[0]
-        x = inputs[of[1:]]
+    def _smallest(self, of: str, failing: tuple[np.ndarray, Arrays]) -> list[str]:
+        """Return the smallest example in which it is wrong, with its Jacobian, as measured."""
+        gy, inputs = example = self.cases[0]
+        two_rows = self.record.draw(np.random.default_rng(0), 2, 2, 2)
+        tried = [example, (np.resize(gy, self.record.apply(**two_rows).shape), two_rows)]
+        if self.record.name == "batch_norm":  # its channels have nothing to do with each other
+            tried.insert(0, (gy[:, :1], {name: a[..., :1] for name, a in inputs.items()}))
+        gy, inputs = next((case for case in tried if self._fails(of, *case)), failing)
+        one_row = gy.ndim > 0 and len(example[0]) == 1 < len(gy)
         units = np.eye(gy.size).reshape(gy.size, *gy.shape)
         J = np.array([self._measure(unit, inputs, of[1:]).reshape(-1) for unit in units])
+        right = (gy.reshape(-1) @ J).reshape(inputs[of[1:]].shape)
+        rows = f"a row for each y, a column for each {of[1:]}"
+        if self.upstream == "gL":
+            rows = f"one row, for L, and a column for each {of[1:]}"
         return [
+            "It is right for one row, and wrong for several.",
             "No usual mistake has these numbers. The smallest example:",
-            *(f"  {name} = {_text(a)}" for name, a in {**inputs, "gy": gy}.items()),
-            f"  the Jacobian, measured: a row for each y, a column for each {of[1:]}",
+            *(f"  {name} = {_text(a)}" for name, a in {**inputs, self.upstream: gy}.items()),
+            f"  the Jacobian, measured: {rows}",
             *("   " + "".join(f"{value:8.4f}" for value in row) for row in J),
-            f"  {of} = Jᵀ gy: measured {_text((gy.reshape(-1) @ J).reshape(x.shape))}",
-            f"  {' ' * len(of)}          yours    {_text(np.asarray(yours, dtype=float))}",
-        ]
+            f"  {of} = Jᵀ {self.upstream}: measured {_text(right)}",
+            f"  {' ' * len(of)}          yours    {_text(self._numbers(of, gy, inputs))}",
+        ][not one_row :]
+
+    def _numbers(self, of: str, gy: np.ndarray, inputs: Arrays) -> np.ndarray:
+        """Return what the student's backward returns for one input."""
+        return np.asarray(self._answer(gy, inputs)[of], dtype=float)
+
+    def _fails(self, of: str, gy: np.ndarray, inputs: Arrays) -> bool:
+        """Return whether the student's gradient is wrong in numbers here."""
+        with contextlib.suppress(Wrong, DataError):
+            yours = self._numbers(of, gy, inputs)
+            right = self._measure(gy, inputs, of[1:])
+            return yours.shape == right.shape and not _agree(yours, right)
+        return False
 
     def _measure(self, gy: np.ndarray, inputs: Arrays, name: str) -> np.ndarray:
         """Return the gradient of one input, by differences of the library's forward pass."""
         return measure(lambda **arrays: self.record.apply(**arrays).data, gy, inputs, name)
+
+
+def _agree(yours: np.ndarray, measured: np.ndarray) -> bool:
+    """Return whether they are the same; a difference is off by about 1e-9 of what flows."""
+    return np.allclose(yours, measured, rtol=1e-6, atol=1e-7 * (1 + abs(measured).max()))
 
 
 def measure(f: Callable[..., np.ndarray], gy: np.ndarray, inputs: Arrays, name: str) -> np.ndarray:

@@ -281,7 +281,7 @@ def test_a_backward_that_writes_to_its_cache(cache, where):
 
     (result,) = gradcheck(from_numpy(forward, backward), X, raises=False).results
     assert result.diagnosis == (
-        f"forward.backward {where}, which forward saved, was written to: make a new array instead"
+        f"forward.backward wrote to {where}, which forward saved: make a new array instead"
     )
 
 

@@ -284,7 +284,7 @@ def test_the_batch_of_another_input():
 
 WIDE = np.random.default_rng(1).standard_normal((3, 6))
 CONSTANT = "what it normalises by, such as a mean or a sum, is taken as a constant"
-DIAGONAL = "only the diagonal of its Jacobian counts"
+DIAGONAL = "only the diagonal of its Jacobian was used"
 
 
 def softmax(x):

@@ -202,7 +202,7 @@ def test_a_backward_that_writes_to_what_forward_saved():
 
     assert check(Saves.apply, X) == (
         ["FAIL"],
-        "Saves.backward self.twice, which forward saved, was written to: make a new array instead",
+        "Saves.backward wrote to self.twice, which forward saved: make a new array instead",
     )
 
 

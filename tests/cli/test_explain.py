@@ -181,14 +181,18 @@ def test_a_page_is_never_written_through_a_link(cli, overwrite):
 
 def test_the_page_of_a_wrong_backward_pass_is_written_and_fails(cli, ops):
     ended = cli("explain", "ops.py:Wrong", "--html", "page.html")
-    assert (ended.code, ended.out) == (1, "wrote page.html\n")
+    finds = "the operation that is wrong: minigrad gradcheck ops.py:Wrong --bisect\n"
+    assert (ended.code, ended.out) == (1, f"wrote page.html\n{finds}")
     assert "they differ ✗" in Path("page.html").read_text("utf-8")
 
 
 def test_an_operation(cli):
     ended = cli("explain", "softmax")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith("softmax: softmax\n") and "\nUsual mistakes\n" in ended.out
+    assert (
+        ended.out.startswith("softmax: probabilities out of any numbers\n")
+        and "\nUsual mistakes\n" in ended.out
+    )
 
 
 def test_the_start_of_the_program_does_not_wait_for_it(program):

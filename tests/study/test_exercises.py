@@ -79,7 +79,7 @@ WRONG: dict[str, list[tuple]] = {
         ("gy @ self.W", "self.x.T @ gy", "gy.sum(axis=0)", "gW has the shape (4, 2), and W has"),
         ("gy @ self.W", "self.x.T @ gy", "gy.sum(axis=0)", "xᵀ gy: it is transposed"),
         ("gy @ self.W", "gy @ self.x", "gy.sum(axis=0)", "gy is not transposed"),
-        ("gy @ self.W", "self.x @ gy", "gy.sum()", "gW: your numbers are exactly those of x gy"),
+        ("gy @ self.W", "self.x @ gy", "gy.sum()", "gW: this is x gy, whose shapes do not fit"),
         ("gy @ self.W", "gy.T @ self.x / len(gy)", "gy.sum(axis=0)", "the mean over the rows"),
         (
             "gy @ self.W",
@@ -108,6 +108,13 @@ WRONG: dict[str, list[tuple]] = {
         (f"gy * y - {ROW_SUM}", "the second term lacks its factor yᵢ"),
         (f"gy - y * gy.sum(axis=1, {KEPT})", "this is the gradient of log-softmax"),
         ("y - gy", "this looks like p − t"),
+        (f"(y - y * y) * gy - {ROW_SUM} * y", "i is counted twice"),
+        (f"y * (gy - gy.sum(axis=1, {KEPT}) * y)", "a factor yᵢ outside"),
+        (f"gy - {ROW_SUM} * y", "the first term lacks its factor yᵢ"),
+        (f"gy * y - gy * y * (y * y).sum(axis=1, {KEPT})", "the sum has gyᵢ in it"),
+        (f"gy * y - gy * y * y.sum(axis=1, {KEPT})", "it is zero. Is a factor 0, or do its terms"),
+        ("gy @ (np.diag(y[0]) - np.outer(y[0], y[0]))", "right for one row, and wrong for several"),
+        (f"(y * (gy - {ROW_SUM})).sum(axis=0) + 0 * y", "right for one row, and wrong for several"),
         (f"y * ({ROW_SUM} - gy)", "the sign is flipped"),
         (f"2 * y * (gy - {ROW_SUM})", "it is off by the constant factor 2"),
     ],
@@ -118,6 +125,9 @@ WRONG: dict[str, list[tuple]] = {
         ("self.put(-gL / (self.C * self.at))", "the number of classes, not of rows"),
         ("self.put(-gL / (self.p.size * self.at))", "by all elements of p"),
         ("-gL / (self.N * self.p)", "every class got a gradient"),
+        ("-gL / self.p", "every class got a gradient, and the 1/N of the mean is missing"),
+        ("self.put(-gL / self.at) * 0.3 - 1", "one row, for L, and a column for each p"),
+        ("self.put(-gL / self.at) * 0.3 - 1", "\n  gL = 3."),
         ("self.put(-gL / self.N)", "the slope of the logarithm is missing"),
         ("self.put(-gL * self.at / self.N)", "it is multiplied by p"),
         ("self.put(-gL * np.log(self.at) / self.N)", "this is the loss again"),
@@ -133,6 +143,8 @@ WRONG: dict[str, list[tuple]] = {
         ("gL * (self.onehot - self.p) / self.N", "the sign is wrong"),
         ("gL * self.p / self.N", "onehot(t) is missing"),
         ("-gL * self.onehot / self.N", "p is missing"),
+        ("gL * (self.p - 1) / self.N", "1 was subtracted from every class"),
+        ("gL * self.p * (self.p - self.onehot) / self.N", "one factor p too many"),
         ("gL * (self.p - 1) * self.onehot / self.N", "only the target's logit got a gradient"),
         ("-gL * self.onehot / self.p / self.N", "softmax's step is missing"),
         ("gL * self.p * (1 - self.p) / self.N", "this is a sigmoid's slope"),
@@ -160,6 +172,20 @@ WRONG: dict[str, list[tuple]] = {
         ("W / s * (gy - gb / N - gW / N)", "the last term lacks its factor x̂"),
         ("W / s * (gy + gb / N + xhat * gW / N)", "gm and gs have the wrong sign"),
         ("-W / s * (gy - gb / N - xhat * gW / N)", "the sign is flipped"),
+        ("W / s * (gy - gb / N + xhat * gW / N)", "gs has the wrong sign"),
+        ("W / s * (gy - gb / N - xhat * gW / N / s)", "gs is divided by s², not by s"),
+        ("W / s * (gy - gb - xhat * gW / N)", "the 1/N of the mean is missing"),
+        ("W / s * (gy - gy.sum() / N - xhat * (gy * xhat).sum() / N)", "over all channels"),
+        ("W / s * (gy - gy.mean() - xhat * (gy * xhat).mean())", "the means go over all channels"),
+        (
+            f"W / s * (gy - gy.mean(1, {KEPT}) - xhat * (gy * xhat).mean(1, {KEPT}))",
+            "the means go over the channels of a row",
+        ),
+        ("W / s * (gy - gb / N - xhat**3 * gW / N)", "\n  x = [[1.] [3.] [0.] [2.]]\n"),
+        ("gy.sum()", "gy * xhat", "gb: your numbers are exactly those of gy.sum(): it is summed"),
+        ("gy.sum(axis=1)", "...", "...", "gb: your numbers are exactly those of gy.sum(axis=1)"),
+        ("gy.sum(axis=0)", "(gy * xhat).sum()", "(gy·x̂).sum(): it is summed over all axes"),
+        ("...", "(gy * xhat).sum(axis=1)", "...", "(gy·x̂).sum(axis=1): it is summed over the"),
         ("gy", "gy * xhat", "gb has the shape (4, 2), and b has (2,)"),
         ("gy.mean(axis=0)", "(gy * xhat).sum(axis=0)", "this is the mean over the rows"),
         ("gy.sum(axis=0)", "gy * xhat", "gy x̂: it is not summed over the rows"),
@@ -355,7 +381,7 @@ def test_a_wrong_answer_gets_its_sentence(row, tmp_path):
     name, *lines, sentence = row
     exercise = EXERCISES[name]
     if name == "batch_norm":  # gx alone, or gb and gW
-        lines = [None, None, *lines] if len(lines) == 1 else [*lines, None]
+        lines = [None, None, *lines] if len(lines) == 1 else [*lines, None][:3]
     text = said(exercise, write(exercise, lines, tmp_path))
     assert sentence in text
     assert "Traceback" not in text
