@@ -161,8 +161,9 @@ class MaxPool2d(Function):
         x = at.padded(x, -np.inf)
         first, *others = [x[place] for place in at.slices()]
         number_type = np.uint16 if len(others) < 1 << 16 else np.uint32
-        y = first
-        self.winner = np.full(first.shape, at.first_inside()[..., None], number_type)
+        y, self.winner = first, np.zeros(first.shape, number_type)
+        if at.padded_shape != at.shape:  # the border does not win, even if all is −∞
+            self.winner += at.first_inside()[..., None].astype(number_type)
         for number, part in enumerate(others, 1):
             wins = (part > y) | (part != part)  # not >=: the first of equals stays; a NaN wins
             # A later winner has a larger number, and np.where would branch.
