@@ -541,9 +541,7 @@ class _Rows:
             self.gradient = f"g{x} = g{y.name} (p − onehot(t)){' / N' if self.mean else ''}"
             self.inside["ℓ"] = losses
             if self.mean:
-                self.said.append(
-                    f"N = {len(losses)} rows, and {y.name} is the mean of their losses"
-                )
+                self.said.append(f"{y.name} is the mean of the losses of N rows: N = {len(losses)}")
 
     def because(self, j: Index) -> str:
         """Return how the derivative for one logit comes about, with its numbers."""

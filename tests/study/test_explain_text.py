@@ -152,7 +152,7 @@ def test_the_default_network():
 def test_two_rows_show_the_sum_over_rows_and_one_over_n():
     text = as_text(of_network(2), 80)
     assert "   p = softmax(z2)\n   ℓₙ = −ln pₙ[tₙ]\n   L = 1/N Σₙ ℓₙ\n" in text
-    assert "   t = 0, 2\n   N = 2 rows, and L is the mean of their losses\n" in text
+    assert "   t = 0, 2\n   L is the mean of the losses of N rows: N = 2\n" in text
     assert "   gz2 = gL (p − onehot(t)) / N\n" in text
     assert "     ∂L/∂z2[0,0] = (p[0,0] − 1) / N = 0.5·(0.08673 - 1) = -0.4566\n" in text
     assert "   L = 0.5·2.445 + 0.5·0.831 = 1.638\n" in text
