@@ -114,8 +114,8 @@ def _one_line(left: int) -> Iterator[None]:
     """
     try:
         yield
-    except getattr(click.exceptions, "NoArgsIsHelpError", ()):  # from Click 8.2
-        raise
+    except getattr(click.exceptions, "NoArgsIsHelpError", ()) as error:  # from Click 8.2
+        _end(error.show, error.exit_code)
     except click.UsageError as error:
         ctx = error.ctx
         if isinstance(error, click.BadParameter) and ctx and error.param and not error.param_hint:
@@ -142,8 +142,13 @@ def _one_line(left: int) -> Iterator[None]:
 
 def _fail(text: str, exit_code: int) -> NoReturn:
     """End the command with one line on stderr, if that can be written."""
+    _end(lambda: remark(f"Error: {text}"), exit_code)
+
+
+def _end(show: Callable[[], None], exit_code: int) -> NoReturn:
+    """End the command with what `show` prints on stderr, if that can be written."""
     with contextlib.suppress(OSError):
-        remark(f"Error: {text}")
+        show()
     _give_up_output()
     raise click.exceptions.Exit(exit_code)
 
@@ -243,7 +248,7 @@ def progress_bar(total: int | None, **options: Any) -> "tqdm":
 
     def size(file=sys.stderr) -> tuple[int, int]:
         with contextlib.suppress(OSError):
-            if columns := os.get_terminal_size(file.fileno()).columns:
+            if file and (columns := os.get_terminal_size(file.fileno()).columns):
                 return columns, ROWS
         return COLUMNS, ROWS
 

@@ -110,7 +110,8 @@ def of_model(
 
 def of_file(path: str, name: str) -> study.Trace:
     """Return the trace of what `name` is in a user's file, on its first case."""
-    f, cases = load_user_code(path, name)
+    with in_file(path, "looking up what it defines"):  # a property may raise anything
+        f, cases = load_user_code(path, name)
     if cases is None:
         wrong, facts = f"there are no inputs to run {name} with", f"{path} defines no cases"
         raise ArgumentError("explain", wrong, facts, f"write {name}.cases = [(x, …)]")

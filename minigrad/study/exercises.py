@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..checking.records import RECORDS, Record
-from ..data.files import atomic_write
+from ..data.files import atomic_write, opened
 from ..errors import ArgumentError, DataError
 from ..text import did_you_mean
 
@@ -397,7 +397,8 @@ def begin(exercise: Exercise, path: str) -> None:
 def is_begun(exercise: Exercise, path: str) -> bool:
     """Return whether there is a file that `begin` wrote; another one of that name is not run."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(200).startswith(f'"""{HEAD} {exercise.name}.')
-    except OSError:
+        with opened(path) as file:  # a pipe is none, and reading it would wait
+            start = file.read(200).decode(errors="replace")
+    except DataError:
         return False
+    return start.startswith(f'"""{HEAD} {exercise.name}.')

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 
+import click
 import numpy as np
 import pytest
 
@@ -22,6 +23,7 @@ from tests.training.folders import write_run
 pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
 FULL = "Error: the output: No space left on device; check the path, its rights, and the space there"
 IRIS = "train iris --epochs 2 --no-save"
+NO_ARGS = hasattr(click.exceptions, "NoArgsIsHelpError")  # from Click 8.2 on, it is an error
 
 
 def in_shell(command, **environment):
@@ -45,6 +47,8 @@ def in_shell(command, **environment):
         (f"{IRIS} -q >/dev/full 2>/dev/full", 3, ""),
         (f"{IRIS} 2>/dev/full", 3, ""),
         ("gradcheck relu 2>/dev/full", 3, ""),
+        ("gradcheck relu 2>&-", 0, ""),
+        (" 2>/dev/full", 2 if NO_ARGS else 0, ""),
         ("train nothing 2>/dev/full", 3, ""),
         ("train --nothing 2>/dev/full", 2, ""),
         ("--help | true", 0, ""),

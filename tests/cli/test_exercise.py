@@ -1,5 +1,6 @@
 """`minigrad exercise`, and `minigrad train --exercise`."""
 
+import os
 import re
 
 import pytest
@@ -102,3 +103,9 @@ def test_training_with_an_exercise(cli, folder):
     assert (ended.code, ended.out) == (3, "")
     assert ended.err.startswith("Error: cross_entropy.py: line 1 raised SyntaxError: ")
     assert cli(*command, "--exercise", "free.py").code == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_the_list_does_not_wait_for_a_pipe(cli, folder):
+    os.mkfifo(folder / "softmax.py")
+    assert "\nsoftmax          Softmax" in cli("exercise").out

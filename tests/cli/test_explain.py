@@ -296,6 +296,15 @@ def test_a_file_without_cases_and_one_that_raises(cli, ops, tmp_path):
     assert "Error: ops.py: line 23 raised " in ended.err and "running broken on case 0" in ended.err
 
 
+def test_a_file_that_raises_when_it_is_asked_for_its_cases(cli, tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "def f(x): return x\ndef __getattr__(name): raise ValueError\n"
+    )
+    code, out, err = cli("explain", f"{tmp_path}/odd.py:f")
+    assert (code, out) == (3, "")
+    assert "odd.py: line 2 raised ValueError; looking up what it defines, at " in err
+
+
 def test_what_is_not_a_model(cli, tmp_path):
     (tmp_path / "m.npz").write_text("no archive")
     ended = cli("explain", "m.npz", "--data", "iris")
