@@ -458,10 +458,11 @@ class _Check:
             if not leaves:
                 break
             with self._beside(1.0):
-                lines = {
-                    i: self._lines(i, [direction(self.subject.leaves[i][1].data, self.rng)])[0]
-                    for i in leaves
-                    if self.gradients[i] is not None and self.gradients[i].size
+                data = {i: self.subject.leaves[i][1].data for i in leaves}
+                lines = {  # each element moves by a share of itself, and crosses no kink at 0
+                    i: self._lines(i, [direction(x, self.rng, 0.0)])[0]
+                    for i, x in data.items()
+                    if x.size and self.gradients[i] is not None
                 }
             leaves = [i for i, line in lines.items() if line.verdict == "FAIL"]
             found = {i: self._along(lines[i])._replace(diagnosis=why) for i in leaves}

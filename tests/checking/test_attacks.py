@@ -591,6 +591,15 @@ def test_what_an_earlier_call_left_behind_is_seen_at_a_second_point(how, scale):
         assert (result.verdict, result.diagnosis) == ("FAIL", AGAIN)
 
 
+@pytest.mark.parametrize("smallest", [1e-300, 1e-200, 1e-30, 1e-9, -1e-6, 1e-4])
+@pytest.mark.parametrize("f", [F.relu, F.abs, F.sqrt, lambda x: F.max(x * x)])
+def test_a_second_point_lies_on_no_kink_beside_tiny_numbers(f, smallest):
+    for seed in range(5):
+        x = np.array([abs(smallest) if f is F.sqrt else smallest, 1.0, 0.5])
+        results = gradcheck(lambda x, y: f(F.concatenate([x, y])), [x, x[:0]], seed=seed).results
+        assert [r.verdict for r in results] in (["PASS", "PASS"], ["KINK", "PASS"])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_constant_that_is_kept_by_shape_is_no_mistake(seed):
     kept = {}
