@@ -52,6 +52,10 @@ class Rows:
         dtype = classifier.architecture["dtype"]
         self._blocks = sets.read_rows(source, classifier.schema, dtype=dtype, **options)
         self._source, self._fate, self.used, self.skipped = source, fate, 0, 0
+        schema = classifier.schema
+        pixels = schema.image is not None and not schema.offsets.any()
+        self._judged = options.get("labels", False)
+        self._typical, self._largest = classifier.scaling.typical if pixels else 0.0, 0.0
         self.ignored, self.kept, self.quiet = self._blocks.extra, self._blocks.kept, quiet
 
     def __iter__(self) -> Iterator[sets.Block]:
@@ -60,7 +64,18 @@ class Rows:
         for block in self._blocks:
             self.used += len(block.x)
             self.skipped += block.skipped
+            if self._typical and len(block.x):
+                self._largest = np.nanmax(np.abs(block.x), initial=self._largest)
             yield block
+        if self._judged and not self.used:
+            facts = self._blocks.unusable.reason() if self.skipped else "0 rows"
+            remedy = "give rows with the columns and labels of the training data"
+            raise DataError(name_of(self._source), "has no rows to judge by", facts, remedy)
+        if self.used and self._typical and not run_data.alike(self._largest, self._typical):
+            wrong = "the pixels have another range than those of the training data"
+            facts = f"the largest is {self._largest:.3g}, and there about {self._typical:.3g}"
+            where, remedy = name_of(self._source), "multiply them, or divide them"
+            remark(f"Warning: {message(where, wrong, facts, remedy)}")  # with -q too
         if self.skipped:  # with -q too, for it changes the result
             wrong = f"{self.skipped} of {counted(self.used + self.skipped, 'row')} {self._fate}"
             unusable, where = self._blocks.unusable, name_of(self._source)
@@ -209,9 +224,6 @@ def importance(model, data, seed, as_json, quiet, **reading: Any) -> None:
     classifier = training.load(model)
     rows = Rows(data, classifier, quiet, "left out", labels=True, **reading)
     blocks = [(block.x, block.y) for block in rows]
-    if not rows.used:
-        remedy = "give rows with the columns and labels of the training data"
-        raise DataError(name_of(data), "has no rows to judge by", "0 rows", remedy)
     x, y = map(np.concatenate, zip(*blocks, strict=True))
     columns = len(classifier.schema.columns)
     with progress_bar(columns, leave=False, disable=quiet or not on_terminal()) as bar:

@@ -248,6 +248,17 @@ class Scaling:
             raise DataError(where, wrong, facts, "change the unit, or leave the column out")
         return cls(shift, scale, fill, kind)
 
+    @property
+    def typical(self) -> float:
+        """About the largest value of the rows that it was fitted on; 0 if it does not know.
+
+        It is the largest value for "minmax", a mean plus a deviation for "standard" and "asinh",
+        and a mean for "none".
+        """
+        if self.kind != "none":
+            return float((np.abs(self.shift) + self.scale).max())
+        return 0.0 if self.fill is None else float(np.abs(self.fill).max())
+
     def apply(self, data: Data) -> Data:
         """Return `data`, a Dataset or its x (N, F), scaled: a new array of x's own dtype.
 

@@ -146,6 +146,8 @@ def _array_rows(arrays, schema, labels, dtype, unseen):
     if x.shape[1] != len(schema.columns):
         wrong = f"x does not fit a schema of {counted(len(schema.columns), 'feature')}"
         remedy = "give the features of the training data, in their order"
+        if schema.image and schema.image[0] == 1 and x.shape == schema.image[1:]:
+            remedy = "save a single image as x[None]"
         raise DataError(where, wrong, f"x {x.shape}", remedy)
     known = Codes(schema.class_names) if labels else None
     rules = {"trained": True, "unseen": unseen}

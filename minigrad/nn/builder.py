@@ -112,7 +112,8 @@ def cnn(
         channels, size = filters, [n // 2 for n in size]
     if 0 in size:
         wrong = f"an image of {image[1]} × {image[2]} is too small for {len(conv)} convolutions"
-        remedy = f"give at most {min(image[1:]).bit_length() - 1} of them"
+        most = min(image[1:]).bit_length() - 1
+        remedy = f"give at most {most} of them" if most else "give arch='mlp', which has none"
         raise ArgumentError("cnn", wrong, "each is followed by a pooling that halves it", remedy)
     layers += [Flatten(), *([Dropout(dropout, rng=rng)] if dropout else [])]
     options = {"activation": activation, "dropout": dropout, "batch_norm": batch_norm}

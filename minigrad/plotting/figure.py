@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ..text import counted, shortened
 from ..training import Run
-from .gallery import Gallery, grey
+from .gallery import Gallery, grey, mean_of_channels, part_of
 from .panels import Panel, constant_rate, epoch_range, panels
 from .plane import Plane
 
@@ -221,17 +221,18 @@ def _draw_mistakes(axes: Axes, gallery: Gallery | None, classes: tuple[str, ...]
         text = "no images" if gallery is None or not gallery.rows else "no mistakes"
         axes.text(0.5, 0.5, text, ha="center", color="grey")
         return
-    counts = f"{counted(gallery.wrong, 'mistake')} in {counted(gallery.rows, 'test row')}"
+    counts = f"{part_of(len(gallery.mistakes), gallery.wrong, 'mistake')} in "
+    counts += counted(gallery.rows, "test row")
     axes.set_title(f"{counts}, the most confident first:\ntrue → predicted class, its probability")
     abreast = int(np.clip(np.ceil(len(gallery.mistakes) ** 0.5), *ABREAST))
-    places = _grid(axes, len(gallery.mistakes), abreast, label=0.3)
+    places = _grid(axes, gallery.mistakes[0].image, len(gallery.mistakes), abreast, label=0.3)
     size = min(8, 36 / abreast)  # points; eleven characters fit above an image
     for mistake, place in zip(gallery.mistakes, places, strict=True):
         _show(axes, mistake.image, place, cmap="gray")
         names = [shortened(classes[i], 8) for i in (mistake.true, mistake.predicted)]
         label = f"{' → '.join(names)}, {mistake.probability:.0%}"
-        left, right, _, top = place
-        axes.text((left + right) / 2, top - 0.04, label, ha="center", va="bottom", fontsize=size)
+        left, _, _, top = place
+        axes.text(left, top - 0.04, label, ha="left", va="bottom", fontsize=size)
 
 
 def _draw_filters(axes: Axes, gallery: Gallery | None) -> None:
@@ -241,22 +242,31 @@ def _draw_filters(axes: Axes, gallery: Gallery | None) -> None:
         axes.text(0.5, 0.5, "no images", ha="center", color="grey")
         return
     filters = gallery.filters[:MOST_FILTERS]
-    of = f"{len(filters)} of " if len(filters) < len(gallery.filters) else ""
-    names = f"{of}{counted(len(gallery.filters), 'filter')} of the first layer"
-    axes.set_title(f"{names}:\nblue negative, red positive")
+    names = f"{part_of(len(filters), len(gallery.filters), 'filter')} of the first layer"
+    legend = ["blue negative, red positive", *mean_of_channels(gallery.filters)]
+    axes.set_title(f"{names}:\n{', '.join(legend)}")
     most = max(np.abs(grey(filter)).max() for filter in filters)
-    places = _grid(axes, len(filters), int(np.ceil(len(filters) ** 0.5)))
+    places = _grid(axes, filters[0], len(filters))
     for filter, place in zip(filters, places, strict=True):
         _show(axes, grey(filter)[None], place, cmap="RdBu_r", vmin=-most, vmax=most)
 
 
-def _grid(axes: Axes, count: int, abreast: int, label: float = 0.0) -> list[tuple[float, ...]]:
-    """Return (left, right, bottom, top) of each of so many squares of side 1, y counted down."""
-    step, down = 1.12, 1.12 + label
+def _grid(
+    axes: Axes, image: np.ndarray, count: int, abreast: int | None = None, label: float = 0.0
+) -> list[tuple[float, ...]]:
+    """Return (left, right, bottom, top) of each of so many images as this one, y counted down.
+
+    The longer side of an image is 1. A label is as wide as that, however narrow the image.
+
+    abreast: how many are side by side; None makes the grid about square.
+    """
+    high, wide = np.array(image.shape[1:]) / max(image.shape[1:])
+    step, down = (1.0 if label else wide) + 0.12, high + 0.12 + label
+    abreast = abreast or min(count, int(np.ceil((count * down / step) ** 0.5)))
     rows = -(-count // abreast)
     axes.set(xlim=(-0.06, step * abreast), ylim=(down * rows, 0), aspect="equal", anchor="NW")
     corners = [(i % abreast * step, i // abreast * down + label) for i in range(count)]
-    return [(left, left + 1, top + 1, top) for left, top in corners]
+    return [(left, left + wide, top + high, top) for left, top in corners]
 
 
 def _show(axes: Axes, image: np.ndarray, place: tuple[float, ...], **colours) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import nn
 from ..errors import ArgumentError, DataError
+from ..text import counted
 from ..training import Classifier, Run, load, run_data, run_folder
 
 MOST = 24  # mistakes that are kept
@@ -78,6 +79,16 @@ def _first_weights(classifier: Classifier, image: list[int]) -> np.ndarray:
     first = next(layer for layer in layers if isinstance(layer, (nn.Conv2d, nn.Linear)))
     weight = first.weight.data
     return weight.reshape(-1, *image) if isinstance(first, nn.Linear) else weight
+
+
+def part_of(shown: int, all: int, noun: str) -> str:
+    """Return "2 of 7 mistakes", or "7 mistakes" if all are shown."""
+    return f"{shown} of {counted(all, noun)}" if shown < all else counted(all, noun)
+
+
+def mean_of_channels(filters: np.ndarray) -> list[str]:
+    """Return what to say of the filters (O, C, h, w) that `grey` draws, nothing if C is 1."""
+    return [f"the mean of {filters.shape[1]} channels"] if filters.shape[1] > 1 else []
 
 
 def grey(image: np.ndarray) -> np.ndarray:

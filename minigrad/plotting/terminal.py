@@ -9,7 +9,7 @@ import numpy as np
 
 from ..text import counted, shortened
 from ..training import Run
-from .gallery import Gallery, grey
+from .gallery import Gallery, grey, mean_of_channels, part_of
 from .panels import constant_rate, epoch_range, panels
 from .plane import Plane
 
@@ -241,9 +241,10 @@ def _images(gallery, classes, width, style):
         names = [shortened(classes[i], room) for i in (true, predicted)]
         label = f"{' > '.join(names)} {probability:.0%}"
         shown.append([label, *_halves(lit > (lit.min() + lit.max()) / 2, style)])
-    title = f"{counted(gallery.wrong, 'mistake')} in {counted(gallery.rows, 'held-out row')}"
+    lines, fit = _abreast(shown, width, TALLEST[0])
+    title = f"{part_of(fit, gallery.wrong, 'mistake')} in {counted(gallery.rows, 'held-out row')}"
     legend = ["true > predicted class, probability"] * bool(shown)
-    mistakes = [*_wrapped([title, *legend], width), *_abreast(shown, width, TALLEST[0])]
+    mistakes = [*_wrapped([title, *legend], width), *lines]
     weights = [grey(filter) for filter in gallery.filters]
     smaller = -(-weights[0].shape[1] // min(LARGEST_IMAGE, width))
     larger = 2 if max(weights[0].shape) < SMALL_FILTER else 1
@@ -251,9 +252,10 @@ def _images(gallery, classes, width, style):
         _halves(np.kron(_smaller(w, smaller), np.ones((larger, larger))) > 0, style)
         for w in weights
     ]
-    title = f"{counted(len(weights), 'filter')} of the first layer"
-    legend = _wrapped([title, "filled where positive"], width)
-    return [*([mistakes] if gallery.rows else []), [*legend, *_abreast(shown, width, TALLEST[1])]]
+    lines, fit = _abreast(shown, width, TALLEST[1])
+    title = f"{part_of(fit, len(weights), 'filter')} of the first layer"
+    legend = [title, "filled where positive", *mean_of_channels(gallery.filters)]
+    return [*([mistakes] if gallery.rows else []), [*_wrapped(legend, width), *lines]]
 
 
 def _smaller(image, factor):
@@ -274,17 +276,20 @@ def _halves(lit, style):
 
 
 def _abreast(blocks, width, most):
-    """Return equally large blocks of lines side by side, in at most so many lines."""
+    """Return equally large blocks of lines side by side, in at most so many lines.
+
+    And how many of the blocks these are.
+    """
     if not blocks:
-        return []
+        return [], 0
     cell = max(len(line) for block in blocks for line in block)
     on_a_line = max(1, (width + len(GAP)) // (cell + len(GAP)))
     lines = []
     for i in range(0, len(blocks), on_a_line):
         if lines and len(lines) + len(blocks[0]) > most:
-            break
+            return lines[:-1], i
         lines += [*_beside(blocks[i : i + on_a_line], cell).split("\n"), ""]
-    return lines[:-1]
+    return lines[:-1], len(blocks)
 
 
 class _Canvas:

@@ -11,7 +11,7 @@ from ..nn import CrossEntropy, Module, ReLU, evaluating, watching
 from ..tensor import Tensor
 from ..text import counted, shown
 from .history import History
-from .loop import evaluate
+from .loop import evaluate, rows_at_once
 from .metrics import Confusion
 
 LOOK = 1024  # rows to look at
@@ -92,23 +92,33 @@ def loss_of_no_learning(model: Module, loss: Module, train: Dataset) -> float:
 
 
 def warn_of_dead_relus(model: Module, x: np.ndarray) -> None:
-    """Warn if many units of a ReLU layer give 0 for every row: no gradient can revive them."""
+    """Warn if many units of a ReLU layer give 0 for every row: no gradient can revive them.
+
+    A filter of a convolution is one unit: its weights get the gradients of all places.
+    """
     names = {module: name for name, module in model.named_modules() if isinstance(module, ReLU)}
     if not names:
         return
     alive: dict[str, np.ndarray] = {}
+    filters = set()
 
     def watch(module: Module, y: Tensor) -> None:
-        if module in names:
-            alive[names[module]] = (y.data > 0).any(axis=0)
+        if name := names.get(module):
+            images = y.ndim == 4
+            filters.update([name] if images else [])
+            found = (y.data > 0).any(axis=(0, 2, 3) if images else 0)
+            alive[name] = found | alive.get(name, False)
 
+    rows = rows_at_once(model, x)
     with evaluating(model), watching(watch), np.errstate(all="ignore"):
-        model(Tensor(x))
+        for i in range(0, len(x), rows):
+            model(Tensor(x[i : i + rows]))
     for name, units_alive in alive.items():
         dead, units = int((~units_alive).sum()), units_alive.size
         if dead > DEAD * units:
-            wrong = f"layer {name!r} has {counted(dead, 'dead unit')} of {units}: ReLU gives 0 "
-            wrong += f"for each of {counted(len(x), 'training row')}"
+            unit, where = ("filter", " everywhere") if name in filters else ("unit", "")
+            wrong = f"layer {name!r} has {counted(dead, f'dead {unit}')} of {units}: ReLU gives 0"
+            wrong += f"{where} for each of {counted(len(x), 'training row')}"
             remedy = "try a smaller learning rate, or LeakyReLU"
             warn_once("fit", wrong, "no gradient reaches them", remedy)
 

@@ -10,12 +10,13 @@ import numpy as np
 from ..data import Dataset
 from ..engine import quiet
 from ..errors import ArgumentError, DivergedError
-from ..nn import Module, evaluating, watching
+from ..nn import Conv2d, Module, evaluating, watching
 from ..optim import Optimizer, clip_grad_norm
 from ..tensor import Tensor
 from .metrics import Confusion, confusion_of
 
-BLOCK = 1024  # rows that `evaluate` takes at once
+BLOCK = 1024  # rows that go through a network at once, where no gradient is wanted
+MOST_BYTES = 64 << 20  # of an array of such a block, as long as it has several rows
 LARGE = 1e5  # a feature so large makes the first gradients large, whatever the learning rate
 
 
@@ -132,8 +133,32 @@ class Evaluation(NamedTuple):
         return self.counts.matrix
 
 
+def rows_at_once(model: Module, x: np.ndarray) -> int:
+    """Return how many of the rows x (N, …) to take through a model at once, at most BLOCK.
+
+    With a convolution there are fewer if an array would take more than MOST_BYTES: one row goes
+    through the model first, and shows how large the arrays are. The largest is an output, or the
+    windows that a convolution copies.
+    """
+    largest = [1]
+
+    def watch(module: Module, y: Tensor) -> None:
+        copied = 0
+        if isinstance(module, Conv2d):
+            filters = len(module.weight.data)
+            copied = y.data.nbytes // filters * module.weight.data[0].size * module.groups
+        largest.append(max(y.data.nbytes, copied))
+
+    if len(x) > 1 and any(isinstance(module, Conv2d) for _, module in model.named_modules()):
+        with evaluating(model), quiet(), watching(watch):
+            model(Tensor(x[:1]))
+    return min(BLOCK, max(1, MOST_BYTES // max(largest)))
+
+
 def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
     """Evaluate a classifier in eval mode, without a graph; its modes are restored afterwards.
+
+    The rows go through the model in blocks, see `rows_at_once`.
 
     Raises:
         ArgumentError: if the set has no rows.
@@ -144,9 +169,10 @@ def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
         )
     sums, predicted = Sums(), []
     with evaluating(model), quiet():
-        for i in range(0, len(dataset), BLOCK):
-            t = dataset.y[i : i + BLOCK]
-            z = model(Tensor(dataset.x[i : i + BLOCK]))
+        rows = rows_at_once(model, dataset.x)
+        for i in range(0, len(dataset), rows):
+            t = dataset.y[i : i + rows]
+            z = model(Tensor(dataset.x[i : i + rows]))
             mass = _mass(loss, t)
             sums.add(loss(z, t).item() if mass else 0.0, mass, z.data, t)
             predicted.append(z.data.argmax(axis=1))

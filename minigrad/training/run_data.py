@@ -26,6 +26,7 @@ READING = (  # of data.load
     *("dtype", "label", "classes", "one_hot", "drop", "missing"),
     *("header", "delimiter", "decimal", "thousands", "encoding", "skip", "na"),
 )
+FARTHEST = 50  # as often as large
 DIVIDING = ("rare", "test", "test_fraction", "val_fraction", "seed")
 
 
@@ -60,7 +61,22 @@ def read_data(source: str, options: dict, on_read: OnRead | None = None) -> Data
     note = f"test set: {counted(test, 'row')} from {where}" + f"; {out}" * (skipped > 0)
     test_set = replace(dataset, x=x, y=y, test=None, notes=())
     _warn_of_known_rows(dataset, test_set, where)
+    sizes = [float(np.nanmax(np.abs(part))) for part in (x, dataset.x)]
+    if dataset.schema.image and not alike(*sizes):
+        wrong = "the pixels have another range than those of the training data"
+        facts = "the largest is {:.3g}, and there {:.3g}".format(*sizes)
+        warn_once(where, wrong, facts, "multiply them, or divide them")
     return replace(dataset, test=test_set, notes=(*dataset.notes, note))
+
+
+def alike(largest: float, typical: float) -> bool:
+    """Return whether the pixels of images can have the range of others, given a value of each.
+
+    A photograph in the dark is not fifty times as dark as a typical one, and 0 … 1 is not 0 … 255.
+    """
+    if not largest or not typical:  # black
+        return True
+    return typical / FARTHEST <= largest <= typical * FARTHEST
 
 
 def as_in_a_dataset(x: np.ndarray, schema: Schema, dtype: np.dtype) -> np.ndarray:

@@ -153,8 +153,9 @@ def test_no_rows_are_left(cli, tmp_path):
     path = write_csv(tmp_path / "rows.csv", [("", "red", 2, "größer")], HEADER)
     code, out, err = cli("evaluate", tmp_path / "m.npz", path)
     assert (code, out) == (3, "")
-    assert err.endswith(
-        "Error: Classifier.evaluate: there are no rows; 0 rows; give at least one\n"
+    assert err == (
+        f'Error: {path}: has no rows to judge by; missing values: row 2 "width" ""; give rows with '
+        "the columns and labels of the training data\n"
     )
 
 

@@ -57,6 +57,49 @@ def test_predict_refuses_images_of_another_shape(run, cli):
     )
 
 
+@pytest.mark.parametrize("arch", ["cnn", "mlp"])
+def test_pixels_of_another_range(folder, cli, arch):
+    """That of 0 … 1 and of truth values is told, a dark image and one that is all black are not."""
+    np.savez("images.npz", x=IMAGES, y=LABELS)
+    np.savez("unit.npz", x=IMAGES / 255, y=LABELS)
+    cli("train", "images.npz", "--arch", arch, "--epochs", "1", "--out", "run")
+    cli("train", "unit.npz", "--arch", arch, "--epochs", "1", "--out", "run-1")
+    kinds = {"unit": IMAGES / 255, "truth": IMAGES > 100}
+    told = "the pixels have another range than those of the training data; the largest is "
+    for name, images in kinds.items():
+        np.savez(f"{name}.npz", x=images, y=LABELS)
+        for command in ("predict", "evaluate"):
+            err = cli(command, "run", f"{name}.npz", "-q").err
+            assert err.startswith(f"Warning: {name}.npz: {told}")
+            assert err.endswith("; multiply them, or divide them\n") and err.count("\n") == 1
+        assert told not in cli("predict", "run-1", f"{name}.npz", "-q").err
+    assert told in cli("predict", "run-1", "images.npz", "-q").err
+    for name, images in {"dark": IMAGES // 16, "black": 0 * IMAGES, "same": IMAGES}.items():
+        np.savez(f"{name}.npz", x=images, y=LABELS)
+        assert told not in cli("predict", "run", f"{name}.npz", "-q").err
+    options = "--arch", arch, "--epochs", "1", "--no-save", "-q"
+    assert cli("train", "images.npz", "--test", "unit.npz", *options).err.splitlines()[0] == (
+        f"Warning: unit.npz: {told}{IMAGES.max() / 255:.3g}, and there {IMAGES.max()}; multiply "
+        "them, or divide them"
+    )
+
+
+def test_labels_that_are_all_new_and_a_single_image(run, cli):
+    np.savez("other.npz", x=IMAGES[:2], y=["up", "down"])
+    ended = cli("evaluate", "run", "other.npz")
+    assert ended.code == 3 and ended.err.splitlines()[-1] == (
+        'Error: other.npz: has no rows to judge by; new labels: row 0 "y" "up", row 1 "y" "down"; '
+        "give rows with the columns and labels of the training data"
+    )
+    np.savez("grey.npz", x=IMAGES[:, 0], y=LABELS)
+    cli("train", "grey.npz", *OPTIONS, "--out", "grey")
+    np.savez("one.npz", x=IMAGES[0, 0])
+    assert cli("predict", "grey", "one.npz").err == (
+        "Error: one.npz: x does not fit a schema of 24 features; x (4, 6); save a single image as "
+        "x[None]\n"
+    )
+
+
 def test_a_file_without_labels(run, cli):
     assert cli("train", "new.npz", "--no-save").err == (
         'Error: new.npz: has no array y; it holds "x.npy"; save the features as x and the labels '
@@ -87,6 +130,7 @@ def test_inspect_lists_pixels_that_are_scaled_differently(run, cli):
 def test_plot_draws_images(run, cli):
     out = cli("plot", "run").out
     assert "0 mistakes in 12 held-out rows" in out and "3 filters of the first layer" in out
+    assert "filled where positive" in out and "the mean of 2 channels" in out
 
 
 def test_options_from_a_file_and_the_environment(folder, cli, monkeypatch):
@@ -125,13 +169,19 @@ def test_options_from_a_file_and_the_environment(folder, cli, monkeypatch):
             "that halves it; give at most 3 of them",
         ),
         (
+            ["dot.npz", "--arch", "cnn"],
+            "cnn: an image of 1 × 1 is too small for 2 convolutions; each is followed by a pooling "
+            "that halves it; give --arch mlp, which has none",
+        ),
+        (
             ["digits", "--batch-norm", "--batch-size", "1"],
             "train: --batch-norm has nothing to compare a row with; --batch-size 1; give "
             "--batch-size 32",
         ),
     ],
 )
-def test_what_makes_no_sense_is_one_line(cli, args, line):
+def test_what_makes_no_sense_is_one_line(folder, cli, args, line):
+    np.savez("dot.npz", x=IMAGES[:, 0, :1, :1], y=LABELS)
     assert cli("train", *args) == (2, "", f"Error: {line}\n")
 
 

@@ -1,6 +1,7 @@
 """The mistakes and the filters of a run on images, and how they are drawn."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -91,12 +92,12 @@ def drawn(tmp_path, style, width=60, gallery=GALLERY, classes=("no", "yes")):
     run = read_run(write_run(tmp_path / "run", classes=classes))
     text = draw([run], [None], width, style, [gallery])
     assert max(map(len, text.splitlines())) <= width
-    return text[text.index(" mistake") - 1 :]
+    return text[re.search(r"(\d+ of )?\d+ mistake", text).start() :]
 
 
 def test_images_in_half_blocks(tmp_path):
     assert drawn(tmp_path, BRAILLE) == (
-        "7 mistakes in 30 held-out rows\n"
+        "2 of 7 mistakes in 30 held-out rows\n"
         "true > predicted class, probability\n"
         "yes > no 99%  no > yes 50%\n"
         f"█▄▀{' ' * 11}▄▄▀\n"
@@ -128,6 +129,48 @@ def test_no_mistakes(tmp_path):
     assert text.startswith("0 mistakes in 30 held-out rows\n\n2 filters")
 
 
+def test_the_titles_say_how_many_are_shown_and_of_how_many_channels(tmp_path):
+    filters = np.ones((256, 3, 4, 4))
+    gallery = Gallery([Mistake(IMAGE, 1, 0, 0.9)] * 24, 26, 30, filters)
+    run = read_run(write_run(tmp_path / "run", classes=("no", "yes")))
+    lines = draw([run], [None], 60, BRAILLE, [gallery]).splitlines()
+    assert "24 of 26 mistakes in 30 held-out rows" in lines
+    below = lines[lines.index("the mean of 3 channels") + 1 :]
+    drawn = "".join(below).count("█") // (8 * 4)  # 4 × 4 pixels, each twice as large
+    title = f"{drawn} of 256 filters of the first layer  filled where positive"
+    assert title in lines and 9 < drawn < 256
+    pytest.importorskip("matplotlib", reason="the extra plot is not installed")
+    from minigrad.plotting import figure
+
+    titles = [axes.get_title() for axes in figure._figure([run], [None], [gallery]).axes]
+    assert (
+        "64 of 256 filters of the first layer:\nblue negative, red positive, the mean of 3 "
+        in (titles[-1])
+    )
+    assert "24 of 26 mistakes in 30 test rows, the most confident first:" in titles[-2]
+
+
+@pytest.mark.parametrize("size", [(9, 90), (90, 9), (40, 90), (5, 5)])
+def test_the_pixels_of_a_picture_are_squares(tmp_path, size):
+    pytest.importorskip("matplotlib", reason="the extra plot is not installed")
+    from minigrad.plotting import figure
+
+    image = RNG.random((1, *size))
+    gallery = Gallery([Mistake(image, 0, 1, 0.5)] * 7, 7, 30, RNG.random((10, 1, *size)))
+    run = read_run(write_run(tmp_path / "run", classes=("no", "yes")))
+    shown = [axes for axes in figure._figure([run], [None], [gallery]).axes if axes.images][-2:]
+    for axes, count in zip(shown, (7, 10), strict=True):
+        assert axes.get_aspect() == 1 and len(axes.images) == count
+        boxes = [image.get_extent() for image in axes.images]
+        for left, right, bottom, top in boxes:
+            assert (bottom - top) / (right - left) == pytest.approx(size[0] / size[1])
+        places = {(left, top) for left, _, _, top in boxes}
+        assert len(places) == count
+        for left, right, bottom, top in boxes:
+            for x, y in places - {(left, top)}:
+                assert not (left <= x < right and top <= y < bottom)
+
+
 def test_grey_is_the_mean_of_the_channels():
     np.testing.assert_array_equal(grey(np.array([[[1.0]], [[3]], [[8]]])), [[4]])
 
@@ -145,7 +188,7 @@ def test_images_in_a_picture(tmp_path):
     for runs, galleries in (([run], [gallery]), ([run, run], [gallery, None])):
         picture = figure._figure(runs, [None] * len(runs), galleries)
         mistakes, filters = [axes for axes in picture.axes if axes.get_title()][1:3]
-        assert mistakes.get_title().startswith("7 mistakes in 30 test rows, ")
+        assert mistakes.get_title().startswith("3 of 7 mistakes in 30 test rows, ")
         texts = [text.get_text() for text in mistakes.texts]
         assert texts == ["yes → no, 99%", "no → yes, 50%", "no → yes, 25%"]
         shown = [np.asarray(image.get_array()) for image in mistakes.images]
@@ -153,6 +196,7 @@ def test_images_in_a_picture(tmp_path):
         np.testing.assert_allclose(shown[2], [[[0, 0.5, 1], [1, 0, 0.5]]])
         np.testing.assert_array_equal(filters.images[1].get_array(), FILTERS[1, 0])
         assert filters.images[0].get_clim() == (-4, 4)
+        assert filters.get_title() == "2 filters of the first layer:\nblue negative, red positive"
     none = Gallery([], 0, 30, FILTERS)
     picture = figure._figure([run], [None], [none])
     assert "no mistakes" in [text.get_text() for axes in picture.axes for text in axes.texts]

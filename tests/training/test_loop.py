@@ -315,6 +315,27 @@ def test_blocks_give_the_same_as_one_block(rows, monkeypatch):
     np.testing.assert_array_equal(blocks.confusion, whole.confusion)
 
 
+def test_a_block_has_fewer_rows_where_an_array_would_be_large():
+    small = nn.cnn((1, 8, 8), [16, 32], [], 10, rng=0)
+    assert loop.rows_at_once(small, np.zeros((2, 64), np.float32)) == 1024
+    large = nn.cnn((1, 64, 64), [16, 32], [], 10, rng=0)
+    windows = 16 * 9 * 32 * 32 * 4  # bytes, of the second convolution
+    assert loop.rows_at_once(large, np.zeros((2, 4096), np.float32)) == 2**26 // windows == 113
+    assert loop.rows_at_once(large, np.zeros((1, 4096), np.float32)) == 1024  # one row is one block
+    many = nn.cnn((1, 8, 8), [10**5], [], 10, rng=0)
+    assert loop.rows_at_once(many, np.zeros((2, 64), np.float32)) == 2**26 // (64 * 10**5 * 4) == 2
+
+
+def test_evaluate_takes_so_many_rows_at_once(monkeypatch):
+    model, dataset = nn.Sequential(nn.Unflatten(1, (1, 1, 3)), nn.Conv2d(1, 4, 1)), make(25)
+    model = nn.Sequential(*model, nn.Flatten(), nn.Linear(12, 3))
+    monkeypatch.setattr(loop, "MOST_BYTES", 10 * 12 * 8)  # float64
+    sizes, forward = [], model.forward
+    model.forward = lambda x: (sizes.append(len(x)), forward(x))[1]
+    training.evaluate(model, dataset, loss=nn.CrossEntropy())
+    assert sizes == [1, 10, 10, 5]
+
+
 def test_evaluate_refuses_an_empty_set():
     text = (
         "evaluate: the set has no rows; <Dataset made: 0 rows, 3 features, 3 classes>; "

@@ -2,13 +2,14 @@
 
 import json
 import math
+import warnings
 
 import numpy as np
 import pytest
 
 from minigrad import Tensor, data, nn, optim, training
 from minigrad.errors import ArgumentError, DivergedError, MinigradWarning
-from minigrad.training import archive
+from minigrad.training import archive, checks
 from minigrad.training.loop import train_step
 from tests.helpers import exactly
 
@@ -553,6 +554,28 @@ def test_a_majority_class():
         "it is as accurate; look at the recall of the other classes, or weight the classes"
     )
     assert warning.filename == __file__
+
+
+@pytest.mark.parametrize(("dead", "message"), [(0, None), (2, "layer '2' has 2 dead filters of 4")])
+def test_a_filter_is_dead_if_it_gives_0_at_every_place(dead, message):
+    """Every filter is 0 on the border, which is black, and only a dead one elsewhere."""
+    model = nn.Sequential(nn.Unflatten(1, (1, 6, 6)), nn.Conv2d(1, 4, 1, rng=0), nn.ReLU())
+    model[1].weight.data[:] = 1
+    model[1].bias.data[:] = 0
+    model[1].bias.data[:dead] = -10
+    x = np.zeros((5, 1, 6, 6), np.float32)
+    x[:, :, 2:4, 2:4] = 1
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        checks.warn_of_dead_relus(model, x.reshape(5, 36))
+    assert [str(w.message) for w in caught] == (
+        [
+            f"fit: {message}: ReLU gives 0 everywhere for each of 5 training rows; no gradient "
+            "reaches them; try a smaller learning rate, or LeakyReLU"
+        ]
+        if message
+        else []
+    )
 
 
 def test_dead_relus():
