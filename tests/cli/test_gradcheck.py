@@ -292,7 +292,6 @@ def test_bisect_of_a_users_function(cli, ops):
         ("Net", ["5,3"], ["input 0", "hidden.weight", "hidden.bias"]),
         ("model", ["5,3"], ["input 0", "0.weight", "0.bias"]),
         ("Swish", [""], ["input 0"]),
-        ("Swish", ["0,3"], ["input 0"]),
     ],
 )
 def test_shapes_on_the_command_line(cli, ops, name, shapes, checked):
