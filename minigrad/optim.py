@@ -341,14 +341,14 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float = math.inf) -> floa
     not finite, nothing is scaled.
 
     Raises:
-        ArgumentError: if a gradient is read-only.
+        ArgumentError: if a gradient that has to be scaled is read-only.
     """
-    gradients = _gradients("clip_grad_norm", params)
+    gradients = [p.grad for p in params if p.grad is not None]
     norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients))
     if not math.isfinite(norm):  # float32 overflows in the squares long before it does in g
         norm = math.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in gradients))
     if max_norm < norm < math.inf:
-        for g in gradients:
+        for g in _writable("clip_grad_norm", gradients):
             g *= max_norm / norm
     return norm
 
@@ -364,13 +364,13 @@ def clip_grad_value(params: Iterable[Tensor], clip_value: float) -> None:
     if not clip_value >= 0:
         wrong, facts = "clip_value is not a limit", f"clip_value {clip_value}"
         raise ArgumentError("clip_grad_value", wrong, facts, "give 0 or more")
-    for g in _gradients("clip_grad_value", params):
+    gradients = [p.grad for p in params if p.grad is not None]
+    for g in _writable("clip_grad_value", gradients):
         np.clip(g, -clip_value, clip_value, out=g)
 
 
-def _gradients(where: str, params: Iterable[Tensor]) -> list[np.ndarray]:
-    """Return the gradients that there are; raise ArgumentError if one cannot be written to."""
-    gradients = [p.grad for p in params if p.grad is not None]
+def _writable(where: str, gradients: list[np.ndarray]) -> list[np.ndarray]:
+    """Return the gradients; raise ArgumentError if one cannot be written to."""
     for g in gradients:
         if not g.flags.writeable:
             remedy = "set p.grad to a copy, p.grad.copy()"

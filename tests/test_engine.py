@@ -828,16 +828,16 @@ class Forward(Function):
 @pytest.mark.parametrize(
     ("y", "what"),
     [
-        (None, "None"),
-        ("text", "a str"),
-        ({}, "a dict"),
-        (np.ones(3) + 1j, "an ndarray"),
-        ((np.ones(3), np.ones(3)), "a tuple"),
+        (None, "None, not numbers"),
+        ("text", "a str, not numbers"),
+        ({}, "a dict, not numbers"),
+        (np.ones(3) + 1j, "an ndarray of complex128, not real numbers"),
+        ((np.ones(3), np.ones(3)), "a tuple, not numbers"),
     ],
     ids=["None", "text", "a dict", "complex", "two outputs"],
 )
 def test_a_forward_that_returns_something_else_than_numbers(y, what):
-    text = f"Forward.forward: returned {what}, not numbers; inputs (3,); return the array of y"
+    text = f"Forward.forward: returned {what}; inputs (3,); return the array of y"
     with pytest.raises(DTypeError, match=exactly(text)):
         Forward.apply(leaf(np.ones(3)), y=y)
 

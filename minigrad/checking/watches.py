@@ -86,7 +86,8 @@ class Contract(Watch):
             if g is None:
                 continue
             finite = self._see(g)
-            if g.shape != x.shape and not _may_be_summed(g.shape, x.shape, gy.shape):
+            others = (gy.shape, *(x.shape for x in inputs))
+            if g.shape != x.shape and not _may_be_summed(g.shape, x.shape, others):
                 what = f"returned a gradient of shape {g.shape} for input {i}, which has shape "
                 self._found(node, "backward", f"{what}{x.shape} and was not broadcast to that")
             if g.dtype.kind == "f" and g.dtype.itemsize < x.dtype.itemsize:
@@ -257,15 +258,14 @@ def _numbers(g) -> np.ndarray | None:
     return None
 
 
-def _may_be_summed(g: tuple, x: tuple, y: tuple) -> bool:
+def _may_be_summed(g: tuple, x: tuple, others: tuple[tuple, ...]) -> bool:
     """Return whether the axes that g has more than x may be those that x was broadcast over.
 
-    An operation that broadcasts x over an axis has it in its y, beside x's own axes.
+    Such an axis comes from another input, or is in y.
     """
     own = (1,) * (len(g) - len(x)) + x
-    pairs = [(n, n == m) for n, m in zip(g, own, strict=False) if n > 1]
-    kept, summed = (Counter(n for n, same in pairs if same == k) for k in (True, False))
-    return summed <= Counter(y) - kept
+    summed = Counter(n for n, m in zip(g, own, strict=False) if n not in (1, m))
+    return all(count <= max(o.count(n) for o in others) for n, count in summed.items())
 
 
 def _arrays_of(cls: type) -> dict[str, np.ndarray]:
