@@ -377,7 +377,7 @@ class _Check:
             seen = rounds / ladder.flat  # a larger slope would show
             if seen <= NEGLIGIBLE * line.flow and abs(analytic) <= SURELY * seen:
                 return "PASS"
-        if ladder.scrambled():
+        if ladder.scrambled() and word != "UNDECIDED":
             return self._undecided(line, self._lost())
         if word != "FAIL" or not np.isfinite(analytic):
             return word
@@ -401,8 +401,8 @@ class _Check:
         return "UNDECIDED"
 
     def _lost(self) -> str:
-        what = "rounding moves what flows in by more than its scale"
-        return f"{self.noise.lost} cannot be followed here, {what}: check it at smaller numbers"
+        within = "within some hundred roundings of what flows in"
+        return f"{self.noise.lost} bends {within}: check it at smaller numbers"
 
     def _agree_together(self, lines: list[Line]) -> bool:
         """Return whether elements that agree along their axes do so along a common direction.
