@@ -309,7 +309,8 @@ class _Check:
             )
             line.verdict = "PASS" if good else "UNDECIDED"
             lines.append(line)
-        largest = max((abs(line.numeric) for line in lines if np.isfinite(line.numeric)), default=0)
+        # Those that did not settle may be jumps, and their differences no slopes.
+        largest = max((abs(line.numeric) for line in lines if line.verdict == "PASS"), default=0)
         failed = 0
         for line in lines:
             line.largest = largest
@@ -361,7 +362,7 @@ class _Check:
         """Judge a line by the slopes on its ladder."""
         slopes = line.ladder.slopes()
         line.numeric, line.error = slopes[0]
-        if np.isfinite(line.numeric):
+        if line.error <= abs(line.numeric):
             line.largest = max(line.largest, abs(line.numeric))
         line.verdict = self._verdict(line, slopes)
         gap = abs(line.analytic - line.numeric)
@@ -405,11 +406,13 @@ class _Check:
         return f"{self.noise.lost} bends {within}: check it at smaller numbers"
 
     def _agree_together(self, lines: list[Line]) -> bool:
-        """Return whether elements that agree along their axes do so along a common direction.
+        """Return whether elements without a bend agree, and along a common direction as well.
 
         A median of three equal numbers moves along no axis, and along all together.
         """
-        lines = [line for line in lines if line.verdict == "PASS" and not line.bends]
+        lines = [line for line in lines if np.isfinite(line.analytic) and not line.bends]
+        if not all(line.verdict == "PASS" for line in lines):
+            return False
         if not lines:
             return True
         data = [x.data for _, x in self.subject.leaves]
@@ -567,8 +570,8 @@ class _Check:
             value = "NaN" if np.isnan(bad[0].analytic) else "infinite"
             return f"the gradient is {value}, made by {self.watch.non_finite or 'f itself'}"
         smooth = [line for line in lines if line not in kinks.verdicts]
-        flat = [e for e in chosen if e.ladder and e.ladder.is_flat and e.sides == (0, 0)]
-        if flat and kinks.jumps.issuperset(set(chosen).difference(flat)):
+        flat = any(e.ladder and e.ladder.is_flat for e in chosen)
+        if flat and all(e.sides == (0, 0) or e in kinks.jumps for e in lines):
             return (
                 rounds_to_float32(self, i)
                 or diagnose(self, i, chosen, smooth)

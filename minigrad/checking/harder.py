@@ -231,7 +231,8 @@ class Ladder:
         """Return the slopes, from the finest step on, and how far rounding may put them off."""
         steps = sorted(self.rungs)
         changes, lengths = (np.array([self.rungs[h][k] for h in steps]) for k in (0, 1))
-        rounds = self.resolution() + self.far.sum() * np.array(steps) / self.top
+        far = float(np.sum(self.far * self.reached()))
+        rounds = self.resolution() + far * np.array(steps) / self.top
         return changes @ self.probe.u / lengths, 2 * rounds / lengths
 
     def resolution(self) -> float:

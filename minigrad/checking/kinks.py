@@ -31,23 +31,26 @@ SHARE = 1 / 64  # of it, the step of the slopes there: it crosses no kink, for 8
 SHRINK = 64  # by which a step is made smaller, twice, to see whether a bend stays
 ALIKE = 0.1  # of a bend: by how much it may differ between two scales
 ANGLE = 1e-3  # of the slopes: the smallest bend that counts, far above the curvature's
-SOME = 64  # elements, drawn at random, that are looked at for kinks that no axis shows
+NEIGHBOURS = 8  # at which a slope is compared, to find kinks that no axis shows
 GROUPS = 200  # that are looked at, drawn at random
 BUDGET = 10_000  # evaluations of f, after which no more groups are looked at
-HULL = 1e-5  # of the slopes: by how much a gradient may lie outside of the hull
-FLOAT32 = (1e-4, 8, 1e-3)  # these three in float32 mode: a threshold, such as 0.1, is rounded
+FLOAT32 = (1e-4, 8)  # MOVE and SHRINK in float32 mode: a threshold, such as 0.1, is rounded
 BLURRED = 1e-3  # the finest move; floats beyond 1e10 lie too far apart to tell a kink from a tanh
-GROWN = 8  # times what the last of them added to the hull: it is still growing
-MORE = 200  # neighbours anywhere around, twice, before a gradient lies outside
+ROUNDS = 16  # of a search for neighbours that pull a hull towards a gradient outside of it
+SEARCHED = 128  # neighbours in each: half of them anywhere, half close to the best one so far
+JITTER = 0.3  # of the moves along a direction: how far others step aside, so that no tie is left
+TINY = 1e-300  # keeps 0 / 0 from being NaN
+SIMILAR = 1e-3  # of a slope: how closely a neighbour's gradient has to give it
 STEEP = 0.9  # of a change of slope from scale to scale: with less, the slope converges
 ELSEWHERE = 10_000  # elements of a sampled leaf, up to which all of them may be partners
+LEAST = 0.05  # of a move: no member stays where it was
 SMALL = 1e-3  # of the moves of one leaf, those of the others where it outweighs them
-ORDERS = 64  # more patterns, so that each of up to 8 elements takes each place in order
 EVERY = 6  # elements of a group, up to which every pattern of signs is tried
-MEMBERS = 8  # of a group that are moved one by one; a larger one is also moved as a whole
+SEARCHABLE = 8  # elements of a group, up to which a search among its neighbours misses none
+MEMBERS = 24  # of a group that are moved one by one; of a larger one, mixtures are moved
+MIXTURES = 8  # of all members, and as many single ones, along which a larger group is compared
 TRIES = 32  # random patterns of signs, to see which elements make a tie that no axis shows
 OUTPUTS = 32  # that are looked at for a group, drawn at random
-DIRECTIONS = 32  # along which the hull is compared
 NO_BOUND = "the slope of f grows without a bound here"
 
 
@@ -65,7 +68,7 @@ class Kinks:
 
     def __init__(self, check: _Check, lines: list[Line], agree: bool):
         self.check, self.lines, self.verdicts = check, lines, {}
-        self.move, self.shrink, self.hull = FLOAT32 if check.narrow else (MOVE, SHRINK, HULL)
+        self.move, self.shrink = FLOAT32 if check.narrow else (MOVE, SHRINK)
         self.steep: dict[Line, list[float]] = {}
         self.looked, self.groups, self.evaluations = 0, 0, 0
         self.joint: set[Line] = set()
@@ -73,10 +76,7 @@ class Kinks:
         lines = [line for line in lines if np.isfinite(line.analytic)]
         bent = {e for e in lines if self._bends(e)}
         rest = [e for e in lines if e not in bent and not (agree and e.verdict == "PASS")]
-        rest = [rest[i] for i in check.rng.permutation(len(rest))]
-        self.flat = {e for e in rest[:SOME] if self._neighbours_differ(e)}
-        if self.flat:  # of many wrong elements, some are enough to see that there are none
-            self.flat |= {e for e in rest[SOME:] if self._neighbours_differ(e)}
+        self.flat = set(self._kinked_together(rest))
         self._judge([e for e in lines if e in self.flat or e in bent])
 
     def text(self, kinked: int, checked: int, size: int) -> str:
@@ -162,23 +162,44 @@ class Kinks:
         slopes[abs(slopes) <= rounds] = 0
         return bend * (abs(bend).sum() > ANGLE * size.sum()), slopes
 
-    def _neighbours_differ(self, e: Line) -> bool:
-        """Return whether the slope along e depends on where the others go, however near.
+    def _kinked_together(self, lines: list[Line]) -> list[Line]:
+        """Return elements whose slopes depend on where the others go, found by halving them."""
+        if not lines or not self._neighbours_differ(lines):
+            return []
+        half = len(lines) // 2
+        found = [
+            e for part in (lines[:half], lines[half:]) if half for e in self._kinked_together(part)
+        ]
+        return found or lines  # no half alone does
+
+    def _neighbours_differ(self, lines: list[Line]) -> bool:
+        """Return whether the slope along a mixture of these depends on the neighbour, however near.
 
         In one direction it is the same at all scales, as that of a smooth f is in all directions.
         """
-        u, shares = self.check.u, [self.move / self.shrink**n for n in range(3)]
-        seeds = self.check.rng.integers(2**32, size=4)
+        check, shares = self.check, [self.move / self.shrink**n for n in range(3)]
+        seeds = check.rng.integers(2**32, size=NEIGHBOURS)
+        shares_of = check.rng.uniform(0.5, 1, len(lines)) * check.rng.choice([-1, 1], len(lines))
+        mixture = dict(zip(lines, shares_of, strict=True))
         slopes = np.empty((len(shares), len(seeds)))
         for n, share in enumerate(shares):
             for j, seed in enumerate(seeds):
-                with beside(self.check.subject, np.random.default_rng(seed), share):
-                    slopes[n, j] = self._slopes(e, share * SHARE).mean(axis=0) @ u
+                with beside(check.subject, np.random.default_rng(seed), share):
+                    slopes[n, j] = self._along(mixture, share * SHARE) @ check.u
             if not np.ptp(slopes[n]) > 10 * ANGLE * abs(slopes[n]).max():  # as is usual
                 return False
-        noise = float(abs(u) @ self.check.noise.y) / (shares[-1] * SHARE * self._unit(e))
+        noise = float(abs(check.u) @ check.noise.y) / (shares[-1] * SHARE)
         same = np.ptp(slopes, axis=0).max() <= ALIKE * abs(slopes).max()
         return bool(same and np.ptp(slopes[0]) > 10 * noise)
+
+    def _along(self, moves: dict[Line, float], share: float) -> np.ndarray:
+        """Return the slope of each y if elements move by this share of their units."""
+        self.evaluations += 2
+        ys = []
+        for t in (-share / self.move, share / self.move):
+            with self._moved({e: t * move for e, move in moves.items()}):
+                ys.append(self.check.subject.evaluate())
+        return (ys[1] - ys[0]) / (2 * share)
 
     def _slopes(self, e: Line, share: float) -> np.ndarray:
         """Return the slopes of each y to the left and right of e, (2, outputs), as f is now."""
@@ -245,7 +266,7 @@ class Kinks:
         if self.check.noise.lost or finest > BLURRED:
             return True
         rounds = max(float(self.check.gradient_noise[e.i].all[e.where]) for e in group)
-        return rounds > self.hull * self.check.flow
+        return rounds > self.check.tolerance.rtol * self.check.flow
 
     def _partners(self, e: Line, others: list[Line], tries: int) -> list[Line]:
         """Return which of the others change the slopes to the sides of e, by halving them."""
@@ -277,66 +298,63 @@ class Kinks:
         if n == 1 and group[0] in self.steep:
             low, high = self.steep[group[0]]
             return "KINK" if low <= group[0].analytic <= high else "FAIL"
-        units = np.array([self._unit(e) for e in group])
-        axes, patterns = np.eye(n)[:MEMBERS], self._patterns(group)
-        ways = axes if n <= MEMBERS else np.vstack([axes, units / units.max()])
-        rows = self._neighbours(group, patterns, units, ways)
-        if not len(rows):
+        around = _Around(self, group)
+        patterns = self._patterns(group)
+        rows = np.array([around.rows(shares) for shares in patterns])  # neighbour, output, way
+        some = np.unique(np.linspace(0, len(patterns) - 1, SEARCHABLE).astype(int))
+        nearer = np.array([around.rows(patterns[j] / 4, SHARE / 4) for j in some])
+        curve = np.nanmax(abs(nearer - rows[some]), axis=(0, 2))  # of each output, on a part of it
+        rows = rows[np.isfinite(rows).all(axis=(1, 2))]
+        if not len(rows) or not np.isfinite(curve).all():
             return "UNDECIDED"
-        nearer = self._rows(group, patterns[0] / 4, units, ways, SHARE / 4)
-        curve = abs(nearer - rows[0]).max(axis=1)  # of each output, over a part of the way
         if (curve > 10 * ANGLE * abs(rows).max()).any():  # f varies too fast
             return "UNDECIDED"
-        mixed = np.eye(len(ways))
-        if n <= MEMBERS:
-            mixed = np.vstack([mixed, np.ones(n), check.rng.standard_normal((DIRECTIONS, n))])
-        along = mixed @ ways
-        size = abs(rows[:, :, : len(axes)]).max(axis=(0, 2))
-        rounds = 2 * check.noise.y[:, None] / (self.move * SHARE * units)
-        slack = (self.hull * size + 4 * curve)[:, None] * abs(along).sum(axis=1)
-        slack += rounds @ abs(along).T
+        ways, size = around.ways, abs(rows).max(axis=(0, 2))
+        rounds = 2 * check.noise.y[:, None] / (SHARE * around.lengths)
+        errors = 4 * curve[:, None] + rounds
+
+        def hull(outputs, weights, g) -> _Hull:
+            slack = abs(weights) @ errors[outputs] + check.tolerance.rounded * check.flow
+            return _Hull(outputs, weights, g, slack + check.tolerance.rtol * abs(g))
+
         reached = np.flatnonzero(rows.any(axis=(0, 2)))
-        total = np.array([e.analytic for e in group])
-        alone = self._analytic(group, np.isin(np.arange(len(check.u)), reached) * check.u)
+        total = ways @ [e.analytic for e in group]
+        alone = ways @ self._analytic(group, np.isin(np.arange(len(check.u)), reached) * check.u)
+        hulls = [hull(reached, check.u[reached], total)]
         # What the other outputs' upstream gradients add has to be 0.
-        gap = abs(along @ (total - alone)) - self.hull * abs(along @ alone)
-        if (gap > abs(check.u) @ slack).any():
+        if (abs(total - alone) > hulls[0].slack).any():
             return "FAIL"
-        chosen, gradients = check.rng.permutation(reached)[:OUTPUTS], [along @ total]
-        for k in chosen:
-            g = self._analytic(group, np.arange(len(check.u)) == k)
+        for k in check.rng.permutation(reached)[:OUTPUTS]:
+            g = ways @ self._analytic(group, np.arange(len(check.u)) == k)
             if (rounds[k] > 0.1 * max(size[k], abs(g).max(), ANGLE * check.flow)).any():
                 return "UNDECIDED"
-            gradients.append(along @ g)
-            apart = (abs(rows[:, k] @ mixed.T - along @ g) > slack[k]).all(axis=0)
-            if n == 1 and group[0] in self.jumps and apart.any():  # one of the sides, not between
+            hulls.append(hull(np.array([k]), np.ones(1), g))
+            apart = abs(rows[:, k] - g) > hulls[-1].slack
+            if n == 1 and group[0] in self.jumps and apart.all():  # one of the sides, not between
                 return "FAIL"
-
-        hull = _Hull(mixed, slack, check.u, chosen)
-        # The gradient for u lies in the sum of the hulls of all outputs; that of each in its own.
-        low, high = hull.ends(rows)
-        outside = np.fmax(low - gradients, gradients - high)
-        if n > 1 and (outside > 0).any():  # in a thin sector between the patterns, or on an arc?
-            for _ in range(2):
-                before = low, high
-                anywhere = check.rng.standard_normal((MORE, n))
-                anywhere /= abs(anywhere).max(axis=1, keepdims=True)
-                more = self._neighbours(group, anywhere, units, ways)
+        for each in hulls:
+            for _ in range(ROUNDS):
+                d = each.separating(rows)
+                if d is None:
+                    break
+                shares, slopes = around.search(d, each)
+                highest = (slopes * each.weights).max(axis=0).sum()
+                if highest < d @ each.g - abs(d) @ each.slack:
+                    # Where f is convex or concave, the slope from here is the largest there is.
+                    here = (around.from_here(d)[:, each.outputs] * each.weights).max(axis=0).sum()
+                    largest = here >= highest - abs(d) @ each.slack
+                    return "FAIL" if n <= SEARCHABLE or largest else "UNDECIDED"
+                best = np.unique((slopes * each.weights).argmax(axis=0))
+                more = np.array([around.rows(shares[j]) for j in best])
+                wanted = slopes[best]
+                fits = abs(more[:, each.outputs] @ d - wanted) <= SIMILAR * abs(wanted).max()
+                more = more[fits.all(axis=1) & np.isfinite(more).all(axis=(1, 2))]
+                if not len(more):
+                    return "UNDECIDED"
                 rows = np.concatenate([rows, more])
-                low, high = hull.ends(rows)
-            grown = np.fmax(before[0] - low, high - before[1])
-            outside = np.fmax(low - gradients, gradients - high)
-            if 0 < outside.max() <= GROWN * grown.max():
+            else:
                 return "UNDECIDED"
-        if not (outside > 0).any():
-            return "KINK"
-        # Of a large group not all neighbours were seen, but the last way moves all of it at once.
-        return "FAIL" if n <= MEMBERS or (outside[:, -1] > 0).any() else "UNDECIDED"
-
-    def _neighbours(self, group, patterns, units, ways) -> np.ndarray:
-        """Return the rows at several neighbours, without those where f is not finite."""
-        rows = np.array([self._rows(group, shares, units, ways) for shares in patterns])
-        return rows[np.isfinite(rows).all(axis=(1, 2))]  # neighbour, output, way
+        return "KINK"
 
     def _patterns(self, group: list[Line]) -> np.ndarray:
         """Return by which shares of MOVE the members of a group go to each neighbour."""
@@ -346,12 +364,14 @@ class Kinks:
         else:
             alone = 2 * np.eye(n)[:MEMBERS] - 1  # one goes up and the others down: it wins a tie
             ends = np.array([[1], [-1]]) * np.ones(n)  # or another one wins
-            some = rng.choice([-1, 1], (4 * MEMBERS, n))
-            signs = np.vstack([ends, alone, -alone, some])
-        if 2 < n <= MEMBERS:
-            signs = np.vstack([signs, rng.choice([-1, 1], (ORDERS, n))])
-        sizes = [rng.permutation(np.linspace(0.5, 1, n)) for _ in signs]  # no two are equal
-        return np.vstack([signs * np.array(sizes), *self._by_leaf(group)])
+            signs = np.vstack([ends, alone, -alone, rng.choice([-1, 1], (MEMBERS, n))])
+        sizes = [rng.permutation(np.linspace(LEAST, 1, n)) for _ in signs]  # no two are equal
+        patterns = [signs * np.array(sizes)]
+        if n > 2:  # each takes each place in order once
+            order = rng.permutation(np.linspace(-1, 1, n))
+            order[abs(order) < LEAST] = LEAST
+            patterns += [np.roll(order, j)[None] for j in range(min(n, MEMBERS))]
+        return np.vstack([*patterns, *self._by_leaf(group)])
 
     def _by_leaf(self, group: list[Line]) -> Iterator[np.ndarray]:
         """Yield patterns in which the members of one leaf outweigh those of the others.
@@ -364,48 +384,147 @@ class Kinks:
                 small = self.check.rng.uniform(-SMALL, SMALL, len(group))
                 yield np.where(leaves == i, sign * np.linspace(0.5, 1, len(group)), small)
 
-    def _rows(self, group, shares, units, ways, share=SHARE) -> np.ndarray:
-        """Return the derivative of each output along some ways of the group, at a neighbour."""
-        rows = []
-        for way in ways:
-            h = self.move * share * float((units[way != 0] / way[way != 0]).min())
-            ys = []
-            for t in (-h, h):
-                self.evaluations += 1
-                with self._moved(
-                    dict(zip(group, shares + t * way / (self.move * units), strict=True))
-                ):
-                    ys.append(self.check.subject.evaluate())
-            rows.append((ys[1] - ys[0]) / (2 * h))
-        return np.array(rows).T
-
     def _analytic(self, group: list[Line], u: np.ndarray) -> np.ndarray:
         """Return the gradient of the group for another upstream gradient."""
         _, gradients = self.check.backward(u.astype(np.float64))
         return np.array([gradients[e.i][e.where] for e in group])
 
 
-class _Hull(NamedTuple):
-    """The hulls of the gradients at the neighbours of a group, as seen along some directions.
+class _Around:
+    """The neighbours of a group.
 
     Attributes:
-        mixed: the directions, as mixtures of the ways that the group was moved.
-        slack: by how much a gradient may lie outside, for each output and direction.
-        u, chosen: the upstream gradient, and the outputs that are looked at one by one.
+        ways: directions along which the group is moved: each member, or mixtures of many.
+        lengths: by how much a whole move goes along each.
     """
 
-    mixed: np.ndarray
-    slack: np.ndarray
-    u: np.ndarray
-    chosen: np.ndarray
+    def __init__(self, kinks: Kinks, group: list[Line]):
+        self.kinks, self.group, self.rng = kinks, group, kinks.check.rng
+        n = len(group)
+        self.units = np.array([kinks._unit(e) for e in group])
+        self.ways = np.eye(n)
+        if n > MEMBERS:
+            mixed = self.rng.choice([-1, 1], (MIXTURES, n))
+            mixed[0] = 1
+            self.ways = np.vstack([self.ways[:MIXTURES], mixed * self.units / self.units.max()])
+        self.lengths = np.array([self._length(way) for way in self.ways])
 
-    def ends(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return where the hulls end, of L first and then of the chosen outputs."""
-        ends, u = rows @ self.mixed.T, self.u[:, None]  # neighbour, output, direction
-        low, high = ends.min(axis=0) - self.slack, ends.max(axis=0) + self.slack
-        least, most = np.minimum(u * low, u * high), np.maximum(u * low, u * high)
-        lowest = np.vstack([least.sum(axis=0), low[self.chosen]])
-        return lowest, np.vstack([most.sum(axis=0), high[self.chosen]])
+    def _length(self, way: np.ndarray) -> float:
+        """Return how far along a way no member moves by more than a whole move."""
+        with np.errstate(divide="ignore"):
+            return self.kinks.move * float((self.units / abs(way)).min())
+
+    def at(self, shares: np.ndarray, way: np.ndarray, t: float) -> np.ndarray:
+        """Return y at a neighbour, moved further by t along a way."""
+        self.kinks.evaluations += 1
+        shares = shares + t * way / (self.kinks.move * self.units)
+        with self.kinks._moved(dict(zip(self.group, shares, strict=True))):
+            return self.kinks.check.subject.evaluate()
+
+    def slope(self, shares: np.ndarray, way: np.ndarray, share: float = SHARE) -> np.ndarray:
+        """Return the derivative of each output along a way, at a neighbour."""
+        h = share * self._length(way)
+        return (self.at(shares, way, h) - self.at(shares, way, -h)) / (2 * h)
+
+    def rows(self, shares: np.ndarray, share: float = SHARE) -> np.ndarray:
+        """Return the derivative of each output along each way, at a neighbour."""
+        return np.array([self.slope(shares, way, share) for way in self.ways]).T
+
+    def from_here(self, d: np.ndarray) -> np.ndarray:
+        """Return the slope of each output along d on both sides of the kink itself."""
+        way = d @ self.ways
+        h, here = self._length(way), np.zeros(len(way))
+        y = self.at(here, way, 0)
+        return np.array([(self.at(here, way, t) - y) / t for t in (h, -h)])
+
+    def search(self, d: np.ndarray, hull: _Hull) -> tuple[np.ndarray, np.ndarray]:
+        """Return neighbours where the slopes along d may be large, and these slopes.
+
+        They are where a convex or a concave f has its largest slope; where the members stand in
+        the order of d or in one shifted from it, as a median wants them; anywhere; and near the
+        best one so far.
+        """
+        way, n = d @ self.ways, len(self.group)
+        along = way / self.units
+        along = along / abs(along).max()
+        order = np.argsort(np.argsort(along))
+        places = np.linspace(-1, 1, n) if n > 1 else np.ones(1)
+        places[abs(places) < LEAST] = LEAST
+        found, slopes, best = [], [], -np.inf
+
+        def look(shares: np.ndarray) -> None:
+            nonlocal best
+            found.append(shares)
+            slopes.append(self.slope(shares, way)[hull.outputs])
+            score = np.nan_to_num(slopes[-1] @ hull.weights, nan=-np.inf)
+            if score > best:
+                best, self.best = score, shares
+
+        for sign in (1, -1):
+            look(sign * along)
+            for _ in range(4):
+                aside = JITTER * self.rng.uniform(-1, 1, n)
+                look(sign * along * (1 - JITTER) + aside)
+        for j in range(min(n, MEMBERS)):
+            look(places[(order + j) % n])
+        for j in range(SEARCHED):
+            shares = self.rng.uniform(-1, 1, n)
+            if j % 2:
+                shares = np.where(self.rng.random(n) < 1.5 / n, shares, self.best)
+            look(shares)
+        return np.array(found), np.nan_to_num(np.array(slopes), nan=-np.inf)
+
+
+class _Hull(NamedTuple):
+    """Where a gradient may lie: in the sum of the hulls of some outputs.
+
+    Attributes:
+        outputs, weights: the outputs, and their upstream gradients.
+        g: the gradient.
+        slack: by how much it may lie outside, along each way.
+    """
+
+    outputs: np.ndarray
+    weights: np.ndarray
+    g: np.ndarray
+    slack: np.ndarray
+
+    def separating(self, rows: np.ndarray) -> np.ndarray | None:
+        """Return a direction in which g lies outside of the hull of these rows, None if in none.
+
+        It points from the nearest point of the hull to g, in units of the slack. Wolfe's algorithm
+        (1976) finds that point as a mixture of few vertices: it adds the one that lies farthest
+        towards g, and drops those whose share would be negative.
+        """
+        vertices = (rows[:, self.outputs] * self.weights[:, None]) / self.slack
+
+        def farthest(d: np.ndarray) -> np.ndarray:
+            best = (vertices @ d).argmax(axis=0)
+            return self.g / self.slack - vertices[best, np.arange(len(best))].sum(axis=0)
+
+        corral, shares = farthest(np.ones(len(self.g)))[None], np.ones(1)
+        for _ in range(100 * len(self.g)):
+            gap = shares @ corral
+            if gap @ gap <= abs(gap).sum():
+                return None
+            new = farthest(gap)
+            if gap @ new >= gap @ gap * (1 - SIMILAR):
+                break
+            corral, shares = np.vstack([corral, new]), np.append(shares, 0.0)
+            while True:
+                first, edges = corral[0], corral[1:] - corral[0]
+                rest = np.linalg.lstsq(edges.T, -first, rcond=None)[0]
+                wanted = np.append(1 - rest.sum(), rest)
+                if (wanted > 0).all():
+                    shares = wanted
+                    break
+                down = np.where(
+                    wanted > 0, np.inf, shares / (shares - np.minimum(wanted, 0) + TINY)
+                )
+                shares = shares + min(1, down.min()) * (wanted - shares)
+                shares[down.argmin()] = 0
+                corral, shares = corral[shares > 0], shares[shares > 0]
+        return gap / self.slack
 
 
 def _alike(bends: Sequence[np.ndarray]) -> bool:

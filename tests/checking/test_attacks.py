@@ -745,3 +745,150 @@ def test_a_function_that_refuses_what_is_far_away_where_its_slope_is_rounding():
     for seed in range(5):
         x = np.random.default_rng(seed).standard_normal(10) * 1e-6
         assert gradcheck(centred, x, seed=seed, raises=False).results[0].verdict != "FAIL"
+
+
+# ---- jumps, and hulls to the last digit ---------------------------------------------------------
+
+AWAY = {
+    "a hard threshold without its mask": (
+        operation(lambda x: x * (abs(x) >= 1), lambda gy, x: gy),
+        [0.5, 1.0, -2.0, 0.2],
+        [0, 3],
+    ),
+    "the same, on the other side": (
+        operation(lambda x: x * (abs(x) >= 1), lambda gy, x: gy),
+        [0.5, -1.0],
+        [0],
+    ),
+    "a square above 1": (
+        operation(lambda x: x * x * (x >= 1), lambda gy, x: 2 * gy * x),
+        [0.5, 1.0, 2.5],
+        [0],
+    ),
+    "floor, wrong where it is flat": (
+        operation(np.floor, lambda gy, x: gy * (x != 1)),
+        [0.5, 1.0],
+        [0],
+    ),
+    "floor, a thousandth": (
+        operation(np.floor, lambda gy, x: gy * np.where(x == 0.5, 1e-3, 0)),
+        [0.5, 1.0],
+        [0],
+    ),
+    "floor and relu": (
+        operation(
+            lambda x: np.floor(x) + relu(x - 1.5),
+            lambda gy, x: gy * np.where(x == 0.5, 0.1, x > 1.5),
+        ),
+        [0.5, 1.0],
+        [0],
+    ),
+    "round": (
+        operation(np.round, lambda gy, x: gy * (np.round(2 * x) % 2 == 0)),
+        [0.5, 2.0, 1.5, 0.3],
+        [1],
+    ),
+    "a sign": (operation(np.sign, lambda gy, x: gy * np.where(x == 0, 0, 1e-3)), [0.0, 0.5], [1]),
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("f", "x", "wrong"), AWAY.values(), ids=AWAY)
+def test_a_jump_of_one_element_hides_no_mistake_in_another(f, x, wrong, seed):
+    (result,) = gradcheck(f, np.array(x), seed=seed, raises=False).results
+    assert result.verdict == "FAIL" and result.failing[wrong].all()
+    assert not gradcheck(f, np.array(x), mode="project", seed=seed, raises=False)
+
+
+def test_floor_at_a_jump_and_beside_it():
+    floor = operation(np.floor, lambda gy, x: gy)
+    (result,) = gradcheck(floor, np.array([0.5, 1.0]), raises=False).results
+    assert result.failing.all() and "piecewise constant" in result.diagnosis
+
+
+def test_a_maximum_without_its_mask_is_not_called_constant():
+    wrong = operation(lambda x: np.asarray(x.max()), lambda gy, x: gy * np.ones(3))
+    (result,) = gradcheck(wrong, np.array([1.0, 2, 3]), raises=False).results
+    assert result.verdict == "FAIL" and "constant" not in result.diagnosis
+
+
+def maximum(factor):
+    def backward(gy, x):
+        ties = abs(x) == abs(x).max()
+        return gy * np.sign(x) * ties / ties.sum() * factor
+
+    return operation(lambda x: np.asarray(abs(x).max()), backward)
+
+
+@pytest.mark.parametrize("n", [2, 5, 6, 8, 20])
+@pytest.mark.parametrize("seed", range(2))
+def test_shares_of_a_tie_that_do_not_sum_to_1(n, seed):
+    x = np.r_[np.ones(n - 1), -1, 0, 0.5]
+    assert gradcheck(maximum(1), x, seed=seed)
+    for factor in (1.00001, 0.99999, 1.1):
+        report = gradcheck(maximum(factor), x, seed=seed, raises=False)
+        assert report.results[0].verdict == "FAIL"
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("slope", [1.00001, -1e-5])
+def test_a_slope_a_hundred_thousandth_outside_of_a_kink(slope, seed):
+    for forward, low, high in ((relu, 0, 1), (np.abs, -1, 1), (lambda x: relu(1 - x), -1, 0)):
+        at = 1.0 if (low, high) == (-1, 0) else 0.0
+        outside = low + slope * (high - low)
+
+        def backward(gy, x, forward=forward, at=at, outside=outside):
+            h = 0.25
+            return gy * np.where(x == at, outside, (forward(x + h) - forward(x - h)) / (2 * h))
+
+        f = operation(forward, backward)
+        (result,) = gradcheck(f, np.array([-1.5, at, 2.5]), seed=seed, raises=False).results
+        assert result.verdict == "FAIL" and result.failing.tolist() == [False, True, False]
+
+
+def middle(gy, x):
+    """Return the gradient of a median whose ties are in the order of a stable sort."""
+    order, n, g = np.argsort(x, kind="stable"), len(x), np.zeros(len(x))
+    g[order[n // 2]] += gy / 2
+    g[order[(n - 1) // 2]] += gy / 2
+    return g
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("x", [np.ones(3), np.ones(6), np.ones(7), np.r_[np.ones(5), 0, 2]])
+def test_a_median_of_equal_numbers(x, seed):
+    median = operation(lambda x: np.asarray(np.median(x)), middle)
+    assert gradcheck(median, x, seed=seed).results[0].verdict == "KINK"
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("k", [2, 4])
+def test_the_sum_of_the_largest_of_equal_numbers(k, seed):
+    def backward(factor):
+        def first(gy, x):
+            g = np.zeros(len(x))
+            g[np.argsort(-x, kind="stable")[:k]] = gy * factor
+            return g
+
+        return first
+
+    x = np.array([1.0, 1, 1, 0, 1, 1, 3])
+    top = lambda x: np.asarray(np.sort(x)[-k:].sum())  # noqa: E731
+    assert gradcheck(operation(top, backward(1)), x, seed=seed)
+    assert not gradcheck(operation(top, backward(1.0001)), x, seed=seed, raises=False)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_tie_between_two_inputs(seed):
+    class Maximum(Function):
+        def forward(self, a, b):
+            self.a, self.b = a, b
+            return np.maximum(a, b)
+
+        def backward(self, gy):
+            equal = 0.6 * (self.a == self.b)
+            return gy * ((self.a > self.b) + equal), gy * ((self.b > self.a) + equal)
+
+    a, b = np.array([1.0, 2, 3]), np.array([1.0, 0, 3])
+    assert not gradcheck(Maximum.apply, [a, b], seed=seed, raises=False)
+    assert gradcheck(F.maximum, [a, b], seed=seed)
