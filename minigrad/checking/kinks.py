@@ -37,7 +37,7 @@ BUDGET = 10_000  # evaluations of f, after which no more groups are looked at
 FLOAT32 = (1e-4, 8)  # MOVE and SHRINK in float32 mode: a threshold, such as 0.1, is rounded
 BLURRED = 1e-3  # the finest move; floats beyond 1e10 lie too far apart to tell a kink from a tanh
 ROUNDS = 16  # of a search for neighbours that pull a hull towards a gradient outside of it
-SEARCHED = 128  # neighbours in each: half of them anywhere, half close to the best one so far
+SEARCHED = 128  # neighbours in each, for each further member: half close to the best one so far
 JITTER = 0.3  # of the moves along a direction: how far others step aside, so that no tie is left
 TINY = 1e-300  # keeps 0 / 0 from being NaN
 SIMILAR = 1e-3  # of a slope: how closely a neighbour's gradient has to give it
@@ -46,7 +46,7 @@ ELSEWHERE = 10_000  # elements of a sampled leaf, up to which all of them may be
 LEAST = 0.05  # of a move: no member stays where it was
 SMALL = 1e-3  # of the moves of one leaf, those of the others where it outweighs them
 EVERY = 6  # elements of a group, up to which every pattern of signs is tried
-SEARCHABLE = 8  # elements of a group, up to which a search that finds no neighbour is trusted
+SEARCHABLE = 4  # elements of a group, up to which a search that finds no neighbour is trusted
 MEMBERS = 24  # of a group that are moved one by one; of a larger one, mixtures are moved
 MIXTURES = 8  # of all members, and as many single ones, along which a larger group is compared
 TRIES = 32  # random patterns of signs, to see which elements make a tie that no axis shows
@@ -301,7 +301,7 @@ class Kinks:
         around = _Around(self, group)
         patterns = self._patterns(group)
         rows = np.array([around.rows(shares) for shares in patterns])  # neighbour, output, way
-        some = np.unique(np.linspace(0, len(patterns) - 1, SEARCHABLE).astype(int))
+        some = np.unique(np.linspace(0, len(patterns) - 1, NEIGHBOURS).astype(int))
         nearer = np.array([around.rows(patterns[j] / 4, SHARE / 4) for j in some])
         curve = np.nanmax(abs(nearer - rows[some]), axis=(0, 2))  # of each output, on a part of it
         rows = rows[np.isfinite(rows).all(axis=(1, 2))]
@@ -467,7 +467,7 @@ class _Around:
                 look(sign * along * (1 - JITTER) + aside)
         for j in range(min(n, MEMBERS)):
             look(places[(order + j) % n])
-        for j in range(SEARCHED):
+        for j in range(SEARCHED * min(n - 1, SEARCHABLE)):
             shares = self.rng.uniform(-1, 1, n)
             if j % 2:
                 shares = np.where(self.rng.random(n) < 1.5 / n, shares, self.best)

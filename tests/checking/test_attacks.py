@@ -892,3 +892,19 @@ def test_a_tie_between_two_inputs(seed):
     a, b = np.array([1.0, 2, 3]), np.array([1.0, 0, 3])
     assert not gradcheck(Maximum.apply, [a, b], seed=seed, raises=False)
     assert gradcheck(F.maximum, [a, b], seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("n", [5, 6])
+def test_a_gradient_inside_of_a_hull_of_thin_sectors_is_not_called_wrong(n, seed):
+    rng = np.random.default_rng(seed)
+    A, w = rng.standard_normal((n + 2, n)), rng.standard_normal(n + 2)
+    gates = np.concatenate([A @ v > 0 for v in rng.standard_normal((40, n))]).reshape(40, -1)
+    inside = gates.mean(axis=0) * w @ A  # a mixture of the gradients of 40 neighbours
+
+    def backward(gy, x):
+        return gy * (inside if not x.any() else w * (A @ x > 0) @ A)
+
+    f = operation(lambda x: np.asarray(w @ relu(A @ x)), backward)
+    (result,) = gradcheck(f, np.zeros(n), seed=seed, raises=False).results
+    assert result.verdict in ("KINK", "UNDECIDED")
