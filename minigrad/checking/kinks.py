@@ -333,28 +333,38 @@ class Kinks:
             if n == 1 and group[0] in self.jumps and apart.all():  # one of the sides, not between
                 return "FAIL"
         for each in hulls:
-            for _ in range(ROUNDS):
-                d = each.separating(rows)
-                if d is None:
-                    break
-                shares, slopes = around.search(d, each)
-                highest = (slopes * each.weights).max(axis=0).sum()
-                if highest < d @ each.g - abs(d) @ each.slack:
-                    # Where f is convex or concave, the slope from here is the largest there is.
-                    here = (around.from_here(d)[:, each.outputs] * each.weights).max(axis=0).sum()
-                    largest = here >= highest - abs(d) @ each.slack
-                    return "FAIL" if n <= SEARCHABLE or largest else "UNDECIDED"
-                best = np.unique((slopes * each.weights).argmax(axis=0))
-                more = np.array([around.rows(shares[j]) for j in best])
-                wanted = slopes[best]
-                fits = abs(more[:, each.outputs] @ d - wanted) <= SIMILAR * abs(wanted).max()
-                more = more[fits.all(axis=1) & np.isfinite(more).all(axis=(1, 2))]
-                if not len(more):
-                    return "UNDECIDED"
-                rows = np.concatenate([rows, more])
-            else:
-                return "UNDECIDED"
+            word, rows = self._search(each, around, rows)
+            if word != "KINK":
+                return word
         return "KINK"
+
+    def _search(self, hull: _Hull, around: _Around, rows: np.ndarray) -> tuple[str, np.ndarray]:
+        """Return the verdict on a hull, and the rows with those of the neighbours that it took.
+
+        As long as the gradient lies outside of the hull of the rows, neighbours are looked for that
+        pull the hull towards it.
+        """
+        for _ in range(ROUNDS):
+            d = hull.separating(rows)
+            if d is None:
+                return "KINK", rows
+            shares, slopes = around.search(d, hull)
+            highest = (slopes * hull.weights).max(axis=0).sum()
+            if highest < d @ hull.g - abs(d) @ hull.slack:
+                # Where f is convex or concave, the slope from here is the largest there is.
+                here = (around.from_here(d)[:, hull.outputs] * hull.weights).max(axis=0).sum()
+                largest = here >= highest - abs(d) @ hull.slack
+                sure = largest or len(around.group) <= SEARCHABLE
+                return "FAIL" if sure else "UNDECIDED", rows
+            best = np.unique((slopes * hull.weights).argmax(axis=0))
+            more = np.array([around.rows(shares[j]) for j in best])
+            wanted = slopes[best]
+            fits = abs(more[:, hull.outputs] @ d - wanted) <= SIMILAR * abs(wanted).max()
+            more = more[fits.all(axis=1) & np.isfinite(more).all(axis=(1, 2))]
+            if not len(more):
+                break
+            rows = np.concatenate([rows, more])
+        return "UNDECIDED", rows
 
     def _patterns(self, group: list[Line]) -> np.ndarray:
         """Return by which shares of MOVE the members of a group go to each neighbour."""
@@ -450,15 +460,12 @@ class _Around:
         order = np.argsort(np.argsort(along))
         places = np.linspace(-1, 1, n) if n > 1 else np.ones(1)
         places[abs(places) < LEAST] = LEAST
-        found, slopes, best = [], [], -np.inf
+        found, slopes, sums = [], [], []
 
         def look(shares: np.ndarray) -> None:
-            nonlocal best
             found.append(shares)
             slopes.append(self.slope(shares, way)[hull.outputs])
-            score = np.nan_to_num(slopes[-1] @ hull.weights, nan=-np.inf)
-            if score > best:
-                best, self.best = score, shares
+            sums.append(np.nan_to_num(slopes[-1] @ hull.weights, nan=-np.inf))
 
         for sign in (1, -1):
             look(sign * along)
@@ -470,7 +477,7 @@ class _Around:
         for j in range(SEARCHED * min(n - 1, SEARCHABLE)):
             shares = self.rng.uniform(-1, 1, n)
             if j % 2:
-                shares = np.where(self.rng.random(n) < 1.5 / n, shares, self.best)
+                shares = np.where(self.rng.random(n) < 1.5 / n, shares, found[np.argmax(sums)])
             look(shares)
         return np.array(found), np.nan_to_num(np.array(slopes), nan=-np.inf)
 

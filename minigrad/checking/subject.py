@@ -10,6 +10,7 @@ from ..engine import Function, as_array
 from ..errors import ArgumentError, MinigradError, NonFiniteError
 from ..nn import Module
 from ..tensor import Tensor
+from .user_code import described
 from .watches import copied, leaves_of
 
 
@@ -129,7 +130,7 @@ class Subject:
         """Return the values of f where it raises this error; raise it again if it may not."""
         if not self.may_refuse or isinstance(error, MemoryError):
             raise
-        self.refusal = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+        self.refusal = described(error)
         return np.full(self.shape, np.nan)
 
     def gradients(self, upstream: Callable[[int], np.ndarray], dtype=np.float64):

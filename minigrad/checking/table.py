@@ -16,6 +16,7 @@ from ..text import did_you_mean
 from .cases import CASES, Case
 from .check import gradcheck
 from .report import Report, Result, worst
+from .user_code import described
 
 # A few dozen operations, each rounded to ε/2 and summed in a different order, stay below this
 # fraction of the largest element.
@@ -147,9 +148,8 @@ def _checked(case: Case, shapes: list, inputs: list[np.ndarray]) -> Report:
     except (MinigradError, MemoryError):
         raise
     except Exception as error:
-        wrong = " ".join(f"raised {type(error).__name__}: {error}".split())
         facts, remedy = f"inputs {', '.join(map(str, shapes))}", "correct its forward or backward"
-        raise GradcheckError(str(case), wrong, facts, remedy) from error
+        raise GradcheckError(str(case), f"raised {described(error)}", facts, remedy) from error
 
 
 def relative_error(result: Result) -> float:

@@ -31,13 +31,9 @@ def in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None]
             raise  # about the inputs, the output or the file; its own message says more
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
         line = lines[-1] if lines else None
-        try:
-            text = str(error)
-        except BaseException:  # the code's own exception
-            text = "an exception whose text raises another one"
+        what = described(error)
         if isinstance(error, SyntaxError) and error.filename == path:
-            line, text = error.lineno, error.msg
-        what = " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
+            line, what = error.lineno, f"{type(error).__name__}: {error.msg}"
         linecache.checkcache(path)
         code = linecache.getline(path, line).strip() if line else ""
         raise DataError(
@@ -46,6 +42,15 @@ def in_file(path: str, doing: str, remedy: str = "correct it") -> Iterator[None]
             f"{doing}, at {code!r}" if code else doing,
             remedy,
         ) from error
+
+
+def described(error: BaseException) -> str:
+    """Return the class and the text of what a user's code raised, in one line."""
+    try:
+        text = str(error)
+    except BaseException:  # the code's own exception
+        text = "an exception whose text raises another one"
+    return " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
 
 
 def run_file(path: str, remedy: str, on_run: Callable[[], None] = lambda: None) -> types.ModuleType:

@@ -49,10 +49,9 @@ class Rows:
     """
 
     def __init__(self, source: str, classifier: Classifier, quiet: bool, fate: str, **options: Any):
-        dtype = classifier.architecture["dtype"]
-        self._blocks = sets.read_rows(source, classifier.schema, dtype=dtype, **options)
+        dtype, schema = classifier.architecture["dtype"], classifier.schema
+        self._blocks = sets.read_rows(source, schema, dtype=dtype, **options)
         self._source, self._fate, self.used, self.skipped = source, fate, 0, 0
-        schema = classifier.schema
         pixels = schema.image is not None and not schema.offsets.any()
         self._judged = options.get("labels", False)
         self._typical, self._largest = classifier.scaling.typical if pixels else 0.0, 0.0
@@ -71,11 +70,7 @@ class Rows:
             facts = self._blocks.unusable.reason() if self.skipped else "0 rows"
             remedy = "give rows with the columns and labels of the training data"
             raise DataError(name_of(self._source), "has no rows to judge by", facts, remedy)
-        if self.used and self._typical and not run_data.alike(self._largest, self._typical):
-            wrong = "the pixels have another range than those of the training data"
-            facts = f"the largest is {self._largest:.3g}, and there about {self._typical:.3g}"
-            where, remedy = name_of(self._source), "multiply them, or divide them"
-            remark(f"Warning: {message(where, wrong, facts, remedy)}")  # with -q too
+        run_data.warn_of_range(name_of(self._source), self._largest, self._typical, "about ")
         if self.skipped:  # with -q too, for it changes the result
             wrong = f"{self.skipped} of {counted(self.used + self.skipped, 'row')} {self._fate}"
             unusable, where = self._blocks.unusable, name_of(self._source)

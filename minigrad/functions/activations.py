@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..engine import Function
+from ..engine import Function, as_float
 from ..errors import ArgumentError
 from ..typing import ArrayLike, Axis, Tensor
 
@@ -186,8 +186,6 @@ class LogSoftmax(Function):
 
 def logistic(x: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + e⁻ˣ); e^−|x| cannot overflow, and keeps small results exact."""
-    if x.dtype.kind != "f":
-        x = x.astype(np.float64)  # −x is not a number of eight bits without a sign
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
@@ -234,7 +232,7 @@ def gelu(x: ArrayLike, approximate: str = "none") -> Tensor:
 
 def silu(x: ArrayLike) -> Tensor:
     """Return x / (1 + e⁻ˣ), also known as swish."""
-    return SiLU.apply(x)
+    return SiLU.apply(as_float(x))
 
 
 def softplus(x: ArrayLike) -> Tensor:
@@ -244,7 +242,7 @@ def softplus(x: ArrayLike) -> Tensor:
 
 def sigmoid(x: ArrayLike) -> Tensor:
     """Return 1 / (1 + e⁻ˣ)."""
-    return Sigmoid.apply(x)
+    return Sigmoid.apply(as_float(x))
 
 
 def tanh(x: ArrayLike) -> Tensor:

@@ -28,6 +28,12 @@ INSIDE, OUTSIDE = (1, 2, 3, 0), (3, 0, 1, 2)  # the axes that put N last, and ba
 np.empty(31 << 20, np.uint8)
 
 
+def places(size, kernel, stride, dilation) -> tuple[int, ...]:
+    """Return at how many places along each axis a kernel fits into padded images of this size."""
+    pairs = zip(size, kernel, stride, dilation, strict=True)
+    return tuple([(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in pairs])
+
+
 class Windows:
     """The places of a kernel on padded images x (C, H, W, N).
 
@@ -45,8 +51,7 @@ class Windows:
         (C, H, W, N), (p, q) = x.shape, padding
         self.padded_shape = _, *sizes, _ = C, H + 2 * p, W + 2 * q, N
         self.inner = slice(None), slice(p, p + H), slice(q, q + W)
-        pairs = zip(sizes, kernel, dilation, stride, strict=True)
-        self.places = tuple([(n - d * (k - 1) - 1) // s + 1 for n, k, d, s in pairs])
+        self.places = places(sizes, kernel, stride, dilation)
 
     def first_inside(self) -> np.ndarray:
         """Return the number of a window's first element that is not of the border: (Ho, Wo).

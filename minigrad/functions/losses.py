@@ -11,7 +11,7 @@ the division by N.
 
 import numpy as np
 
-from ..engine import Function, as_array, as_tensor, constant
+from ..engine import Function, as_array, as_float, as_tensor, constant
 from ..errors import DataError, DTypeError, ShapeError, warn_once
 from ..typing import ArrayLike, Tensor
 from .activations import logistic, shifted
@@ -180,7 +180,7 @@ def cross_entropy(
         ArgumentError: if an option is outside its values.
     """
     where = "cross_entropy"
-    logits = _as_floats(logits)
+    logits = as_float(logits)
     t = check_target(where, "logits", logits.shape, target, ignore_index)
     weight = check_weight(where, weight, logits.shape[1], logits.dtype)
     check_options(where, reduction, label_smoothing)
@@ -221,7 +221,7 @@ def nll_loss(
         ShapeError, DTypeError, DataError, ArgumentError: as for `cross_entropy`.
     """
     where = "nll_loss"
-    log_probs = _as_floats(log_probs)
+    log_probs = as_float(log_probs)
     shape = log_probs.shape
     if log_probs.ndim > 1 and as_array(target).shape == shape:
         facts = f"log_probs {shape}, target {shape}"
@@ -282,7 +282,7 @@ def binary_cross_entropy_with_logits(
     """
     where = "binary_cross_entropy_with_logits"
     check_options(where, reduction)
-    logits = _as_floats(logits)
+    logits = as_float(logits)
     size = _check_same_shape(where, "logits", logits, target)
     t = _numbers(where, "target", target, logits)
     if not ((t >= 0) & (t <= 1)).all():
@@ -295,12 +295,6 @@ def binary_cross_entropy_with_logits(
     k = 1 if pos_weight is None else _numbers(where, "pos_weight", pos_weight, logits)
     w = w / size if reduction == "mean" else w
     return BCEWithLogits.apply(logits, t=t, w=w, k=k, total=reduction != "none")
-
-
-def _as_floats(x):
-    """Return x as a Tensor of floats: a loss of integers would be rounded."""
-    x = as_tensor(x)
-    return x if x.dtype.kind == "f" else as_tensor(x.data.astype(np.float64))
 
 
 def _numbers(where, name, a, logits):

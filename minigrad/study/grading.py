@@ -242,14 +242,14 @@ class _Operation:
         if self.upstream == "gL":
             rows = f"one row, for L, and a column for each {of[1:]}"
         return [
-            "It is right for one row, and wrong for several.",
+            *["It is right for one row, and wrong for several."] * one_row,
             "No usual mistake has these numbers. The smallest example:",
             *(f"  {name} = {_text(a)}" for name, a in {**inputs, self.upstream: gy}.items()),
             f"  the Jacobian, measured: {rows}",
             *("   " + "".join(f"{value:8.4f}" for value in row) for row in J),
             f"  {of} = Jᵀ {self.upstream}: measured {_text(right)}",
             f"  {' ' * len(of)}          yours    {_text(self._numbers(of, gy, inputs))}",
-        ][not one_row :]
+        ]
 
     def _numbers(self, of: str, gy: np.ndarray, inputs: Arrays) -> np.ndarray:
         """Return what the student's backward returns for one input."""

@@ -366,12 +366,8 @@ class _Graph:
         ]
         formula, inside, remarks = _formula(op, inputs, y), {}, []
         if op is CrossEntropy:
-            call.rows = _Rows(call, inputs[0], y)
-            formula, inside, remarks = (
-                call.rows.formula or formula,
-                call.rows.inside,
-                call.rows.said,
-            )
+            rows = call.rows = _Rows(call, inputs[0], y)
+            formula, inside, remarks = rows.formula or formula, rows.inside, rows.said
         source = {way: source_of(getattr(op, way)) for way in ("forward", "backward")}
         step = (number, op.__name__, call.layer, call.made_at, formula, inputs, y, inside)
         return Step(*step, (remarks, []), [], source)
@@ -521,9 +517,10 @@ class _Rows:
             self.inside = {"p": p, "q": self.q, "ℓ": losses, "w": w}
             self.said = [f"{t};  ε = {smoothing:g} is the label smoothing", *CROSS_ENTROPY_LETTERS]
         if not y.data.ndim and 1 < len(losses) <= 8:
-            ones, pairs = self.plain and self.sum, zip(w, losses, strict=True)
-            parts = [(loss,) if ones else pair for pair, loss in zip(pairs, losses, strict=True)]
-            self.said.append(f"{y.name} = {added([*map(product, parts)])} = {number_text(y.data)}")
+            ones = self.plain and self.sum
+            pairs = zip(w, losses, strict=True)
+            terms = added([product((loss,) if ones else (n, loss)) for n, loss in pairs])
+            self.said.append(f"{y.name} = {terms} = {number_text(y.data)}")
 
     def _in_plain_words(self, x: str, y: Value, losses: np.ndarray, t: str) -> None:
         softmax, self.inside, self.said = f"p = softmax({x})", {"p": self.p}, [t]

@@ -18,6 +18,7 @@ import numpy as np
 from .. import nn
 from ..errors import ArgumentError, ShapeError
 from ..fields import FLAG, TABLE, Maybe, check, number, one_of, whole
+from ..functions.convolution import places
 from ..nn.layers import Plain
 from ..nn.module import Spec, walk
 from ..text import counted, kind_of
@@ -253,13 +254,12 @@ def _windows(name: str, kind: str, arguments: dict, shape: tuple) -> tuple[tuple
         facts = f"padding {padding}, and a window reaches over {reach} more pixels"
         raise ShapeError("Classifier", wrong, facts, "give less padding")
     padded = [n + 2 * p for n, p in zip(size, padding, strict=True)]
-    options = zip(padded, reach, stride, strict=True)
-    places = [(n - more - 1) // s + 1 for n, more, s in options]
-    if min(places) < 1:
+    behind = places(padded, kernel, stride, dilation)
+    if min(behind) < 1:
         return None
     copied = channels * math.prod(padded)
-    copied += math.prod(kernel) * channels * math.prod(places) if conv else 0
-    return (arguments["out_channels"] if conv else channels, *places), copied
+    copied += math.prod(kernel) * channels * math.prod(behind) if conv else 0
+    return (arguments["out_channels"] if conv else channels, *behind), copied
 
 
 def check_arrays(specs: dict[str, Spec], arrays: dict[str, np.ndarray]) -> None:

@@ -62,21 +62,26 @@ def read_data(source: str, options: dict, on_read: OnRead | None = None) -> Data
     test_set = replace(dataset, x=x, y=y, test=None, notes=())
     _warn_of_known_rows(dataset, test_set, where)
     sizes = [float(np.nanmax(np.abs(part))) for part in (x, dataset.x)]
-    if dataset.schema.image and not alike(*sizes):
-        wrong = "the pixels have another range than those of the training data"
-        facts = "the largest is {:.3g}, and there {:.3g}".format(*sizes)
-        warn_once(where, wrong, facts, "multiply them, or divide them")
+    if dataset.schema.image:
+        warn_of_range(where, *sizes)
     return replace(dataset, test=test_set, notes=(*dataset.notes, note))
 
 
-def alike(largest: float, typical: float) -> bool:
-    """Return whether the pixels of images can have the range of others, given a value of each.
+def warn_of_range(where: str, largest: float, typical: float, about: str = "") -> None:
+    """Warn if the pixels of images cannot have the range of those of the training data.
 
     A photograph in the dark is not fifty times as dark as a typical one, and 0 … 1 is not 0 … 255.
+
+    Args:
+        where: the file with the images.
+        largest: of its pixels.
+        typical: of those of the training data, or `about` that.
     """
-    if not largest or not typical:  # black
-        return True
-    return typical / FARTHEST <= largest <= typical * FARTHEST
+    black = not largest or not typical
+    if not black and not typical / FARTHEST <= largest <= typical * FARTHEST:
+        wrong = "the pixels have another range than those of the training data"
+        facts = f"the largest is {largest:.3g}, and there {about}{typical:.3g}"
+        warn_once(where, wrong, facts, "multiply them, or divide them")
 
 
 def as_in_a_dataset(x: np.ndarray, schema: Schema, dtype: np.dtype) -> np.ndarray:

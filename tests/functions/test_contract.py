@@ -189,7 +189,7 @@ def test_every_public_function_is_exported():
         for name, f in vars(module).items()
         if inspect.isfunction(f) and f.__module__ == path and not name.startswith("_")
     }
-    helpers = {"logistic", "shifted", "first_bad_row", "moments", "pair", "pool_options"}
+    helpers = {"logistic", "shifted", "first_bad_row", "moments", "pair", "places", "pool_options"}
     helpers |= {n for n in public if n.startswith("check_")}
     assert public - helpers == set(F.__all__)
 
