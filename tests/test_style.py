@@ -88,14 +88,34 @@ def test_there_is_no_import_cycle():
     list(graphlib.TopologicalSorter(graph).static_order())
 
 
+BRIDGES = {
+    "bridges.sklearn": {"sklearn"},
+    "bridges.torch": {"torch", "safetensors"},
+    "bridges.onnx": {"onnx"},
+    "bridges.safetensors": {"safetensors"},
+}
+
+
 @every_module
-def test_only_the_command_line_and_the_figure_need_more_than_numpy(name):
+def test_minigrad_itself_imports_no_bridge(name):
+    inside, _ = imports_of(name)
+    assert room_of(name) in ("bridges", "cli") or "bridges" not in map(room_of, inside)
+
+
+def test_the_bridges_are_thin():
+    sizes = {name: code_lines(name) for name in SOURCES if room_of(name) == "bridges"}
+    assert sum(sizes.values()) <= 900, sizes
+
+
+@every_module
+def test_only_the_command_line_the_figure_and_bridges_need_more_than_numpy(name):
     _, outside = imports_of(name)
     allowed = {"numpy", *sys.stdlib_module_names}
     if room_of(name) == "cli":
         allowed |= {"click", "tqdm", "torch"}  # torch: the witness of `minigrad gradcheck`
     if name == "plotting.figure":
         allowed |= {"matplotlib"}
+    allowed |= BRIDGES.get(name, set())
     assert outside <= allowed
 
 

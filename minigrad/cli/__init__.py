@@ -8,6 +8,7 @@ from .commands import (
     evaluate,
     exercise,
     explain,
+    export,
     gradcheck,
     importance,
     inspect,
@@ -26,6 +27,6 @@ def main():
 
 
 COMMANDS = (train, resume, datasets, gradcheck, explain, exercise, predict, evaluate, importance)
-COMMANDS += (inspect, plot)
+COMMANDS += (inspect, plot, export)
 for command in COMMANDS:
     main.add_command(command)

@@ -541,3 +541,24 @@ def plot(runs, output, overwrite, only_ascii):
     from .using import draw
 
     draw(runs, output, overwrite, only_ascii)
+
+
+TARGETS = ("numpy",)  # each is the name of a bridge, minigrad/bridges/<name>.py, and of its extra
+
+
+@click.command(cls=Command, context_settings=HELP)
+@click.argument("model", type=click.Path())
+@click.option("--to", type=click.Choice(TARGETS), required=True, help="For which tool.")
+@click.argument("path", type=click.Path())
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+def export(model, to, path, overwrite):
+    """Write MODEL, a model file or a run folder, to PATH as something that another tool reads.
+
+    \b
+    minigrad export runs/iris-1 --to numpy iris.py    a program that needs NumPy, and iris.npz
+
+    The names of the files are printed. docs/bridges.md shows what can be done with them.
+    """
+    from .bridging import export as write
+
+    write(model, to, path, overwrite)

@@ -52,7 +52,7 @@ def write(path: Path, header: dict, arrays: dict[str, np.ndarray], *, sync: bool
         ArgumentError: if the header is not JSON, or an array has another dtype.
         DataError: if the file cannot be written; an existing one is unchanged.
     """
-    members = {name: _npy(name, np.asarray(array)) for name, array in arrays.items()}
+    members = {name: npy(name, np.asarray(array)) for name, array in arrays.items()}
     checksums = {name: zlib.crc32(content) for name, content in members.items()}
     full = {**header, "format": FORMAT, "version": VERSION, "arrays": checksums}
     try:
@@ -64,17 +64,23 @@ def write(path: Path, header: dict, arrays: dict[str, np.ndarray], *, sync: bool
             "archive.write", "the header cannot be written as JSON", str(error), remedy
         ) from error
 
-    def write_zip(file: BinaryIO) -> None:
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr(_member(HEADER), text.encode())
-            for name, content in members.items():
-                archive.writestr(_member(f"{name}.npy"), content)
-
-    atomic_write(path, write_zip, sync=sync)
+    files = {HEADER: text.encode(), **{f"{name}.npy": content for name, content in members.items()}}
+    atomic_write(path, lambda file: write_zip(file, files), sync=sync)
 
 
-def _npy(name: str, array: np.ndarray) -> bytes:
-    """Return an array as an .npy file, little-endian and in C order."""
+def write_zip(file: BinaryIO, members: dict[str, bytes]) -> None:
+    """Write a zip of these members, by name; equal members, equal bytes."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(_member(name), content)
+
+
+def npy(name: str, array: np.ndarray) -> bytes:
+    """Return an array as an .npy file, little-endian and in C order.
+
+    Raises:
+        ArgumentError: if its dtype is not one that `write` takes.
+    """
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         wrong = f"array {name!r} has a dtype that cannot be stored"
         remedy = "convert it to numbers with array.astype(np.float64)"
