@@ -13,12 +13,13 @@ from click.core import ParameterSource
 from ..settings import SETTINGS
 from ..text import table
 from . import options as shared
+from .completion import data_sets, models, run_folders
 from .options import config, origins, settings, show, show_config
 from .shell import HELP, Command, remark
 
 
 @click.command(cls=Command, context_settings={**HELP, "auto_envvar_prefix": "MINIGRAD_TRAIN"})
-@click.argument("data", default="digits")
+@click.argument("data", default="digits", shell_complete=data_sets)
 @settings(*SETTINGS)
 @config
 @show_config
@@ -94,7 +95,7 @@ def train(ctx, data, as_json, quiet, verbose, show_config, exercise, **options):
 
 
 @click.command(cls=Command, context_settings=HELP)
-@click.argument("run", type=click.Path())
+@click.argument("run", type=click.Path(), shell_complete=run_folders)
 @click.option(
     "--epochs",
     type=shared.Whole(1),
@@ -167,7 +168,12 @@ def _shapes(ctx, option, texts: tuple[str, ...]) -> list[tuple[int, ...]]:
     metavar="N,N…",
     help="Shape of a random input of FILE.py:NAME, once per input; '' for a single number.",
 )
-@click.option("--data", metavar="DATA", help="Check a network on a batch of this data set.")
+@click.option(
+    "--data",
+    metavar="DATA",
+    shell_complete=data_sets,
+    help="Check a network on a batch of this data set.",
+)
 @settings(*NETWORK)
 @click.option("--bisect", is_flag=True, help="Name the first wrong operation.")
 @shared.as_json
@@ -258,10 +264,17 @@ EXPLAINED = {  # by what is explained: the options that go with it
 
 
 @click.command(cls=Command, context_settings=HELP)
-@click.argument("what", required=False, metavar="[NETWORK|MODEL|FILE.py:NAME|OPERATION]")
+@click.argument(
+    "what", required=False, metavar="[NETWORK|MODEL|FILE.py:NAME|OPERATION]", shell_complete=models
+)
 @click.option("--x", "xs", multiple=True, metavar="N,N…", help="A row of features.")
 @click.option("--class", "classes", multiple=True, metavar="NAME", help="The class of each --x.")
-@click.option("--data", metavar="DATA", help="Take rows of this data set, as `train` reads it.")
+@click.option(
+    "--data",
+    metavar="DATA",
+    shell_complete=data_sets,
+    help="Take rows of this data set, as `train` reads it.",
+)
 @click.option(
     "--row", type=shared.Whole(0), default=0, show_default=True, help="The first row, from 0 on."
 )
@@ -404,8 +417,8 @@ def exercise(ctx, name, check, hint, solution):
 
 
 @click.command(cls=Command, context_settings=HELP)
-@click.argument("model", type=click.Path())
-@click.argument("data")
+@click.argument("model", type=click.Path(), shell_complete=models)
+@click.argument("data", shell_complete=data_sets)
 @click.option("--proba", is_flag=True, help="Print the probability of every class, too.")
 @click.option(
     "--output", type=click.Path(), metavar="FILE", help="Write to FILE instead of stdout."
@@ -442,8 +455,8 @@ def predict(model, data, proba, output, overwrite, as_json, quiet, **reading):
 
 
 @click.command(cls=Command, context_settings=HELP)
-@click.argument("model", type=click.Path())
-@click.argument("data", required=False)
+@click.argument("model", type=click.Path(), shell_complete=models)
+@click.argument("data", required=False, shell_complete=data_sets)
 @shared.unseen
 @shared.reading
 @shared.as_json
@@ -476,8 +489,8 @@ def evaluate(ctx, model, data, as_json, quiet, **reading):
 
 
 @click.command(cls=Command, context_settings=HELP)
-@click.argument("model", type=click.Path())
-@click.argument("data")
+@click.argument("model", type=click.Path(), shell_complete=models)
+@click.argument("data", shell_complete=data_sets)
 @click.option(
     "--seed", type=shared.Whole(0), default=0, show_default=True, help="Seed of the shuffles."
 )
@@ -500,7 +513,7 @@ def importance(model, data, seed, as_json, quiet, **reading):
 
 
 @click.command(cls=Command, context_settings=HELP)
-@click.argument("path", type=click.Path(), metavar="MODEL|RUN")
+@click.argument("path", type=click.Path(), metavar="MODEL|RUN", shell_complete=models)
 @shared.as_json
 def inspect(path, as_json):
     """Print everything that MODEL, a file that minigrad wrote, or the folder RUN holds.
@@ -515,7 +528,7 @@ def inspect(path, as_json):
 
 
 @click.command(cls=Command, context_settings=HELP)
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=run_folders)
 @click.option(
     "-o",
     "--output",
