@@ -358,10 +358,17 @@ def by_size(rows: int, features: int) -> dict[str, Any]:
     }
 
 
-def checked(name: str, value: Any, where: str = "Experiment", default: str | None = None) -> Any:
+def checked(
+    name: str,
+    value: Any,
+    where: str = "Experiment",
+    default: str | None = None,
+    called: str | None = None,
+) -> Any:
     """Return the value of an option as a plain Python value that JSON can hold, lists as tuples.
 
-    None gives the default; `where` is what an error names, `default` what it calls the default.
+    None gives the default; `where` is what an error names, `default` what it calls the default, and
+    `called` what it calls the option, if not by its name.
 
     Raises:
         ArgumentError: if there is no such option, or the value is of another kind or out of range.
@@ -370,7 +377,7 @@ def checked(name: str, value: Any, where: str = "Experiment", default: str | Non
         wrong = f"there is no option {name!r}"
         remedy = did_you_mean(name, SETTINGS, "minigrad train --help lists them")
         raise ArgumentError(where, wrong, f"its value is {value!r:.40}", remedy)
-    setting = SETTINGS[name]
+    setting, name = SETTINGS[name], called or name
     if value is None:
         return setting.default
     if not setting.many:

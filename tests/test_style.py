@@ -89,7 +89,7 @@ def test_there_is_no_import_cycle():
 
 
 BRIDGES = {
-    "bridges.sklearn": {"sklearn"},
+    "bridges.sklearn": {"sklearn", "scipy"},
     "bridges.torch": {"torch", "safetensors"},
     "bridges.onnx": {"onnx"},
     "bridges.safetensors": {"safetensors"},

@@ -147,12 +147,13 @@ class Dataset:
     schema: how a file's rows become these features, so that other files can be read likewise.
     test: the source's own test set, if it comes with one.
     notes: what was decided about the source, a sentence each, to be printed.
+    weights (N,): how often each row counts in the scaling and in the loss; None counts each once.
     x and y may be pandas' or masked arrays: they go by position, and are kept as plain arrays.
     If the schema has offsets, x is the file's values minus these.
     x is finite, except that NaN is a missing value if schema.missing is "mean".
 
-    Raises DataError if lengths disagree or a label has no class, DTypeError if x is not floating or
-    y is not int64.
+    Raises DataError if lengths disagree, a label has no class or a weight is not 0 or more,
+    DTypeError if x is not floating or y is not int64.
     """
 
     x: np.ndarray
@@ -163,6 +164,7 @@ class Dataset:
     schema: Schema | None = None
     test: Self | None = None
     notes: tuple[str, ...] = ()
+    weights: np.ndarray | None = None
 
     def __post_init__(self):
         for name in ("x", "y"):
@@ -184,9 +186,17 @@ class Dataset:
             wrong, facts = f"label {y[row]} at row {row} has no class name", self.class_names
             remedy = f"count the labels from 0 to {classes - 1}"
             raise DataError("Dataset", wrong, f"class_names {facts}", remedy)
+        if self.weights is not None:
+            w = np.asarray(self.weights, x.dtype)
+            if w.shape != y.shape or not (np.isfinite(w) & (w >= 0)).all():
+                wrong, facts = "weights are not one number of 0 or more a row", f"weights {w.shape}"
+                facts += f" from {w.min():g} to {w.max():g}" if w.size else ""
+                remedy = f"give {len(x)} numbers"
+                raise DataError("Dataset", wrong, f"x {x.shape}, {facts}", remedy)
+            object.__setattr__(self, "weights", w)
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.y)
 
     def __repr__(self) -> str:
         title = f"Dataset {self.name}".rstrip()
@@ -199,7 +209,8 @@ class Dataset:
 
         The part has no `test`.
         """
-        return replace(self, x=self.x[rows], y=self.y[rows], test=None)
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, x=self.x[rows], y=self.y[rows], weights=weights, test=None)
 
 
 def plain(values: Any) -> Any:

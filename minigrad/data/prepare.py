@@ -180,7 +180,14 @@ class Scaling:
 
     @classmethod
     @np.errstate(over="ignore", invalid="ignore")  # of values too large, which are refused
-    def fit(cls, data: Data, kind: str = "standard", *, channels: int | None = None) -> Self:
+    def fit(
+        cls,
+        data: Data,
+        kind: str = "standard",
+        *,
+        channels: int | None = None,
+        weights: np.ndarray | None = None,
+    ) -> Self:
         """Return the scaling of a Dataset or its x (N, F), computed in float64 and without NaN.
 
         standard    mean 0 and standard deviation 1 in each column; the deviation is the
@@ -196,20 +203,27 @@ class Scaling:
 
         channels: if the columns are the pixels of images, how many channels these have: each
             channel is scaled as one column, so that a shape looks the same wherever it is.
+        weights: (N,), how often each row counts in a mean and a deviation; a row of weight 0 is as
+            if it were not there. None takes those of a Dataset, or counts each row once.
 
         Raises ArgumentError for another kind, ShapeError if x is not (N, F), DataError if x has no
         rows, a column has no values, or its values are too large.
         """
         where = "Scaling.fit"
         _check_kind(where, kind)
-        x = data.x if isinstance(data, Dataset) else data
+        x = data
+        if isinstance(data, Dataset):
+            x, weights = data.x, data.weights if weights is None else weights
+        if weights is not None:
+            x, weights = x[weights > 0], weights[weights > 0]
         facts = f"x {x.shape}"
         if x.ndim != 2:
             wrong = "x is not a table of rows and features"
             raise ShapeError(where, wrong, facts, "give x as (N, F)")
         if channels:
             pixels = x.reshape(len(x), channels, -1).swapaxes(1, 2)
-            of_all = cls.fit(pixels.reshape(-1, channels), kind)
+            weights = weights if weights is None else np.repeat(weights, pixels.shape[1])
+            of_all = cls.fit(pixels.reshape(-1, channels), kind, weights=weights)
             arrays = of_all.shift, of_all.scale, of_all.fill
             return cls(*(np.repeat(a, pixels.shape[1]) for a in arrays), kind)
         if len(x) == 0:
@@ -225,7 +239,8 @@ class Scaling:
         smallest, largest = (np.nanmin, np.nanmax) if gappy else (np.min, np.max)
         mean, deviation = (np.nanmean, np.nanstd) if gappy else (np.mean, np.std)
         low, high = smallest(x, axis=0), largest(x, axis=0)
-        fill = mean(x, axis=0, dtype=np.float64)
+        weighted = None if weights is None else _weighted_moments(x, weights)
+        fill = weighted[0] if weighted else mean(x, axis=0, dtype=np.float64)
         shift, scale = np.zeros_like(fill), np.ones_like(fill)
         varies = high > low  # not `std > 0`: rounding gives a constant column of 0.1 about 1e-17
         if kind in ("asinh", "standard"):
@@ -233,7 +248,8 @@ class Scaling:
             for f in np.flatnonzero(binary):
                 binary[f] = not ((x[:, f] > 0) & (x[:, f] < 1)).any()
             shift = np.where(binary, 0.0, fill)
-            scale = np.where(varies & ~binary, deviation(x, axis=0, dtype=np.float64), 1.0)
+            spread = weighted[1] if weighted else deviation(x, axis=0, dtype=np.float64)
+            scale = np.where(varies & ~binary, spread, 1.0)
         elif kind == "minmax":
             shift = low.astype(np.float64)
             scale = np.where(varies, high - shift, 1.0)
@@ -279,6 +295,13 @@ class Scaling:
             np.copyto(scaled, self.fill - self.shift, where=gaps, casting="same_kind")
         scaled /= self.scale
         return np.arcsinh(scaled, out=scaled) if self.kind == "asinh" else scaled
+
+
+def _weighted_moments(x: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation (F,) of the columns, float64, without NaN."""
+    w = np.where(np.isnan(x), 0.0, weights[:, None].astype(np.float64))
+    mean = np.nansum(w * x, axis=0) / w.sum(axis=0)
+    return mean, np.sqrt(np.nansum(w * np.square(x - mean), axis=0) / w.sum(axis=0))
 
 
 def _check_kind(where: str, kind: str) -> None:

@@ -54,7 +54,7 @@ def train_step(
     model: Module,
     loss: Module,
     optimizer: Optimizer,
-    parts: Sequence[tuple[np.ndarray, np.ndarray]],
+    parts: Sequence[tuple[np.ndarray, ...]],
     sums: Sums,
     clip_grad: float = math.inf,
 ) -> None:
@@ -65,20 +65,20 @@ def train_step(
         loss: takes logits (N, C) and class indices t (N,) and returns their mean.
         optimizer: holds the model's parameters.
         parts: the batch as one pair (x, t), or as several whose gradients add up to that of the
-            whole batch.
+            whole batch; or (x, t, w), with the weights w (N,) of the rows, see `mean_loss`.
         sums: what the epoch adds up.
         clip_grad: the largest norm of all gradients together.
 
     Raises:
         DivergedError: if the loss or the gradient is not finite; the step is not taken.
     """
-    masses = [_mass(loss, t) for _, t in parts]
+    masses = [_mass(loss, t) for _, t, *_ in parts]
     optimizer.zero_grad()  # gradients add up until they are set back
-    for (x, t), mass in zip(parts, masses, strict=True):
+    for (x, t, *w), mass in zip(parts, masses, strict=True):
         z = model(Tensor(x))  # forward
         mean = 0.0
         if mass:  # otherwise the mean is 0 / 0, and there is nothing to learn
-            value = loss(z, t)
+            value = mean_loss(loss, z, t, mass, *w)
             mean = _finite("loss", value.item(), model, optimizer, x)
             value.backward(mass / sum(masses))  # backward: 1, or the part's share of the mean
         sums.add(mean, mass, z.data, t)
@@ -87,6 +87,30 @@ def train_step(
     sums.steps += 1
     if any(masses):
         optimizer.step()  # update
+
+
+def mean_loss(
+    loss: Module, z: Tensor, t: np.ndarray, mass: float, w: np.ndarray | None = None
+) -> Tensor:
+    """Return the mean loss of the logits z (N, C), where the loss of row n counts w[n] times.
+
+    Args:
+        loss: takes z and the classes t (N,). With w, it returns the loss of each row.
+        mass: what the mean divides by: N if the loss has no weights of the classes.
+        w: (N,), numbers whose mean over all rows, not over these, is about 1; None counts each
+            row once.
+
+    Raises:
+        ArgumentError: if there are weights, and the loss does not return one number for each row.
+    """
+    losses = loss(z, t)
+    if w is None:
+        return losses
+    if losses.shape != w.shape:
+        wrong = "the rows have weights, and the loss does not return one number for each row"
+        facts = f"loss {losses.shape}, weights {w.shape}"
+        raise ArgumentError("train", wrong, facts, "give nn.CrossEntropy(reduction='none')")
+    return (losses * w).sum() / mass
 
 
 def _mass(loss: Module, t: np.ndarray) -> float:
@@ -158,7 +182,8 @@ def rows_at_once(model: Module, x: np.ndarray) -> int:
 def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
     """Evaluate a classifier in eval mode, without a graph; its modes are restored afterwards.
 
-    The rows go through the model in blocks, see `rows_at_once`.
+    The rows go through the model in blocks, see `rows_at_once`. If they have weights, their losses
+    count so often, see `mean_loss`.
 
     Raises:
         ArgumentError: if the set has no rows.
@@ -174,7 +199,8 @@ def evaluate(model: Module, dataset: Dataset, *, loss: Module) -> Evaluation:
             t = dataset.y[i : i + rows]
             z = model(Tensor(dataset.x[i : i + rows]))
             mass = _mass(loss, t)
-            sums.add(loss(z, t).item() if mass else 0.0, mass, z.data, t)
+            w = None if dataset.weights is None else dataset.weights[i : i + rows]
+            sums.add(mean_loss(loss, z, t, mass, w).item() if mass else 0.0, mass, z.data, t)
             predicted.append(z.data.argmax(axis=1))
     counts = confusion_of(np.concatenate(predicted), dataset.y, z.shape[1])
     return Evaluation(sums.mean_loss, sums.hits / sums.rows, counts)

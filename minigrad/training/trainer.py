@@ -51,7 +51,7 @@ class Trainer:
 
     Args:
         model: maps x (N, …) to logits (N, C); it is left in training mode.
-        train: the rows to learn from.
+        train: the rows to learn from; if they have weights, see `loop.mean_loss`.
         val: the rows to validate each epoch on, in eval mode; nothing is learned from them.
         loss: takes logits (N, C) and class indices (N,) and returns their mean.
         optimizer: holds the model's parameters.
@@ -186,15 +186,17 @@ class Trainer:
         if len(rows) == len(left) and len(rows) % size == 1 and len(ends) > 1:
             ends.pop(-2)  # the last row would be alone
         batches = [rows[start:end] for start, end in pairwise([0, *ends[: self.accumulate]])]
-        parts = [(self._rows(batch), self.train.y[batch]) for batch in batches]
+        parts = [self._part(batch) for batch in batches]
         self._set_lr()
         sums = replace(self.sums)
         train_step(self.model, self.loss, self.optimizer, parts, sums, self.clip_grad)
         self.sums = sums  # only now: a step that raised has left nothing
 
-    def _rows(self, batch: np.ndarray) -> np.ndarray:
-        x = self.train.x[batch]
-        return x if self.augment is None else self.augment(x, self.rng)
+    def _part(self, batch: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return x and t of these rows, and their weights if they have them."""
+        x, t, weights = self.train.x[batch], self.train.y[batch], self.train.weights
+        x = x if self.augment is None else self.augment(x, self.rng)
+        return (x, t) if weights is None else (x, t, weights[batch])
 
     def _set_lr(self) -> None:
         if self.schedule == "constant" and not self.warmup:
@@ -211,7 +213,7 @@ class Trainer:
         if sums.mean_loss > self.most:
             wrong = f"the training loss of epoch {number} is {sums.mean_loss:.3g}, and was "
             wrong += f"{self.most / FAR:.3g} before it had learned anything"
-            raise diverged(wrong, self.model, self.optimizer, self.train.x, finite=True)
+            raise diverged(wrong, self.model, self.optimizer, self.train.x[:], finite=True)
         if self.val is not None:
             judged = evaluate(self.model, self.val, loss=self.loss)
             if not math.isfinite(judged.loss):

@@ -189,3 +189,34 @@ def test_a_built_in_set_has_a_schema(name):
     assert schema.class_names == dataset.class_names
     assert schema.by_name == (schema.form.delimiter == ",") == (name[0] in "diw" or "_" in name)
     assert data.load("iris").schema.label == "species"
+
+
+def test_weights_are_kept_with_their_rows():
+    dataset = dataclasses.replace(make(), weights=[1, 0, 2, 3, 0.5])
+    assert dataset.weights.dtype == X.dtype
+    np.testing.assert_array_equal(dataset.take([4, 2]).weights, [0.5, 2])
+    assert make().take([4, 2]).weights is None
+    train, val, _ = data.split(dataclasses.replace(data.load("iris"), weights=range(150)), val=0.2)
+    iris = data.load("iris").x
+    for part in (train, val):
+        np.testing.assert_array_equal(iris[part.weights.astype(int)], part.x)
+
+
+@pytest.mark.parametrize(
+    ("weights", "facts"),
+    [
+        ([1, 2, 3], "(3,) from 1 to 3"),
+        ([1, 1, 1, 1, -1], "(5,) from -1 to 1"),
+        ([1, 1, 1, 1, np.inf], "(5,) from 1 to inf"),
+        ([1, 1, 1, 1, np.nan], "(5,) from nan to nan"),
+        ([], "(0,)"),
+    ],
+)
+def test_refuses_weights_that_are_none(weights, facts):
+    message = (
+        "Dataset: weights are not one number of 0 or more a row; "
+        f"x (5, 2), weights {facts}; give 5 numbers"
+    )
+    with pytest.raises(DataError) as error:
+        dataclasses.replace(make(), weights=weights)
+    assert str(error.value) == message

@@ -317,6 +317,22 @@ def test_a_missing_value_becomes_the_mean_of_its_column(kind, dtype):
     np.testing.assert_allclose(scaling.apply(new), scaling.apply(mean[None].astype(dtype)), 1e-4)
 
 
+@pytest.mark.parametrize("channels", [None, 2])
+@pytest.mark.parametrize("kind", ["asinh", "standard", "minmax", "none"])
+def test_a_weighted_row_is_scaled_as_a_repeated_one(kind, channels):
+    counts = RNG.integers(0, 4, 30)
+    x = np.where(RNG.random((30, 4)) < 0.1, np.nan, RNG.normal(3, 2, (30, 4)))
+    x[0, 1], counts[0] = 100, 0  # the largest, and not there
+    repeated = Scaling.fit(x.repeat(counts, axis=0), kind, channels=channels)
+    names, y = tuple("abcd"), np.zeros(30, np.int64)
+    for found in (
+        Scaling.fit(x, kind, weights=counts, channels=channels),
+        Scaling.fit(Dataset(x, y, names, ("p",), weights=counts), kind, channels=channels),
+    ):
+        for name in ("shift", "scale", "fill"):
+            np.testing.assert_allclose(getattr(found, name), getattr(repeated, name), rtol=1e-12)
+
+
 def test_without_fill_a_missing_value_stays():
     assert np.isnan(Scaling(np.zeros(1), np.ones(1)).apply(np.array([[np.nan]]))).all()
 

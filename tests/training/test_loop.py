@@ -1,12 +1,14 @@
 """train_epoch, fit and evaluate: the numbers, the modes, the seed, and what they refuse."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from minigrad import data, nn, optim, training
 from minigrad import functions as F
 from minigrad.engine import is_recording
-from minigrad.errors import ArgumentError, ShapeError
+from minigrad.errors import ArgumentError, MinigradWarning, ShapeError
 from minigrad.training import loop
 from tests.helpers import assert_same_arrays, exactly
 
@@ -343,3 +345,72 @@ def test_evaluate_refuses_an_empty_set():
     )
     with pytest.raises(ArgumentError, match=exactly(text)):
         training.evaluate(linear(), make(0), loss=nn.CrossEntropy())
+
+
+# ---- rows that have weights ---------------------------------------------------------------------
+
+
+def weighted(n=12):
+    """Return rows with whole weights whose mean is 1, and the same with the rows repeated."""
+    rows = make(n)
+    counts = np.array([2, 0, 1] * (n // 3))
+    return replace(rows, weights=counts), rows.take(np.repeat(np.arange(n), counts))
+
+
+def test_a_weighted_row_counts_as_a_repeated_one():
+    rows, repeated = weighted()
+    one, other = linear(), linear()
+    options = {"epochs": 5, "batch_size": 12, "clip_grad": 0.5}
+    each = nn.CrossEntropy(label_smoothing=0.1, reduction="none")
+    optimizers = [optim.SGD(model.parameters(), lr=0.1) for model in (one, other)]
+    history = training.fit(one, rows, rows, loss=each, optimizer=optimizers[0], rng=0, **options)
+    mean = nn.CrossEntropy(label_smoothing=0.1)
+    same = training.fit(
+        other, repeated, repeated, loss=mean, optimizer=optimizers[1], rng=0, **options
+    )
+    for name, array in one.state_dict().items():
+        assert np.abs(array - other.state_dict()[name]).max() < 1e-12, name
+    for name in ("train_loss", "val_loss", "grad_norm"):
+        assert np.allclose(history.column(name), same.column(name), rtol=1e-12), name
+
+
+def test_the_weights_go_with_their_rows_from_batch_to_batch():
+    rows, _ = weighted()
+    model = linear()
+    seen = []
+
+    class Watched(nn.CrossEntropy):
+        def forward(self, logits, target):
+            each = super().forward(logits, target)
+            seen.append((logits.data.copy(), each.data))
+            return each
+
+    optimizer = optim.SGD(model.parameters(), lr=1e-9)
+    options = {"loss": Watched(reduction="none"), "optimizer": optimizer, "epochs": 1}
+    trainer = training.Trainer(model, rows, batch_size=5, rng=0, **options)
+    losses = []
+    trainer.run(on_epoch=lambda epoch: losses.append(epoch.train_loss))
+    z = F.log_softmax(rows.x @ model[0].weight.data.T + model[0].bias.data, axis=1).data
+    expected = -(rows.weights * z[np.arange(12), rows.y]).mean()
+    assert losses[0] == pytest.approx(expected, rel=1e-6)
+    assert len(seen) > 3
+
+
+def test_rows_with_weights_need_the_loss_of_each_row():
+    rows, _ = weighted()
+    message = (
+        "train: the rows have weights, and the loss does not return one number for each row; "
+        "loss (), weights (12,); give nn.CrossEntropy(reduction='none')"
+    )
+    with pytest.raises(ArgumentError, match=exactly(message)):
+        training.evaluate(linear(), rows, loss=nn.CrossEntropy())
+
+
+def test_a_class_of_most_rows_needs_no_warning_once_rows_have_weights():
+    rows = make(100)
+    rows = replace(rows, y=np.where(np.arange(100) < 95, 0, rows.y), weights=np.ones(100))
+    model, each = linear(), nn.CrossEntropy(reduction="none")
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    training.fit(model, rows, loss=each, optimizer=optimizer, epochs=1, batch_size=32, rng=0)
+    with pytest.warns(MinigradWarning, match="rows are of one class"):
+        fit(linear(), replace(rows, weights=None))

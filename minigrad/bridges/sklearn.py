@@ -1,0 +1,470 @@
+"""scikit-learn: a classifier of minigrad as an estimator, for pipelines, searches and pickles.
+
+    MinigradClassifier(hidden_layer_sizes=(64,), random_state=0).fit(X, y).predict(X)
+
+It prepares rows and options, and leaves the training to `training.Trainer`.
+"""
+
+import copy
+import inspect
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+
+from .. import nn
+from ..data import Column, Dataset, Scaling, Schema, split
+from ..errors import ArgumentError, DataError
+from ..optim import Optimizer
+from ..settings import WITHOUT_EFFECT, by_size, checked, with_defaults
+from ..text import counted, listed
+from ..training import Classifier, Epoch, History, Trainer
+from ..training.experiment import OF_OPTIMIZER, OF_TRAINER, OPTIMIZERS
+from ..training.loop import BLOCK
+
+try:
+    from scipy.sparse import issparse
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils import check_array, check_random_state
+    from sklearn.utils.class_weight import compute_class_weight
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ModuleNotFoundError as error:
+    if error.name not in ("scipy", "sklearn"):
+        raise
+    text = f"{__name__}: scikit-learn is not installed; {error}; pip install 'minigrad[sklearn]'"
+    raise ModuleNotFoundError(text, name=error.name) from None
+
+WHERE = "MinigradClassifier"
+# The parameters, and what `minigrad.settings` calls them.
+OPTIONS = {
+    "hidden_layer_sizes": "hidden",
+    "solver": "optimizer",
+    "alpha": "weight_decay",
+    "learning_rate": "schedule",
+    "learning_rate_init": "lr",
+    "nesterovs_momentum": "nesterov",
+    "max_iter": "epochs",
+    "validation_fraction": "val_fraction",
+    "n_iter_no_change": "patience",
+}
+SAME = ("activation", "batch_size", "momentum", "label_smoothing", "warmup", "clip_grad", "scale")
+OPTIONS |= {name: name for name in (*SAME, "dropout", "batch_norm", "dtype")}
+OF_NETWORK = ("activation", "dropout", "batch_norm", "dtype")
+# What scikit-learn's check of X lets through: numbers with NaN, dense or sparse.
+TAKES: dict[str, Any] = {
+    "accept_sparse": "csr",
+    "dtype": [np.float64, np.float32],
+    "ensure_all_finite": "allow-nan",
+}
+MOST = 1 << 23  # numbers of a sparse matrix that are dense at once where its columns are scaled
+
+
+class MinigradClassifier(ClassifierMixin, BaseEstimator):
+    """A multilayer perceptron for scikit-learn, trained as `minigrad train` trains it.
+
+    The features are scaled first, so that no StandardScaler is needed; a missing number, NaN, is
+    filled with the mean of its column. X may be sparse: its rows become dense batch by batch. None
+    for a parameter is its default, and a default of None the recipe of `minigrad train`, which goes
+    by the rows and the features (docs/recipe.md).
+
+    Args:
+        hidden_layer_sizes: the widths of the hidden layers; one may be a number.
+        activation: of the hidden layers: relu, leaky_relu, elu, gelu, silu, softplus, tanh, or
+            sigmoid, which scikit-learn calls logistic.
+        solver: the optimizer: sgd, adam, adamw or rmsprop.
+        alpha: the L2 penalty is alpha / 2 · Σ W² / N, as in scikit-learn, with N the number of rows
+            or the sum of their weights; biases count. For adamw, the rate of decay.
+        batch_size: rows in a batch.
+        learning_rate: constant, step or cosine: how the learning rate changes in a fit.
+        learning_rate_init: the learning rate at the start.
+        momentum, nesterovs_momentum: for sgd, the first for rmsprop too; others ignore them.
+        max_iter: epochs.
+        early_stopping: whether to hold out rows for validation, to stop where their loss has not
+            become lower for n_iter_no_change epochs, and to keep the weights of the best epoch.
+        validation_fraction: of the rows, for early stopping.
+        warm_start: whether another fit goes on with the network and the scaling of the last.
+        random_state: as everywhere in scikit-learn; the same int gives the same bytes.
+        verbose: whether each epoch prints a line.
+        class_weight: {class: weight}, or "balanced"; they multiply the weights of the rows.
+        dropout, batch_norm, label_smoothing, warmup, clip_grad, scale: as in `minigrad.settings`.
+        dtype: float64, or float32, which is faster; with float64, rows with weights and repeated
+            rows give the same network, as long as one batch holds all rows.
+
+    Attributes:
+        classes_: the classes, sorted, in the order of the columns of `predict_proba`.
+        n_features_in_, feature_names_in_: the features; the names if X had names.
+        classifier_: the `training.Classifier` in use; `to_classifier` returns a copy.
+        n_iter_: epochs trained, those of earlier calls too, if this one went on.
+        loss_curve_: the training loss of each of these epochs.
+        history_: the epochs with all that was recorded, such as the validation loss.
+    """
+
+    classes_: np.ndarray
+    classifier_: Classifier
+    history_: History
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Iterable[int] | int | None = None,
+        activation: str = "relu",
+        *,
+        solver: str = "sgd",
+        alpha: float | None = None,
+        batch_size: int = 32,
+        learning_rate: str = "cosine",
+        learning_rate_init: float | None = None,
+        momentum: float | None = None,
+        nesterovs_momentum: bool = False,
+        max_iter: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: bool = False,
+        class_weight: dict | str | None = None,
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+        label_smoothing: float | None = None,
+        warmup: float = 0.0,
+        clip_grad: float = 1.0,
+        scale: str = "asinh",
+        dtype: str = "float64",
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.class_weight = class_weight
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.label_smoothing = label_smoothing
+        self.warmup = warmup
+        self.clip_grad = clip_grad
+        self.scale = scale
+        self.dtype = dtype
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = tags.input_tags.allow_nan = True
+        return tags
+
+    # ---- training ------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train on the rows X (N, F), an array, a data frame or a sparse matrix, and y (N,).
+
+        sample_weight (N,): how often each row counts, in the scaling and in the loss; None counts
+            each once. Rows of weight 0 are left out.
+
+        Raises:
+            ValueError: if the rows, the labels, the weights or a parameter cannot be used.
+            DivergedError: if the loss diverges.
+        """
+        options = self._options()
+        if not self.early_stopping:
+            options |= {"val_fraction": 0.0, "patience": None}
+        goes_on = self.warm_start and hasattr(self, "classifier_")
+        return self._train(f"{WHERE}.fit", options, X, y, sample_weight, goes_on=goes_on)
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Train for one epoch on these rows, and keep the optimizer for the next call.
+
+        The learning rate stays as it is, and no rows are held out. The first call chooses the
+        scaling by its rows.
+
+        classes: all classes that any call will have; needed in the first call only.
+
+        Raises:
+            ValueError: as `fit`; or if classes are not given at first, or differ later.
+            DivergedError: if the loss diverges.
+        """
+        where, goes_on = f"{WHERE}.partial_fit", hasattr(self, "classifier_")
+        options = self._options() | {"epochs": 1, "schedule": "constant", "warmup": 0.0}
+        options |= {"val_fraction": 0.0, "patience": None}
+        if classes is None and not goes_on:
+            wrong, facts = "the first call needs all classes", "classes None"
+            raise ArgumentError(where, wrong, facts, "give classes=np.unique(y) of all rows")
+        if classes is not None and goes_on and {*classes} != {*self.classes_}:
+            facts = f"{_listed(self.classes_)} at first, {_listed(np.unique(classes))} now"
+            remedy = "leave classes out, or fit a new estimator"
+            raise ArgumentError(where, "the classes differ", facts, remedy)
+        optimizer = getattr(self, "_optimizer", None)
+        return self._train(where, options, X, y, sample_weight, classes, optimizer, goes_on)
+
+    def _options(self) -> dict[str, Any]:
+        """Return the options of a run by the names of `settings`; None goes by the data."""
+        given = {OPTIONS[name]: value for name, value in self._parameters().items()}
+        for option in WITHOUT_EFFECT["optimizer"][given["optimizer"]]:
+            given.pop(option, None)
+        return with_defaults(given)
+
+    def _parameters(self) -> dict[str, Any]:
+        """Return the parameters of OPTIONS as plain values, without those that are None."""
+        given, defaults = {}, inspect.signature(type(self)).parameters
+        for name, option in OPTIONS.items():
+            value, default = getattr(self, name), defaults[name].default
+            if name == "hidden_layer_sizes" and isinstance(value, (int, np.integer)):
+                value = [value]
+            if name == "activation" and isinstance(value, str) and value == "logistic":
+                value = "sigmoid"
+            value = default if value is None else value
+            if value is not None:
+                usual = None if default is None else repr(default)
+                given[name] = checked(option, value, WHERE, usual, name)
+        return given
+
+    def _train(
+        self,
+        where: str,
+        options: dict[str, Any],
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        classes: Any = None,
+        optimizer: Optimizer | None = None,
+        goes_on: bool = False,
+    ) -> Self:
+        """Train a new network, or go on with the one there is; then set the attributes."""
+        label = getattr(y, "name", None)  # of a column of a data frame
+        X, y = validate_data(self, X, y, reset=not goes_on, **TAKES)
+        check_classification_targets(y)
+        classes = self.classes_ if goes_on else np.unique(y if classes is None else classes)
+        if len(strange := np.setdiff1d(y, classes)):
+            facts = f"{_listed(strange)}; the classes are {_listed(classes)}"
+            remedy = "leave such rows out, or fit a new estimator"
+            raise DataError(where, "y holds classes that are not known", facts, remedy)
+        schema = self.classifier_.schema if goes_on else self._schema(classes, label)
+        dtype = self.classifier_.architecture["dtype"] if goes_on else options["dtype"]
+        rows = _dataset(X, np.searchsorted(classes, y), schema, dtype)
+        rows, weights = self._weighted(where, rows, sample_weight, classes)
+        self._choose(options, rows)
+        rng = getattr(self, "_rng", None) if goes_on else None
+        rng = rng or np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        classifier = self.classifier_ if goes_on else _start(options, rows, schema, rng)
+        optimizer = optimizer or _optimizer(options, classifier.model)
+        for group in optimizer.param_groups:
+            group["lr"] = options["lr"]  # a schedule may have lowered it
+        parts = _divided(where, replace(rows, weights=weights), options["val_fraction"], rng)
+        train, val = (_scaled(part, classifier.scaling) for part in parts)
+        reduction = "mean" if weights is None else "none"
+        trainer = Trainer(
+            classifier.model,
+            train,
+            val,
+            loss=nn.CrossEntropy(label_smoothing=options["label_smoothing"], reduction=reduction),
+            optimizer=optimizer,
+            rng=rng,
+            **{name: options[name] for name in OF_TRAINER},
+        )
+        before = self.history_ if goes_on else History()
+        trainer.run(lambda epoch: self._report(epoch, len(before)))
+        trainer.use_best()
+        later = [epoch._replace(epoch=len(before) + epoch.epoch) for epoch in trainer.history]
+        self.history_ = History([*before, *later])
+        self.n_iter_ = len(self.history_)
+        self.loss_curve_ = [epoch.train_loss for epoch in self.history_]
+        about = {"parameters": self._parameters(), "epochs": self.n_iter_}
+        self.classifier_ = replace(classifier, training={**about, "classes": classes.tolist()})
+        self.classes_, self._rng, self._optimizer = classes, rng, optimizer
+        return self
+
+    def _schema(self, classes: np.ndarray, label: Any) -> Schema:
+        """Return the schema of the features that were checked last."""
+        named = hasattr(self, "feature_names_in_")
+        names = [f"column_{i}" for i in range(self.n_features_in_)]
+        names = [*self.feature_names_in_] if named else names
+        label = label if isinstance(label, str) and label not in names else ""
+        columns, class_names = tuple(map(Column, names)), tuple(map(str, classes))
+        return Schema(columns, label, class_names, missing="mean", by_name=named)
+
+    def _weighted(
+        self, where: str, rows: Dataset, sample_weight: Any, classes: np.ndarray
+    ) -> tuple[Dataset, np.ndarray | None]:
+        """Return the rows that count, with how often they do, and that times their class weights.
+
+        The mean of these products is 1, as the mean loss of a batch needs it.
+        """
+        if sample_weight is None and self.class_weight is None:
+            return rows, None
+        w = np.ones(len(rows))
+        if sample_weight is not None:
+            takes = {"ensure_2d": False, "dtype": np.float64, "input_name": "sample_weight"}
+            w = check_array(sample_weight, **takes)
+        if w.shape != rows.y.shape or (w < 0).any():
+            facts = f"sample_weight {w.shape}, the lowest {w.min():g}; {counted(len(rows), 'row')}"
+            wrong = "sample_weight is not one number of 0 or more for each row"
+            raise DataError(where, wrong, facts, f"give it as ({len(rows)},)")
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            found = np.bincount(rows.y, w, minlength=len(classes))
+            of_class = found.sum() / (np.count_nonzero(found) * np.where(found, found, np.inf))
+        else:
+            of_class = compute_class_weight(self.class_weight, classes=classes, y=classes)
+        products = w * of_class[rows.y]
+        used = products != 0
+        if not used.any():
+            facts = f"{counted(len(rows), 'row')}, class_weight {self.class_weight}"
+            raise DataError(where, "all weights are zero", facts, "give one of them more")
+        return replace(rows, weights=w).take(used), products[used] / products[used].mean()
+
+    def _choose(self, options: dict[str, Any], rows: Dataset) -> None:
+        """Set what goes by the size of the data; alpha counts for all rows together."""
+        mass = len(rows) if rows.weights is None else float(rows.weights.sum())
+        if self.alpha is not None and options["optimizer"] != "adamw":
+            options["weight_decay"] /= mass
+        features = rows.x.shape[1]
+        chosen = by_size(mass, features) | {"epochs": by_size(len(rows), features)["epochs"]}
+        options |= {name: chosen[name] for name in chosen if options[name] is None}
+
+    def _report(self, epoch: Epoch, before: int) -> None:
+        if self.verbose:
+            val = "" if epoch.val_loss is None else f", validation loss {epoch.val_loss:.4f}"
+            print(f"epoch {before + epoch.epoch}: loss {epoch.train_loss:.4f}{val}")
+
+    # ---- using ---------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each row, (N,)."""
+        places = self.predict_log_proba(X).argmax(axis=1)
+        return self.classes_[places]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class, (N, C), in the order of `classes_`."""
+        return np.exp(self.predict_log_proba(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of the probability of each class, (N, C)."""
+        check_is_fitted(self, "classifier_")
+        X = validate_data(self, X, reset=False, **TAKES)
+        of = self.classifier_.predict_log_proba
+        if not issparse(X):
+            return of(X)
+        starts = range(0, X.shape[0], BLOCK)
+        return np.concatenate([of(X[i : i + BLOCK].toarray()) for i in starts])
+
+    # ---- there and back ------------------------------------------------------------------------
+
+    def to_classifier(self) -> Classifier:
+        """Return a copy of the network with all that is needed to use it, to be saved in a file."""
+        check_is_fitted(self, "classifier_")
+        return replace(self.classifier_, model=copy.deepcopy(self.classifier_.model))
+
+    @classmethod
+    def from_classifier(cls, classifier: Classifier) -> Self:
+        """Return an estimator that predicts as this classifier, of whatever network, does.
+
+        Its classes are those that were given to `fit` if `to_classifier` returned the classifier,
+        and texts otherwise. Its parameters are those of the run; `alpha` keeps its default.
+        `partial_fit`, and `fit` with `warm_start`, go on with the network; otherwise, `fit`
+        trains a new multilayer perceptron.
+        """
+        names, training = classifier.schema.class_names, classifier.training
+        options = training.get("options") or {}  # of a run of `minigrad train`
+        found = {name: options.get(option) for name, option in OPTIONS.items() if name != "alpha"}
+        found |= training.get("parameters") or {}
+        found |= {"scale": classifier.scaling.kind, "dtype": classifier.architecture["dtype"]}
+        estimator = cls(**{name: found[name] for name in OPTIONS if found.get(name) is not None})
+        labels = training.get("classes") or []
+        labels = labels if tuple(map(str, labels)) == names else names
+        estimator.classes_ = np.array(labels)
+        estimator.classifier_ = replace(classifier, model=copy.deepcopy(classifier.model))
+        estimator.n_features_in_ = len(classifier.schema.feature_names)
+        if classifier.schema.by_name:
+            estimator.feature_names_in_ = np.array(classifier.schema.feature_names, dtype=object)
+        estimator.history_, estimator.n_iter_, estimator.loss_curve_ = History(), 0, []
+        return estimator
+
+
+class _Sparse:
+    """Sparse rows (N, F), which become dense, and scaled, where they are indexed."""
+
+    ndim = 2
+
+    def __init__(self, rows: Any, scaling: Scaling):
+        self.rows, self.scaling = rows, scaling
+        self.shape, self.dtype = rows.shape, rows.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, places: np.ndarray | slice) -> np.ndarray:
+        return self.scaling.apply(self.rows[places].toarray())
+
+
+def _dataset(X: Any, y: np.ndarray, schema: Schema, dtype: str) -> Dataset:
+    """Return the rows, dense or sparse, less the offsets of a saved model, in its dtype."""
+    if (offsets := schema.offsets).any():
+        X = (X.toarray() if issparse(X) else X) - offsets
+    with np.errstate(over="ignore"):  # Scaling.fit refuses what is too large
+        X = X.astype(dtype, copy=False)
+    return Dataset(X, y, schema.feature_names, schema.class_names)
+
+
+def _start(
+    options: dict[str, Any], rows: Dataset, schema: Schema, rng: np.random.Generator
+) -> Classifier:
+    """Return a new network, with the scaling of these rows."""
+    scaling = _scaling(rows, options["scale"])
+    network = {name: options[name] for name in OF_NETWORK}
+    sizes = len(scaling.shift), options["hidden"], len(schema.class_names)
+    return Classifier(nn.mlp(*sizes, **network, rng=rng), schema, scaling)
+
+
+def _optimizer(options: dict[str, Any], model: nn.Module) -> Optimizer:
+    name = options["optimizer"]
+    kept = {
+        option: options[option] for option in OF_OPTIMIZER - {*WITHOUT_EFFECT["optimizer"][name]}
+    }
+    return OPTIMIZERS[name](model.parameters(), **kept)
+
+
+def _scaling(rows: Dataset, kind: str) -> Scaling:
+    """Return the scaling of the rows; the columns of a sparse matrix become dense in blocks."""
+    if not issparse(rows.x):
+        return Scaling.fit(rows, kind)
+    columns, step, found = rows.x.tocsc(), max(1, MOST // len(rows)), []
+    for start in range(0, columns.shape[1], step):
+        names = rows.feature_names[start : start + step]
+        block = replace(rows, x=columns[:, start : start + step].toarray(), feature_names=names)
+        found.append(Scaling.fit(block, kind))
+    arrays = ([getattr(one, name) for one in found] for name in ("shift", "scale", "fill"))
+    return Scaling(*map(np.concatenate, arrays), kind)
+
+
+def _scaled(rows: Dataset, scaling: Scaling) -> Dataset:
+    return replace(rows, x=_Sparse(rows.x, scaling)) if issparse(rows.x) else scaling.apply(rows)
+
+
+def _divided(
+    where: str, rows: Dataset, fraction: float, rng: np.random.Generator
+) -> tuple[Dataset, Dataset]:
+    """Return the rows to train on, and those to validate on."""
+    if not fraction:
+        return rows, rows.take(slice(0))
+    numbers = np.arange(len(rows), dtype=np.float64)[:, None]  # `split` has no use for sparse rows
+    try:
+        parts = split(
+            Dataset(numbers, rows.y, ("row",), rows.class_names), test=0, val=fraction, rng=rng
+        )
+    except DataError as error:
+        remedy = "add rows, or give early_stopping=False"
+        raise DataError(where, *error.args[1:3], remedy) from error
+    return rows.take(parts[0].x[:, 0].astype(int)), rows.take(parts[1].x[:, 0].astype(int))
+
+
+def _listed(classes: np.ndarray) -> str:
+    return listed([*map(str, classes)])
