@@ -122,6 +122,9 @@ class Format:
             values = np.fromiter(map(float, cells), float, count)
         except ValueError:
             values = np.fromiter(map(self.number, chain.from_iterable(columns)), float, count)
+        if any(map(self.is_number, self.na or ())):  # such as -999
+            missing = map(self.is_missing, chain.from_iterable(columns))
+            values[np.fromiter(missing, bool, count)] = np.nan
         return np.ascontiguousarray(values.reshape(len(columns), -1).T)
 
 

@@ -197,6 +197,18 @@ def test_other_texts_can_be_missing_values(load, refused, tmp_path):
         read(tmp_path / "new.csv", dataset.schema, "a,kind\n-,p\n", na=["?"])
 
 
+def test_a_number_can_be_a_missing_value(load, tmp_path):
+    dataset = load("a,b,kind\n1,2,p\n-999,3,q\n2, -999 ,p\n-999.0,5,q\n", na=["-999"])
+    assert np.isnan(dataset.x).tolist() == [
+        [False, False],
+        [True, False],
+        [False, True],
+        [False] * 2,
+    ]
+    x, _ = read(tmp_path / "new.csv", dataset.schema, "a,b,kind\n-999,7,p\n")
+    assert np.isnan(x[0][0]) and x[0][1] == 7
+
+
 def test_na_can_be_a_value(load, tmp_path):
     text = "a,place,kind\n" + "".join(
         f"{i},{['NA', 'DE', 'NG'][i % 3]},NA\n{i},?,nan\n" for i in range(9)
