@@ -225,7 +225,7 @@ def _places(table, schema, labels):
     features = [column.name for column in schema.columns]
     wanted = [*features, schema.label] if labels and schema.label else features
     by_name = schema.by_name or (table.has_header and set(wanted) <= set(names))
-    numbered = all(_place(name) is not None for name in (*features, schema.label))
+    numbered = all(place_of(name) is not None for name in (*features, schema.label))
     if numbered and not by_name:
         return _places_without_names(table, schema, labels)
     place = {name: i for i, name in enumerate(names)}
@@ -264,8 +264,8 @@ def _places_without_names(table, schema, labels):
     They are those of the training file, all of these but the label, or the features alone.
     """
     width, count = len(table.names), len(schema.columns)
-    places = [_place(column.name) for column in schema.columns]
-    label = _place(schema.label)
+    places = [place_of(column.name) for column in schema.columns]
+    label = place_of(schema.label)
     whole = 1 + count + len(schema.dropped) + len(schema.left_out)
     if width == whole and max(*places, label) < whole:
         return places, label if labels else None
@@ -280,7 +280,7 @@ def _places_without_names(table, schema, labels):
     raise DataError(table.where, wrong, facts, "give a file of one of these widths")
 
 
-def _place(name):
+def place_of(name: str) -> int | None:
     """Return 3 for "column_3", and None for another name."""
     number = name.removeprefix("column_")
     return int(number) if number.isdecimal() and number != name else None
