@@ -556,7 +556,8 @@ def plot(runs, output, overwrite, only_ascii):
     draw(runs, output, overwrite, only_ascii)
 
 
-TARGETS = ("numpy",)  # each is the name of a bridge, minigrad/bridges/<name>.py, and of its extra
+# Each is the name of a bridge, minigrad/bridges/<name>.py, and of its extra.
+TARGETS = ("numpy", "onnx")
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -569,6 +570,7 @@ def export(model, to, path, overwrite):
 
     \b
     minigrad export runs/iris-1 --to numpy iris.py    a program that needs NumPy, and iris.npz
+    minigrad export runs/iris-1 --to onnx iris.onnx   a file for onnxruntime
 
     The names of the files are printed. docs/bridges.md shows what can be done with them.
     """
