@@ -73,20 +73,19 @@ def program(classifier: Classifier, name: str) -> tuple[str, dict[str, np.ndarra
         "missing": sorted(MISSING_NUMBER) if form.na is None else ["", *form.na],
     }
     arrays = {"names": np.frombuffer(json.dumps(names).encode(), np.uint8)}
-    scaled = scaling.shift.any() or (scaling.scale != 1).any()
-    if scaled:
-        arrays |= {"shift": scaling.shift.astype(dtype), "scale": scaling.scale}
+    arrays |= {"shift": scaling.shift.astype(dtype), "scale": scaling.scale}
     filled = schema.missing == "mean" and scaling.fill is not None
     if filled:
         arrays["fill"] = (scaling.fill - scaling.shift).astype(dtype)
     if schema.offsets.any():
         arrays["offset"] = schema.offsets
     with nn.evaluating(model), np.errstate(all="ignore"):
-        layers = [*_layers(model, Tensor(np.zeros((1, F), dtype)), arrays)]
+        *layers, last = ["x = x", *_layers(model, Tensor(np.zeros((1, F), dtype)), arrays)]
+    layers = [*layers[1:], f"z{last[1:]}"]
     numbered = not schema.by_name and None not in (*names["places"], place_of(schema.label))
     delimiter, encoding = form.delimiter or ",", form.encoding
     holds = {
-        "scaled": scaled,
+        "images": schema.image,
         "offset": "offset" in arrays,
         "filled": filled,
         "asinh": scaling.kind == "asinh",
