@@ -114,6 +114,7 @@ def test_training(tmp_path: Path) -> None:
     classifier = training.load(tmp_path / "flowers.npz")
     assert_type(classifier, training.Classifier)
     assert_type(classifier.predict(test.x), np.ndarray)
+    assert_type(classifier.predict([[5.1, 3.5, 1.4, 0.2]]), np.ndarray)
     result = training.Experiment("iris", hidden=[8], epochs=2, out=tmp_path / "run").run()
     assert_type(result, training.Result)
     assert result.test is not None  # it is None with test_fraction=0

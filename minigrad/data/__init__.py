@@ -4,6 +4,7 @@ from .augment import shifted
 from .builtin import BUILTIN, Info
 from .cells import Format
 from .dataset import Column, Dataset, Schema
+from .frames import from_frame
 from .generators import blobs, circles, moons, spirals, xor
 from .prepare import Scaling, batches, drop_rare, split
 from .rows import Block, Rows, read_rows
@@ -23,6 +24,7 @@ __all__ = [
     "blobs",
     "circles",
     "drop_rare",
+    "from_frame",
     "load",
     "moons",
     "read_rows",

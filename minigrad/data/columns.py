@@ -14,9 +14,9 @@ import numpy as np
 from ..errors import ArgumentError, DataError, warn_once
 from ..text import counted, did_you_mean, listed, printable, shown
 from .cells import Format, looks_like_number
-from .csv_file import Table
 from .dataset import Column
 from .labels import Codes
+from .tables import Table
 
 MOST_VALUES = 1000  # of a column that --one-hot names
 MOST_BY_ITSELF = 250  # of a column that becomes one-hot by itself
@@ -51,20 +51,23 @@ def choose_roles(
     column that does not exist or has two roles.
     """
     names, where = table.names, table.where
-    dropped = {*positions_of(names, drop, "drop")}
+    dropped = {*positions_of(names, drop, "drop", table.call)}
     strict = STRICT in one_hot and STRICT not in names
     given = [column for column in one_hot if not (strict and column == STRICT)]
-    hot = {*positions_of(names, given, "one-hot")}
+    hot = {*positions_of(names, given, "one-hot", table.call)}
     left = [i for i in range(len(names)) if i not in dropped]
     if len(left) < 2:
         wrong = "has too few columns for a label and a feature"
-        facts = f"{len(names)} in row 1, separated by {shown(table.delimiter)}, "
-        facts += f"{len(dropped)} dropped"
-        remedy = "drop fewer" if dropped else "give a file with features and the class"
-        remedy += ", or pass delimiter=CHAR if another one separates them"
+        facts, delimiter = f"{len(names)}, {len(dropped)} dropped", table.form.delimiter
+        remedy = "drop fewer" if dropped else f"give a {table.kind} with features and the class"
+        if delimiter is not None:
+            facts = f"{len(names)} in row 1, separated by {shown(delimiter)}, "
+            facts += f"{len(dropped)} dropped"
+            remedy += ", or pass delimiter=CHAR if another one separates them"
         raise DataError(where, wrong, facts, remedy)
     table.check_names(left)
-    y = left[-1] if label is None else _position(names, label, "label")
+    y = left[-1] if label is None else _position(names, label, "label", table.call)
+    hot |= {*table.categories} - dropped - {y}
     for chosen, other, options in (
         ({y}, dropped, "label and drop"),
         ({y}, hot, "label and one-hot"),
@@ -72,47 +75,53 @@ def choose_roles(
     ):
         for i in sorted(chosen & other):
             wrong = f"{options} both name column {shown(names[i])}"
-            raise ArgumentError("load", wrong, f"columns {listed(names)}", "name it in one of them")
+            raise ArgumentError(
+                table.call, wrong, f"columns {listed(names)}", "name it in one of them"
+            )
     if nameless := [i for i in left if not names[i]]:
         wrong = f"column {nameless[0]} has no name"
         facts = f"columns {listed(names)}, counted from 0"
-        remedy = f"name it in row 1, or pass drop=[{nameless[0]}] to leave it out"
+        place = " in row 1" if table.kind == "file" else ""
+        remedy = f"name it{place}, or pass drop=[{nameless[0]}] to leave it out"
         if len(nameless) > 1:
-            wrong = f"{len(nameless)} columns have no name"
-            remedy = "name them, or pass skip=LINES if the table begins further down"
+            wrong, remedy = f"{len(nameless)} columns have no name", "name them"
+            if place:
+                remedy += ", or pass skip=LINES if the table begins further down"
         raise DataError(where, wrong, facts, remedy)
     free = tuple(i for i in left if i != y and i not in hot)
     return Roles(y, tuple(sorted(hot)), free, tuple(sorted(dropped)), strict)
 
 
-def positions_of(names: Sequence[str], columns: Iterable[str | int], option: str) -> list[int]:
+def positions_of(
+    names: Sequence[str], columns: Iterable[str | int], option: str, call: str = "load"
+) -> list[int]:
     """Return the positions of columns that are given one by one or as comma lists.
 
-    Raises ArgumentError if there is no such column; `option` is what named it.
+    Raises ArgumentError if there is no such column; `option` of the function `call` named it.
     """
     found = []
     for column in columns:
         single = column in names or not isinstance(column, str)
         for part in [column] if single else column.split(","):
-            found.append(_position(names, part, option))
+            found.append(_position(names, part, option, call))
     return found
 
 
-def _position(names, column, option):
+def _position(names, column, option, call):
     """Return the position of a column given by name or by index, from the end if negative."""
     if (count := names.count(column)) == 1:
         return names.index(column)
     if count:
         places = ", ".join(str(i) for i, name in enumerate(names) if name == column)
         wrong, facts = f"{option} {column!r} is the name of {count} columns", f"columns {places}"
-        raise ArgumentError("load", wrong, facts, "give the place of one, counted from 0")
+        raise ArgumentError(call, wrong, facts, "give the place of one, counted from 0")
     try:
         return range(len(names))[int(column)]
     except (ValueError, IndexError):
         wrong = f"{option} {column!r} is not a column"
         facts = f"columns {listed(names)}, or 0 to {len(names) - 1}"
         remedy = did_you_mean(str(column), names, "choose one of these")
-        raise ArgumentError("load", wrong, facts, remedy) from None
+        raise ArgumentError(call, wrong, facts, remedy) from None
 
 
 # ---- what the cells say --------------------------------------------------------------------------

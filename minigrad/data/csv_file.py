@@ -1,24 +1,21 @@
-"""Delimited text as a table: its columns by name, its rows in blocks, its cells as values."""
+"""Delimited text as a table: its columns by name, its rows in blocks."""
 
 import contextlib
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import accumulate, chain, compress, islice
 
-import numpy as np
-
 from ..errors import DataError
 from ..text import counted, listed, shown
-from .cells import Format
+from .cells import DELIMITERS, Format
 from .csv_start import find_start, is_blank, rows_of, split, usual_width
-from .problems import Problems
+from .tables import CELLS_IN_BLOCK, Table
 
 SAMPLE_LINES, SAMPLE_CHARACTERS = 100, 1 << 20
-CELLS_IN_BLOCK = 16384
 
 
-class Table:
+class TextTable(Table):
     """The rows of delimited text, and the names of its columns.
 
     A row's number is that of the line on which it starts, counted from 1, as an editor shows it.
@@ -28,8 +25,8 @@ class Table:
     header: "yes", "no", or "auto" to ask `find_header`, which gets the first rows.
     usual: the delimiter to take if two fit equally well.
 
-    Its `first_row` is the number of the first row, the header if there is one; `first_rows` are
-    those of the first lines below the header; `notes` say what was decided about the lines above.
+    Its `first_rows` are those of the first lines below the header; `notes` say what was decided
+    about how it is written, and about the lines above.
 
     Raises DataError if there is no row.
     """
@@ -73,8 +70,11 @@ class Table:
         else:
             self.names = tuple(f"column_{i}" for i in range(len(rows[0])))
         self._header = rows[0] if self.has_header else None
-        self.first_row = next(self._rows(start.lines))[1]
         self.first_rows = rows[1:] if self.has_header else rows
+        how = ["found" if way else "given" for way in (form.delimiter is None, header == "auto")]
+        first_row = next(self._rows(start.lines))[1]
+        found = f"header: {f'row {first_row}' if self.has_header else 'none'} ({how[1]})"
+        self.notes.insert(0, f"delimiter: {DELIMITERS[self.delimiter]} ({how[0]}); {found}")
 
     def _check_above(self, lines: list[str]) -> None:
         """Raise DataError if the first row seems to be above the table: most have other widths."""
@@ -90,52 +90,6 @@ class Table:
         remedy = f"pass skip={begin - 1} if the table begins in row {begin}, or correct the rows: "
         remedy += "a field that contains the delimiter needs quotes"
         raise DataError(self.where, wrong, f"it holds {listed(rows[0][0], 5)}", remedy)
-
-    def check_names(self, used: Iterable[int]) -> None:
-        """Raise DataError if two of the columns at these positions have the same name."""
-        places: dict[str, list[int]] = {}
-        for i in used:
-            places.setdefault(self.names[i], []).append(i)
-        for name, found in places.items():
-            if len(found) > 1 and name:
-                wrong = f"{len(found)} columns are called {shown(name)}"
-                facts = f"columns {', '.join(map(str, found))}, counted from 0, of row 1"
-                remedy = f"give each its own name, or pass drop=[{found[-1]}] to leave that one out"
-                raise DataError(self.where, wrong, facts, remedy)
-
-    def values(
-        self, words: Mapping[int, dict[str, int]], problems: Problems
-    ) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray], np.ndarray, tuple, tuple]]:
-        """Yield blocks of rows: numbers (n, …), codes (n,) by position, and which rows they are.
-
-        That is kept (m,) bool, True in n rows of the block; then the fields of all m, and their
-        numbers.
-
-        words: the labels.Codes of each column of words, by position.
-        problems: names the columns of numbers, and does the triage.
-
-        Raises DataError for a row with more or fewer fields than the first, or with open quotes.
-        """
-        for x, codes, rows, row_numbers in self.cells(problems.numbers, words):
-            kept = problems.triage(x, codes, row_numbers, lambda r, i, rows=rows: rows[r][i])
-            x = problems.features(x, kept)
-            codes = {i: code[kept] for i, code in codes.items()}
-            yield x, codes, kept, rows, row_numbers
-
-    def cells(
-        self, numbers: list[int], words: Mapping[int, dict[str, int]]
-    ) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray], tuple, tuple]]:
-        """Yield blocks of rows: numbers (n, …), codes (n,) by position, the fields, row numbers."""
-        for rows, row_numbers in self._blocks():
-            columns = [*zip(*rows, strict=True)]
-            x = np.empty((len(rows), 0))
-            if numbers:
-                x = self.form.numbers([columns[i] for i in numbers])
-            codes = {
-                i: np.array([known[cell] for cell in columns[i]], dtype=np.int64)
-                for i, known in words.items()
-            }
-            yield x, codes, rows, row_numbers
 
     def _blocks(self):
         """Yield rows below the header, each with one field per column, and their numbers."""

@@ -1,14 +1,14 @@
-"""Delimited text as a Dataset: its cells are read once, then it is clear what its columns are."""
+"""A table as a Dataset: its cells are read once, then it is clear what its columns are."""
 
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import DataError
 from ..text import counted, shown
-from .cells import DELIMITERS, Format
+from .cells import Format
 from .columns import (
     MOST_VALUES,
     Roles,
@@ -22,43 +22,53 @@ from .columns import (
     warn_of_ids,
     warn_of_settled,
 )
-from .csv_file import Table
+from .csv_file import TextTable
 from .csv_start import find_header
 from .dataset import Column, Dataset, Schema
 from .labels import Codes, classes_of, with_one_hot
 from .points import Points
 from .precision import note_of_offsets
 from .problems import ABSENT, Findings, Problems
+from .tables import Table
 
 LABELS = ("label", "class", "target", "species")  # what a first column with the label is called
 
 
 def load_delimited(
-    lines: Callable[[], Iterator[str]],
-    where: str,
+    lines: Callable[[], Iterator[str]], where: str, *, form: Format, header: str, **options: Any
+) -> Dataset:
+    """Return the Dataset in the lines of delimited text; see `load` and `dataset_of`."""
+
+    def find(rows: list[list[str]]) -> bool:
+        return find_header(rows, where, form)
+
+    return dataset_of(lambda: TextTable(lines(), where, form, header, find), **options)
+
+
+def dataset_of(
+    table: Callable[[], Table],
     *,
     name: str,
     dtype: np.dtype,
-    form: Format,
-    header: str,
     label: str | int | None,
     one_hot: tuple[str | int, ...],
     drop: tuple[str | int, ...],
     missing: str,
     classes: bool,
     ask: bool,
-    again: bool,
+    again: bool = True,
 ) -> Dataset:
-    """Return the Dataset in the lines of delimited text; see `load` for the options.
+    """Return the Dataset in a table; see `load` for the options.
 
+    table: returns the table, from its first row on.
     ask: whether to refuse numbers whose points may separate thousands, see Points.
-    again: whether `lines` can be called a second time.
+    again: whether `table` can be called a second time.
     """
 
     def read(texts: set[int] | None = None) -> _Content:
-        table = Table(lines(), where, form, header, lambda rows: find_header(rows, where, form))
-        roles = choose_roles(table, label, one_hot, drop)
-        return _Content(table, roles, missing, dtype, ask, texts)
+        rows = table()
+        roles = choose_roles(rows, label, one_hot, drop)
+        return _Content(rows, roles, missing, dtype, ask, texts)
 
     content = read()
     if wrong := content.misjudged():
@@ -69,20 +79,23 @@ def load_delimited(
     kept = _choose_rows(content, features)
     class_names, y = _labels(content, kept, classes)
     columns, x, values = _assemble(content, features, kept)
-    warn_of_settled(columns, values, y, where)
-    warn_of_ids(columns, values, where)
-    used, table = tuple(columns.values()), content.table
-    y_name, by_name = table.names[content.roles.label], table.has_header
-    left_out = tuple(features.left_out)
+    used, found = tuple(columns.values()), content.table
+    warn_of_settled(columns, values, y, found.where)
+    warn_of_ids(columns, values, found.where)
+    y_name, left_out = found.names[content.roles.label], tuple(features.left_out)
     schema = Schema(
-        used, y_name, class_names, missing, by_name, table.form, left_out, content.roles.dropped
+        used,
+        y_name,
+        class_names,
+        missing,
+        found.has_header,
+        found.form,
+        left_out,
+        content.roles.dropped,
     )
-    how = ["found" if way else "given" for way in (form.delimiter is None, header == "auto")]
     of_label = f", the last one{_first_called_label(content)}" if label is None else ""
     notes = (
-        f"delimiter: {DELIMITERS[table.delimiter]} ({how[0]}); "
-        f"header: {f'row {table.first_row}' if by_name else 'none'} ({how[1]})",
-        *table.notes,
+        *found.notes,
         *content.problems.notes(),
         *note_of(used, features.left_out),
         *note_of_offsets(schema.feature_names, schema.offsets, dtype, content.problems.lost),
@@ -115,7 +128,9 @@ class _Content:
             texts = {i for i in roles.free if columns and not looks_numeric(columns[i], form)}
         self.texts = sorted(texts)
         self.numbers = [i for i in roles.free if i not in texts]
-        self.points = Points(table.where, [table.names[i] for i in self.numbers]) if ask else None
+        names = [table.names[i] for i in self.numbers]
+        asked = [f for f, i in enumerate(self.numbers) if i not in table.numbers]
+        self.points = Points(table.where, names, asked) if ask else None
         self.known = {i: Codes(form=form, most=MOST_VALUES) for i in (*roles.one_hot, *self.texts)}
         self.known[roles.label] = Codes(form=form)
         self.problems = Problems(
@@ -202,7 +217,7 @@ def _choose_features(content):
         problems.missing.forget(name)
     if not numbers and not hot:
         facts = ", ".join(f"{shown(name)} ({why})" for name, why in left_out.items())
-        remedy = "give a file with columns of numbers or of categories"
+        remedy = f"give a {table.kind} with columns of numbers or of categories"
         raise DataError(table.where, "no column can be a feature", f"left out: {facts}", remedy)
     return _Features(numbers, hot, left_out)
 

@@ -20,11 +20,13 @@ class Points:
     number happens to be whole has little to do with its size.
 
     names: the names of the columns.
+    asked: the positions of those that are texts in the source, the only ones of which it is a
+        question.
     """
 
-    def __init__(self, where: str, names: Sequence[str]):
+    def __init__(self, where: str, names: Sequence[str], asked: Sequence[int]):
         self.where, self.names = where, names
-        self._left = np.arange(len(names))  # the columns of which it may still be so
+        self._left = np.array(asked, dtype=int)  # the columns of which it may still be so
         # Without and with a point: how many numbers of each column, and their sum without signs.
         self._counts, self._sums = np.zeros((2, 2, len(names)))
         self._first: dict[tuple[int, int], tuple[int, str]] = {}  # the first of each: row and cell

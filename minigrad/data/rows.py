@@ -14,7 +14,7 @@ from ..text import counted, listed, shown
 from .arrays import ROWS_AT_ONCE, sort_out
 from .builtin import BUILTIN, load_builtin
 from .columns import positions_of
-from .csv_file import Table
+from .csv_file import TextTable
 from .dataset import Schema
 from .files import check_path, name_of, open_text
 from .labels import Codes, with_one_hot
@@ -167,7 +167,7 @@ def _text_rows(lines, where, schema, labels, dtype, form, header, unseen, keep):
     def find_header(rows):
         return _is_header(rows[0], schema)
 
-    table = Table(lines, where, form, header, find_header, schema.form.delimiter)
+    table = TextTable(lines, where, form, header, find_header, schema.form.delimiter)
     places, y_place = _places(table, schema, labels)
     columns = dict(zip(places, schema.columns, strict=True))
     words = {

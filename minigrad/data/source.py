@@ -81,9 +81,7 @@ def load(
     written: dict[str, Any] = {"delimiter": delimiter, "decimal": decimal, "thousands": thousands}
     written |= {"encoding": encoding, "skip": skip, "na": na}
     form = PLAIN.changed("load", **written)
-    if missing not in MISSING_RULES:
-        wrong, facts = f"missing {missing!r} is unknown", f"it can be {', '.join(MISSING_RULES)}"
-        raise ArgumentError("load", wrong, facts, "leave it out for 'mean'")
+    check_missing("load", missing)
     columns = {"label": label, "one_hot": tuple(one_hot), "drop": tuple(drop)}
     for_text = {**written, **columns}
     if source in BUILTIN:  # a Path is not
@@ -134,6 +132,13 @@ def check_options(where: str, dtype: DTypeLike, header: str) -> np.dtype:
         wrong, remedy = f"header {header!r} is unknown", "leave it out to have it found"
         raise ArgumentError(where, wrong, "it can be yes, no, auto", remedy)
     return dtype
+
+
+def check_missing(where: str, missing: str) -> None:
+    """Raise ArgumentError for what is not a rule for missing values."""
+    if missing not in MISSING_RULES:
+        wrong, facts = f"missing {missing!r} is unknown", f"it can be {', '.join(MISSING_RULES)}"
+        raise ArgumentError(where, wrong, facts, "leave it out for 'mean'")
 
 
 def _refuse(kind, options, header):

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from typing import Any, overload
 
 import numpy as np
 
@@ -11,11 +12,11 @@ from .. import functions as F
 from .. import nn
 from ..data import Dataset, Scaling, Schema
 from ..data.files import check_path
-from ..data.frames import as_floats, features_of
+from ..data.frames import as_floats, features_of, indexed, is_frame
 from ..errors import ArgumentError, DataError, MinigradError, ShapeError
 from ..tensor import Tensor
 from ..text import counted, kind_of, shown
-from ..typing import ArrayLike, Path
+from ..typing import ArrayLike, Frame, Path
 from . import archive, headers
 from .architecture import build, check_arrays, check_memory, check_sizes, describe, flat
 from .loop import Evaluation, rows_at_once
@@ -118,19 +119,39 @@ class Classifier:
         }
         archive.write(path, header, {**self.model.state_dict(), **scaling}, sync=sync)
 
-    def predict(self, rows: Dataset | ArrayLike) -> np.ndarray:
-        """Return the name of the most probable class of each row, (N,). See `predict_log_proba`."""
+    @overload
+    def predict(self, rows: Frame) -> Any: ...
+    @overload
+    def predict(self, rows: Dataset | ArrayLike) -> np.ndarray: ...
+    def predict(self, rows: Dataset | ArrayLike | Frame) -> Any:
+        """Return the name of the most probable class of each row, (N,). See `predict_log_proba`.
+
+        Of a DataFrame it is a Series with its index, called "class".
+        """
         names = np.array(self.schema.class_names)
-        return names[self.predict_log_proba(rows).argmax(axis=1)]
+        found = names[self._log_proba(rows).argmax(axis=1)]
+        return indexed(rows, {"class": found})["class"] if is_frame(rows) else found
 
-    def predict_proba(self, rows: Dataset | ArrayLike) -> np.ndarray:
+    @overload
+    def predict_proba(self, rows: Frame) -> Any: ...
+    @overload
+    def predict_proba(self, rows: Dataset | ArrayLike) -> np.ndarray: ...
+    def predict_proba(self, rows: Dataset | ArrayLike | Frame) -> Any:
         """Return the probability of each class, (N, C), float64. See `predict_log_proba`."""
-        return np.exp(self.predict_log_proba(rows))
+        return self._by_class(rows, np.exp(self._log_proba(rows)))
 
+    @overload
+    def predict_log_proba(self, rows: Frame, numbers: Sequence[int] | None = None) -> Any: ...
+    @overload
     def predict_log_proba(
         self, rows: Dataset | ArrayLike, numbers: Sequence[int] | None = None
-    ) -> np.ndarray:
+    ) -> np.ndarray: ...
+    def predict_log_proba(
+        self, rows: Dataset | ArrayLike | Frame, numbers: Sequence[int] | None = None
+    ) -> Any:
         """Return the logarithm of the probability of each class, (N, C), float64.
+
+        Of a DataFrame it is a DataFrame with its index, and a column for each class.
 
         The rows go through the network in blocks. BLAS may add up a row in another order beside
         other rows, so that its float32 result may differ in the seventh digit.
@@ -146,8 +167,17 @@ class Classifier:
             ShapeError: if the rows do not have F features.
             DataError: if a value is missing and the schema does not say "mean", a Dataset's
                 features have other names, values are so large that they or a logit are not finite,
-                or the parameters are not finite.
+                a DataFrame lacks a column or has a value that cannot be used, or the parameters are
+                not finite.
         """
+        return self._by_class(rows, self._log_proba(rows, numbers))
+
+    def _by_class(self, rows, numbers: np.ndarray) -> Any:
+        """Return numbers (N, C), of a DataFrame's rows as a DataFrame."""
+        columns = dict(zip(self.schema.class_names, numbers.T, strict=True))
+        return indexed(rows, columns) if is_frame(rows) else numbers
+
+    def _log_proba(self, rows, numbers=None) -> np.ndarray:
         x = self._features(rows, numbers)
         log_p = np.empty((len(x), len(self.schema.class_names)))
         # Values too large raise the error below, without NumPy's warnings.
@@ -194,7 +224,7 @@ class Classifier:
                 remedy = "read them with data.read_rows(…, labels=True)"
                 raise DataError("Classifier.evaluate", wrong, f"x {block.x.shape}, y None", remedy)
             numbers = getattr(block, "numbers", None)
-            log_p = self.predict_log_proba(block if block is data else block.x, numbers)
+            log_p = self._log_proba(block if block is data else block.x, numbers)
             loss -= float(log_p[np.arange(len(log_p)), block.y].sum())
             predicted.append(log_p.argmax(axis=1))
             true.append(block.y)

@@ -1,5 +1,7 @@
 """pandas and masked arrays: by position, or by name, or not at all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,7 @@ def test_columns_without_names_go_by_position():
     frame = pd.DataFrame(features(ROWS))
     np.testing.assert_array_equal(model.predict(frame), model.predict(features(ROWS)))
     frame.columns = ["d", "c", "b", "a"]  # the model has no names to find
+    assert list(frame.index) == list(model.predict(frame).index)
     np.testing.assert_array_equal(model.predict(frame), model.predict(features(ROWS)))
     np.testing.assert_array_equal(
         classifier().predict(pd.DataFrame(features(ROWS))), model.predict(features(ROWS))
@@ -85,8 +88,24 @@ def test_columns_without_names_go_by_position():
             f'row {COLOURS.index("red")}, column "colour": "green" does not occur in the training '
             f"data; {COLOURS.count('red')} such values; leave its rows out, or train again",
         ),
+        (
+            FRAME.set_axis([2019, 2020, 2021], axis=1),
+            'the table does not have each of 3 columns once; "width", "colour", "height"; it has '
+            '"2019", "2020", "2021"; give the columns of the training data',
+        ),
+        (
+            FRAME.set_axis(pd.MultiIndex.from_product([["a"], FRAME.columns]), axis=1),
+            'the table does not have each of 3 columns once; "width", "colour", "height"; it has '
+            "\"('a', 'width')\", \"('a', 'colour')\", \"('a', 'height')\"; give the columns of "
+            "the training data",
+        ),
+        (
+            FRAME.assign(width=FRAME["width"].astype(str).where(FRAME.index != 7, "wide")),
+            'row 7, column "width": "wide" is not a number; 1 such cell: row 7 "width" "wide"; '
+            "correct it, or leave its row out",
+        ),
     ],
-    ids=["missing", "twice", "unknown"],
+    ids=["missing", "twice", "unknown", "numbers", "levels", "word"],
 )
 def test_a_frame_that_does_not_fit(frame, message):
     with pytest.raises(DataError) as error:
@@ -142,11 +161,11 @@ DATES = pd.date_range("2020", periods=len(FRAME))
 @pytest.mark.parametrize(
     ("column", "why"),
     [
-        (DATES, "float() argument must be a string or a real number, not 'Timestamp'"),
-        (DATES.tz_localize("UTC"), "float() argument must be a string or a real number"),
-        (DATES - DATES[0], "float() argument must be a string or a real number, not 'Timedelta'"),
-        (1j, "they are complex128"),
-        (10**400, "int too large to convert to float"),
+        (DATES, '"2020-01-01 00:00:00" is not a number'),
+        (DATES.tz_localize("UTC"), '"2020-01-01 00:00:00+00:00" is not a number'),
+        (DATES - DATES[0], '"0 days 00:00:00" is not a number'),
+        (1j, '"1j" is not a number'),
+        (10**400, f'"1{"0" * 39}…" is too large for float64'),
     ],
     ids=["dates", "zone", "durations", "complex", "huge"],
 )
@@ -158,7 +177,9 @@ def test_a_column_that_is_not_numbers_is_refused(column, why, columns):
         frame = pd.DataFrame(features(ROWS), columns=model.schema.feature_names)
     with pytest.raises(DataError) as error:
         model.predict(frame.assign(width=column))
-    assert str(error.value).startswith(f"Classifier.predict: the rows are not numbers; {why}")
+    start = f'Classifier.predict: row 0, column "width": {why}; 50 such cells: row 0 "width" "'
+    assert str(error.value).startswith(start)
+    assert str(error.value).endswith("; correct it, or leave its row out")
 
 
 @pytest.mark.parametrize("dtype", ["M8[s]", "m8[s]", "complex64", "f4,f4,f4,f4", "V4"])
@@ -181,3 +202,79 @@ def test_a_list_of_masked_rows_keeps_its_masks():
     assert not np.allclose(model.predict_proba(rows), model.predict_proba(rows.data))
     with pytest.raises(DataError, match="the rows are not numbers; setting an array element"):
         model.predict([rows[0], rows[1][:2]])
+
+
+# ---- what a DataFrame gets back ------------------------------------------------------------------
+
+INDICES = {
+    "shuffled": FRAME.sample(frac=1, random_state=3).index,
+    "repeated": [*"abcde"] * 10,
+    "dates": DATES,
+    "levels": pd.MultiIndex.from_product([range(5), [*"abcdefghij"]], names=["plot", "plant"]),
+}
+
+
+@pytest.mark.parametrize("index", INDICES)
+def test_a_frame_gets_its_index_back(index):
+    model, frame = classifier(), FRAME.set_axis(INDICES[index])
+    classes, x = list(model.schema.class_names), features(ROWS)
+    found = model.predict(frame)
+    assert type(found) is pd.Series and found.name == "class"
+    assert found.tolist() == model.predict(x).tolist()
+    for numbers, name in ((np.exp, "predict_proba"), (np.asarray, "predict_log_proba")):
+        p = getattr(model, name)(frame)
+        assert type(p) is pd.DataFrame and list(p.columns) == classes
+        np.testing.assert_allclose(p, numbers(model.predict_log_proba(x)), rtol=1e-6)
+        pd.testing.assert_index_equal(p.index, frame.index)
+    pd.testing.assert_index_equal(found.index, frame.index)
+    joined = frame.assign(kind=found, p=model.predict_proba(frame).max(axis=1))
+    assert joined["kind"].tolist() == found.tolist() and joined["p"].notna().all()
+
+
+def test_a_frame_of_a_class_of_its_own_gets_one_back():
+    class Ours(pd.DataFrame):
+        @property
+        def _constructor(self):
+            return Ours
+
+    assert type(classifier().predict_proba(Ours(FRAME))) is Ours
+
+
+@pytest.mark.parametrize(
+    "rows", [features(ROWS), features(ROWS).tolist(), pd.Series([1, 0, 1, 2.0])]
+)
+def test_other_rows_get_arrays(rows):
+    assert type(classifier().predict(rows)) is type(classifier().predict_proba(rows)) is np.ndarray
+
+
+def test_an_empty_frame_gets_an_empty_series():
+    found = classifier().predict(FRAME[:0])
+    assert type(found) is pd.Series and len(found) == 0
+
+
+def test_numbers_as_texts_are_read_as_in_the_training_file():
+    model = classifier("mean")
+    comma = replace(model, schema=replace(model.schema, form=data.Format(decimal=",", na=("-",))))
+    texts = FRAME["width"].map(lambda width: str(width).replace(".", ","))
+    expected = model.predict_proba(FRAME)
+    np.testing.assert_allclose(comma.predict_proba(FRAME.assign(width=texts)), expected, rtol=1e-6)
+    texts[0] = "-"
+    gap = model.predict_proba(FRAME.assign(width=[np.nan, *FRAME["width"][1:]]))
+    np.testing.assert_allclose(comma.predict_proba(FRAME.assign(width=texts)), gap, rtol=1e-6)
+    with pytest.raises(DataError, match='row 0, column "width": "-" is not a number; 1 such cell'):
+        model.predict(FRAME.assign(width=["-", *FRAME["width"][1:]]))
+
+
+def test_spaces_around_the_names_of_columns_do_not_count():
+    model = classifier()
+    pd.testing.assert_series_equal(
+        model.predict(FRAME.rename(columns=lambda name: f" {name} ")), model.predict(FRAME)
+    )
+
+
+def test_polars_goes_by_names_too():
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame(ROWS, schema=["width", "colour", "height"], orient="row")
+    model = classifier()
+    found = model.predict_proba(frame.select(["height", "colour", "width"]))
+    np.testing.assert_allclose(found, model.predict_proba(features(ROWS)), rtol=1e-6)
