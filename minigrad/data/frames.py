@@ -231,7 +231,8 @@ def _names(table: Any) -> list | None:
 def _numbers(where: str, table: Any, form: Format) -> np.ndarray:
     """Return columns of numbers (n, …) as floats; texts are read as those of a file are."""
     array = plain(table)
-    if array.dtype.kind in "biuf" or not is_frame(table):
+    numeric = array.dtype.kind in "biuf" and not any(map(form.is_number, form.na or ()))  # -999
+    if numeric or not is_frame(table):
         return as_floats(where, array, np.float64, table.shape[1])
     texts = [_texts(table[name], form) for name in table.columns]
     x, not_numbers, too_large = form.numbers(texts), Findings(), Findings()
