@@ -70,4 +70,13 @@ for (const form of document.querySelectorAll(".ask")) {
     answer.classList.add("open");
   });
 }
+
+let opened = [];
+addEventListener("beforeprint", () => {  // CSS cannot open them in every browser
+  opened = [...document.querySelectorAll("details:not([open])")];
+  for (const details of opened) details.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const details of opened) details.open = false;
+});
 show(Math.max(named(), 0));

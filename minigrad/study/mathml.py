@@ -19,24 +19,48 @@ TOKEN = re.compile(
 )
 MINUS = "<mo>−</mo>"
 GAP = '<mspace width="0.25em"/>'
+BEHIND_A_NAME = {*SUB, *SUPER, *"_(["}
 
 
 def mathml(text: str, names: Collection[str] = ()) -> str:
-    """Return a formula as `<math>` elements: a line can break between them.
+    """Return a formula as `<math>` elements and words: a line can break between them.
 
     Args:
         text: such as "gz2ₙ = gL wₙ (pₙ − qₙ)".
         names: what is a variable in it; other words of several letters are words.
     """
+    parts: list[list] = []  # whether they are words, and their text
+    for token in TOKEN.finditer(text):
+        words = _is_word(token, names)
+        if parts and (token["space"] or (parts[-1][0] and token[0] in ",;:.")):
+            words = parts[-1][0]
+        if parts and parts[-1][0] == words:
+            parts[-1][1] += token[0]
+        else:
+            parts.append([words, token[0]])
+    return "".join(escape(part) if words else _formula(part, names) for words, part in parts)
+
+
+def _is_word(token: re.Match, names: Collection[str]) -> bool:
+    """Return whether it is a word of a sentence, such as "where"."""
+    word, behind = token["word"] or "", token.string[token.end() : token.end() + 1]
+    known = token[0] in names or word in FUNCTIONS or "\u0302" in word
+    return len(word) > 1 and not known and behind not in BEHIND_A_NAME
+
+
+def _formula(text: str, names: Collection[str]) -> str:
+    """Return a formula without words: a line can break before =, + and −."""
     pieces = [""]
     for part in re.split(r"(?= [=+-] )", text):
         if pieces[-1].count("(") > pieces[-1].count(")"):
             pieces[-1] += part
         else:
             pieces.append(part)
-    rows = [_row(piece, names) for piece in pieces[1:]]
-    rows[1:] = [row.replace("<mo>", '<mo form="infix">', 1) for row in rows[1:]]
-    return " ".join(f"<math>{row}</math>" for row in rows)
+    rows = [(piece, _row(piece, names)) for piece in pieces if piece]
+    infix = '<mo form="infix">'
+    rows = [r.replace("<mo>", infix, 1) if re.match(" ?[=+-] ", p) else r for p, r in rows]
+    end = " " if text.endswith(" ") else ""
+    return " ".join(f"<math>{row}</math>" for row in rows) + end
 
 
 def _row(text: str, names: Collection[str]) -> str:
@@ -59,7 +83,7 @@ def _row(text: str, names: Collection[str]) -> str:
 
 
 def _part(token: re.Match, names: Collection[str]) -> str:
-    """Return the element of a slope, a number, a word or a sign."""
+    """Return the element of a slope, a number, a name or a sign."""
     if token["above"]:
         above, below = (_row(token[way], names) for way in ("above", "below"))
         return f"<mfrac><mrow><mi>∂</mi>{above}</mrow><mrow><mi>∂</mi>{below}</mrow></mfrac>"
@@ -68,10 +92,7 @@ def _part(token: re.Match, names: Collection[str]) -> str:
         return f"<mn>{text}</mn>"
     if token["sign"]:
         return f"<mo>{escape(text)}</mo>"
-    word = token["word"]
-    if len(word) > 1 and text not in names and word not in FUNCTIONS and "\u0302" not in word:
-        return f"<mtext>\u00a0{escape(text)}\u00a0</mtext>"
-    element = f"<mi>{word}</mi>"
+    element = f"<mi>{token['word']}</mi>"
     return f"<msub>{element}<mn>{token['digits']}</mn></msub>" if token["digits"] else element
 
 
@@ -89,9 +110,9 @@ def _script(base: str, token: re.Match) -> str:
 
 
 def _begins(element: str) -> bool:
-    return not element.startswith(("<mo", "<mt", "<mspace")) or element == "<mo>(</mo>"
+    return not element.startswith(("<mo", "<mspace")) or element == "<mo>(</mo>"
 
 
 def _ends(element: str) -> bool:
     closing = ("<mo>)</mo>", "<mo>]</mo>")
-    return not element.startswith(("<mo", "<mt", "<mspace")) or element in closing
+    return not element.startswith(("<mo", "<mspace")) or element in closing

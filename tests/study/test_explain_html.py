@@ -167,7 +167,17 @@ def test_arrays_of_any_shape():
             '<math><mn>−0.5</mn><mo>·</mo><mo>(</mo><mn>−1</mn><mo>−</mo><mn>2</mn>'
             "<mo>)</mo></math>",
         ),
-        ("gx where x", "<math><mi>gx</mi><mtext>\u00a0where\u00a0</mtext><mi>x</mi></math>"),
+        ("gx where x", "<math><mi>gx</mi></math> where <math><mi>x</mi></math>"),
+        (
+            "gx = the elements of gz2, in order, 0 elsewhere",
+            '<math><mi>gx</mi></math> <math><mo form="infix">=</mo></math> the elements of <math>'
+            "<msub><mi>gz</mi><mn>2</mn></msub><mo>,</mo></math> in order, <math><mn>0</mn></math> "
+            "elsewhere",
+        ),
+        (
+            "slope = erf(x)",
+            'slope <math><mo form="infix">=</mo><mi>erf</mi><mo>(</mo><mi>x</mi><mo>)</mo></math>',
+        ),
         (
             "y = −pₙc",
             '<math><mi>y</mi></math> <math><mo form="infix">=</mo><mo form="prefix">−</mo><msub>'

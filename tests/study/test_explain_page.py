@@ -9,7 +9,9 @@ import shutil
 import numpy as np
 import pytest
 
+from minigrad import Tensor, nn, study
 from minigrad.study import samples
+from minigrad.study.explain_html import as_html
 from tests.study.printed import cross_entropy_network
 from tests.study.test_explain_html import network_page
 
@@ -207,16 +209,28 @@ def test_without_javascript_everything_is_there(tmp_path, address):
 @pytest.mark.parametrize("width", [400, 1600])
 def test_it_fits_and_can_be_read(page, width, scheme):
     look(page, width, scheme)
-    page.execute_script(
-        "document.querySelectorAll('.answer').forEach(a => a.classList.add('open'))"
-    )
+    page.execute_script(OPENED)
     for step in STEPS:
         page.execute_script(f"location.hash = '{step}'; show(named())")
-        wide = page.execute_script("return document.documentElement.scrollWidth - innerWidth")
-        assert wide <= 0, step
+        assert wide(page) <= 0, step
         assert page.execute_script(CONTRAST) >= 4.5, step
     background = page.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 23, 27)"}[scheme]
+
+
+OPENED = "document.querySelectorAll('.answer').forEach((a) => a.classList.add('open'))"
+
+# The sentences with formulas that do not wrap, and have to be scrolled.
+CUT = """
+    return [...document.querySelectorAll("section.now .formula")]
+        .filter((p) => p.checkVisibility() && p.scrollWidth > p.clientWidth)
+        .map((p) => p.textContent).filter((text) => text.split(/[a-z]{3,} /).length > 4);
+"""
+
+
+def wide(browser):
+    """Return by how many pixels the page is wider than the window."""
+    return browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
 
 
 # The least contrast of a text with what is behind it, by the formula of WCAG 2.
@@ -246,6 +260,57 @@ CONTRAST = """
     }
     return least;
 """
+
+
+def other_page(model, x):
+    t, loss = np.arange(len(x)) % 3, nn.CrossEntropy()
+    f = lambda x: loss(model(x), t)  # noqa: E731
+    return as_html(study.trace(f, [Tensor(x)], module=model))
+
+
+def batch_norm_page(training):
+    model = nn.mlp(3, [4], 3, batch_norm=True, rng=0, dtype=np.float64)
+    model.train(training)
+    return other_page(model, np.random.default_rng(0).standard_normal((4, 3)))
+
+
+def convolution_page():
+    model = nn.cnn((1, 8, 8), [2, 3], [], 3, rng=0, dtype=np.float64)
+    return other_page(model, np.random.default_rng(0).standard_normal((2, 64)))
+
+
+@pytest.mark.parametrize(
+    ("text", "op"),
+    [
+        (lambda: batch_norm_page(True), "BatchNorm"),
+        (lambda: batch_norm_page(False), "Reshape"),
+        (convolution_page, "MaxPool"),
+    ],
+    ids=["batch norm", "its running statistics", "convolution"],
+)
+def test_other_networks_fit_into_400_pixels(browser, tmp_path, text, op):
+    path = tmp_path / "page.html"
+    path.write_text(text(), "utf-8")
+    look(browser, 400, "light")
+    browser.get(path.as_uri())
+    browser.execute_script(OPENED)
+    assert op in browser.find_element(By.CSS_SELECTOR, ".graph").text
+    for step in browser.execute_script("return steps.map((step) => step.id)"):
+        browser.execute_script(f"location.hash = '{step}'; show(named())")
+        assert wide(browser) <= 0, step
+        assert browser.execute_script(CUT) == [], step
+
+
+def test_in_print_everything_is_there_and_then_closed_again(page):
+    count = "document.querySelectorAll('details:not([open])').length"
+    own = page.find_element(By.CSS_SELECTOR, "section.now details")
+    own.find_element(By.TAG_NAME, "summary").click()  # what the reader has opened stays open
+    before = page.execute_script(f"return {count}")
+    page.execute_script(f"addEventListener('beforeprint', () => {{ window.seen = {count}; }})")
+    page.print_page()
+    assert page.execute_script("return window.seen") == 0
+    assert page.execute_script(f"return {count}") == before > 20
+    assert own.get_attribute("open")
 
 
 def test_it_can_be_used_by_keyboard_and_read_aloud(page):
