@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from minigrad import Tensor, nn, study
+from minigrad import functions as F
 from minigrad.study import samples
 from minigrad.study.explain_html import as_html
 from tests.study.printed import cross_entropy_network
@@ -224,7 +225,7 @@ OPENED = "document.querySelectorAll('.answer').forEach((a) => a.classList.add('o
 CUT = """
     return [...document.querySelectorAll("section.now .formula")]
         .filter((p) => p.checkVisibility() && p.scrollWidth > p.clientWidth)
-        .map((p) => p.textContent).filter((text) => text.split(/[a-z]{3,} /).length > 4);
+        .map((p) => p.textContent).filter((text) => text.split(/\\b[a-z]{3,}\\b/).length > 4);
 """
 
 
@@ -279,14 +280,19 @@ def convolution_page():
     return other_page(model, np.random.default_rng(0).standard_normal((2, 64)))
 
 
+def long_numbers_page():
+    return as_html(study.trace(lambda x: F.sum(F.exp(x)) * 1e-7, [np.array([0.1, 0.2])]))
+
+
 @pytest.mark.parametrize(
     ("text", "op"),
     [
         (lambda: batch_norm_page(True), "BatchNorm"),
         (lambda: batch_norm_page(False), "Reshape"),
         (convolution_page, "MaxPool"),
+        (long_numbers_page, "Mul"),
     ],
-    ids=["batch norm", "its running statistics", "convolution"],
+    ids=["batch norm", "its running statistics", "convolution", "long numbers"],
 )
 def test_other_networks_fit_into_400_pixels(browser, tmp_path, text, op):
     path = tmp_path / "page.html"
