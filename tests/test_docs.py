@@ -74,9 +74,18 @@ def write_files(page, folder):
 OPTIONAL = {"sklearn", "torch", "onnx", "onnxruntime", "safetensors", "pandas"}
 
 
+BY = {  # the packages that a command needs
+    "--to torch": ["torch", "safetensors"],
+    "--to safetensors": ["safetensors"],
+    "--to onnx": ["onnx"],
+    "minigrad import": ["safetensors"],
+}
+
+
 def without(block):
-    """Return the optional packages that a snippet imports, and that are not installed."""
-    found = re.findall(r"^\s*(?:from|import) (?:minigrad\.bridges\.)?(\w+)", block, re.M)
+    """Return the optional packages that a snippet imports or needs, and that are not installed."""
+    found = re.findall(r"(?:^\s*|\")(?:from|import) (?:minigrad\.bridges\.)?(\w+)", block, re.M)
+    found += [name for part, names in BY.items() if part in block for name in names]
     return {name for name in OPTIONAL.intersection(found) if importlib.util.find_spec(name) is None}
 
 
@@ -196,6 +205,8 @@ def test_each_chapter_for_the_student_leads_to_the_next_one():
 )
 def test_console_snippets(page, block, tmp_path):
     """The commands of a block run one after the other, in one folder."""
+    if absent := without(block):
+        pytest.skip(f"it needs {', '.join(sorted(absent))}")
     write_files(page, tmp_path)
     for command, output in commands(block):
         printed = run(command, tmp_path)

@@ -5,8 +5,8 @@ its values and gradients are from PyTorch's.
 """
 
 import warnings
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -168,20 +168,40 @@ def _deviates(deviation: float | None) -> bool:
 
 def _apart(case: Case, inputs: list[np.ndarray], torch) -> float:
     """Return the worst |ours − theirs| relative to the largest element."""
-    xs = [Tensor(x, requires_grad=True) for x in inputs]
-    y = case.f(*xs)
-    gy = np.random.default_rng(0).standard_normal(y.shape)
     try:
-        y.backward(gy)
+        return max(distances(case.f, lambda *ts: case.twin(torch, *ts), inputs, torch))
     except MinigradError:  # an empty input, about which gradcheck says nothing
         return np.inf
-    ts = [torch.tensor(x, requires_grad=True) for x in inputs]
-    z = case.twin(torch, *ts)
+
+
+def distances(f: Callable, twin: Callable, inputs: list[np.ndarray], torch: Any) -> list[float]:
+    """Return |ours − theirs| of the value and of the gradient of each input.
+
+    Each relative to the largest element; infinite where the shapes differ. The gradients are those
+    for a random upstream gradient.
+
+    Args:
+        f: takes the inputs as Tensors and returns one Tensor.
+        twin: takes them as torch tensors.
+        inputs: arrays; those that do not hold floats get no gradient.
+        torch: the `torch` module.
+    """
+    floats = [x.dtype.kind == "f" for x in inputs]
+    xs = [Tensor(x, requires_grad=needs) for x, needs in zip(inputs, floats, strict=True)]
+    ts = [torch.tensor(x, requires_grad=needs) for x, needs in zip(inputs, floats, strict=True)]
+    y, z = f(*xs), twin(*ts)
     if tuple(z.shape) != y.shape:
-        return np.inf
-    z.backward(torch.tensor(gy))
-    pairs = zip([y.data, *[x.grad for x in xs]], [z.detach(), *[t.grad for t in ts]], strict=True)
-    return max(_distance(a, b.numpy()) for a, b in pairs)
+        return [np.inf] * (1 + sum(floats))
+    gy = np.asarray(np.random.default_rng(0).standard_normal(y.shape), y.dtype)
+    y.backward(gy)
+    z.backward(torch.tensor(gy, dtype=z.dtype))
+    pairs = [(y.data, z.detach())]
+    pairs += [(x.grad, t.grad) for x, t, needs in zip(xs, ts, floats, strict=True) if needs]
+    # None, of an input that the value does not depend on, is a gradient of zeros.
+    return [
+        _distance(np.float64(0) if a is None else a, np.zeros(1) if b is None else b.numpy())
+        for a, b in pairs
+    ]
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:

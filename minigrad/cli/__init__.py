@@ -10,6 +10,7 @@ from .commands import (
     explain,
     export,
     gradcheck,
+    import_weights,
     importance,
     inspect,
     plot,
@@ -27,6 +28,6 @@ def main():
 
 
 COMMANDS = (train, resume, datasets, gradcheck, explain, exercise, predict, evaluate, importance)
-COMMANDS += (inspect, plot, export)
+COMMANDS += (inspect, plot, export, import_weights)
 for command in COMMANDS:
     main.add_command(command)

@@ -1,13 +1,16 @@
-"""What `minigrad export` does."""
+"""What `minigrad export` and `minigrad import` do."""
 
 import importlib
 import importlib.util
+import itertools
 import os
+from collections.abc import Sequence
 from types import ModuleType
 
 import click
 
 from .. import training
+from ..data.files import check_target
 from ..errors import ArgumentError
 from ..text import printable, reason
 from ..training import run_folder
@@ -17,18 +20,33 @@ BESIDE = {"numpy": ".npz"}  # what a target writes beside PATH, with this for it
 
 def export(model: str, to: str, path: str, overwrite: bool) -> None:
     """Write a model for another tool; print the path of each file."""
-    bridge = bridge_to(to)
-    stem = os.path.splitext(path)[0]
-    for written in [path, *([stem + BESIDE[to]] if to in BESIDE else [])]:
-        for read in (model, os.path.join(model, run_folder.BEST)):
-            if os.path.exists(written) and os.path.exists(read) and os.path.samefile(written, read):
-                wrong, facts = "it would replace the model", f"{written}, and MODEL {model}"
-                raise ArgumentError("export", wrong, facts, "choose another name")
+    bridge = bridge_to(to, f"--to {to}")
+    beside = [os.path.splitext(path)[0] + BESIDE[to]] if to in BESIDE else []
+    _check_apart("export", [path, *beside], [model, os.path.join(model, run_folder.BEST)])
     for written in bridge.write(training.load(model), path, overwrite=overwrite):
         click.echo(f"wrote {printable(written)}")
 
 
-def bridge_to(name: str) -> ModuleType:
+def import_weights(weights: str, like: str | None, output: str, overwrite: bool) -> None:
+    """Write a model file with weights of another tool; print its path."""
+    bridge = bridge_to("safetensors", "import")
+    models = [] if like is None else [like, os.path.join(like, run_folder.BEST)]
+    _check_apart("import", [output], [weights, *models])
+    check_target(output, overwrite)
+    found = bridge.load_weights(weights, training.load(like)) if like else bridge.load(weights)
+    found.save(output)
+    click.echo(f"wrote {printable(output)}")
+
+
+def _check_apart(where: str, outputs: Sequence[str], inputs: Sequence[str]) -> None:
+    """Refuse to write over what is read."""
+    for written, read in itertools.product(outputs, inputs):
+        if os.path.exists(written) and os.path.exists(read) and os.path.samefile(written, read):
+            wrong, facts = "it would replace what it is made from", f"{written}, and {inputs[0]}"
+            raise ArgumentError(where, wrong, facts, "choose another name")
+
+
+def bridge_to(name: str, where: str) -> ModuleType:
     """Return the bridge of this name.
 
     Raises:
@@ -40,12 +58,12 @@ def bridge_to(name: str) -> ModuleType:
         package = (error.name or "").partition(".")[0]
         if importlib.util.find_spec(package) is None:
             wrong, remedy = f"it needs {package}", f"pip install 'minigrad[{name}]'"
-            raise ArgumentError(f"--to {name}", wrong, reason(error), remedy) from error
-        raise _broken(name, error) from error
+            raise ArgumentError(where, wrong, reason(error), remedy) from error
+        raise _broken(where, error) from error
     except Exception as error:  # of a package that is installed
-        raise _broken(name, error) from error
+        raise _broken(where, error) from error
 
 
-def _broken(name: str, error: Exception) -> ArgumentError:
+def _broken(where: str, error: Exception) -> ArgumentError:
     wrong, remedy = "a package that it needs does not start", "install that package again"
-    return ArgumentError(f"--to {name}", wrong, reason(error), remedy)
+    return ArgumentError(where, wrong, reason(error), remedy)

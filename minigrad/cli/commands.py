@@ -557,11 +557,11 @@ def plot(runs, output, overwrite, only_ascii):
 
 
 # Each is the name of a bridge, minigrad/bridges/<name>.py, and of its extra.
-TARGETS = ("numpy", "onnx")
+TARGETS = ("numpy", "torch", "onnx", "safetensors")
 
 
 @click.command(cls=Command, context_settings=HELP)
-@click.argument("model", type=click.Path())
+@click.argument("model", type=click.Path(), shell_complete=models)
 @click.option("--to", type=click.Choice(TARGETS), required=True, help="For which tool.")
 @click.argument("path", type=click.Path())
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
@@ -570,10 +570,38 @@ def export(model, to, path, overwrite):
 
     \b
     minigrad export runs/iris-1 --to numpy iris.py    a program that needs NumPy, and iris.npz
+    minigrad export runs/iris-1 --to torch iris       a folder with a script in plain PyTorch
     minigrad export runs/iris-1 --to onnx iris.onnx   a file for onnxruntime
+    minigrad export runs/iris-1 --to safetensors iris.safetensors
+                                                      the weights under PyTorch's names
 
     The names of the files are printed. docs/bridges.md shows what can be done with them.
     """
     from .bridging import export as write
 
     write(model, to, path, overwrite)
+
+
+@click.command("import", cls=Command, context_settings=HELP)
+@click.argument("weights", type=click.Path())
+@click.option(
+    "--like",
+    type=click.Path(),
+    metavar="MODEL",
+    shell_complete=models,
+    help="The model whose layers, columns and scaling the new one gets.",
+)
+@click.option(
+    "--output", type=click.Path(), metavar="FILE", required=True, help="The new model file."
+)
+@click.option("--overwrite", is_flag=True, help="Let --output replace a file.")
+def import_weights(weights, like, output, overwrite):
+    """Make a model file of WEIGHTS that another tool trained, a PyTorch state dict.
+
+    WEIGHTS is a .safetensors file, or the folder that `export --to torch` wrote, whose
+    model.safetensors is read. Its arrays need the names, shapes and dtype of those of --like. A
+    file that `export --to safetensors` wrote holds all of a model, and needs no --like.
+    """
+    from .bridging import import_weights as read
+
+    read(weights, like, output, overwrite)

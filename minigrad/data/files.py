@@ -7,6 +7,7 @@ import io
 import os
 import re
 import secrets
+import shutil
 import stat
 import sys
 import zlib
@@ -14,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import BinaryIO
 
 from ..errors import ArgumentError, DataError
-from ..text import counted, kind_of, reason
+from ..text import counted, kind_of, listed, reason
 from ..typing import Path
 
 LONGEST_LINE = 1 << 24  # characters
@@ -231,7 +232,7 @@ def kind_of_file(status: os.stat_result) -> str:
 
 FILE_KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link", stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
+    stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file",
 }  # fmt: skip
 
 
@@ -278,18 +279,92 @@ def atomic_write(
             os.replace(temporary, path)
         elif not _named_anew(temporary, path):
             raise _exists(where, os.lstat(path).st_size)
-        if sync and os.name == "posix":  # elsewhere a folder cannot be opened
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        if sync:
+            _sync_names(folder)
     except OSError as error:
         raise _unwritten(where, error) from error
     finally:
         with contextlib.suppress(OSError):
             os.remove(temporary)
         _unfinished.discard(temporary)
+
+
+def check_folder(path: Path, names: Collection[str], overwrite: bool = False) -> None:
+    """Refuse to write a folder over what is not one, is not empty, or holds other files.
+
+    An empty folder is written to; one that holds files of these names alone only with `overwrite`.
+    A link is not a folder.
+
+    Raises:
+        DataError: as `atomic_folder` does before it writes.
+    """
+    where, remedy = os.fspath(path) or "''", "choose another name"
+    try:
+        if not stat.S_ISDIR((status := os.lstat(path)).st_mode):
+            raise DataError(where, "cannot be written", f"it is {kind_of_file(status)}", remedy)
+        found = sorted(os.listdir(path))
+        others = [n for n in found if n not in names or not os.path.isfile(os.path.join(path, n))]
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unwritten(where, error) from error
+    if others := [name for name in others if name != "__pycache__"]:
+        raise DataError(where, "it holds other files", listed(others, 3), remedy)
+    if found and not overwrite:
+        raise DataError(where, "it exists", listed(found, 3), f"{remedy}, or pass overwrite=True")
+
+
+def atomic_folder(path: Path, files: dict[str, bytes], *, overwrite: bool = False) -> None:
+    """Write a folder of files whole or not at all: under a temporary name, flushed, then renamed.
+
+    Args:
+        path: the folder.
+        files: the content of each file by name.
+        overwrite: whether a folder with files of these names is replaced.
+
+    Raises:
+        DataError: as `check_folder` does, and if it cannot be written; what was there is unchanged.
+    """
+    where = os.fspath(path) or "''"
+    check_folder(path, files, overwrite)
+    parent, name = os.path.split(os.path.abspath(path))
+    temporary, old = (
+        os.path.join(parent, f".{name[:40]}.{secrets.token_hex(8)}.tmp") for _ in range(2)
+    )
+    _unfinished.add(temporary)
+    try:
+        os.mkdir(temporary)
+        for file_name, content in files.items():
+            with open(os.path.join(temporary, file_name), "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        if os.path.lexists(path) and os.listdir(path):
+            os.rename(path, old)
+            try:
+                os.rename(temporary, path)
+            except OSError:
+                os.rename(old, path)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.rename(temporary, path)
+        _sync_names(parent)
+    except OSError as error:
+        raise _unwritten(where, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _unfinished.discard(temporary)
+
+
+def _sync_names(folder: str) -> None:
+    """Flush the names of the files in a folder to the disk."""
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _no_link(path: str, flags: int) -> int:
@@ -314,6 +389,7 @@ def _named_anew(temporary: str, path: str) -> bool:
 def remove_unfinished() -> None:
     """Remove the temporary files of this process, which ends in the middle of a write."""
     for temporary in [*_unfinished]:
+        shutil.rmtree(temporary, ignore_errors=True)  # a folder, which atomic_folder writes
         with contextlib.suppress(OSError):
             os.remove(temporary)
 

@@ -16,7 +16,7 @@ import struct
 import zipfile
 import zlib
 from itertools import zip_longest
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -54,8 +54,19 @@ def write(path: Path, header: dict, arrays: dict[str, np.ndarray], *, sync: bool
     """
     members = {name: npy(name, np.asarray(array)) for name, array in arrays.items()}
     checksums = {name: zlib.crc32(content) for name, content in members.items()}
-    full = {**header, "format": FORMAT, "version": VERSION, "arrays": checksums}
+    files = {HEADER: header_text(header, arrays=checksums)}
+    files |= {f"{name}.npy": content for name, content in members.items()}
+    atomic_write(path, lambda file: write_zip(file, files), sync=sync)
+
+
+def header_text(header: dict, **more: Any) -> bytes:
+    """Return a header as JSON, with "format", "version" and more added.
+
+    Raises:
+        ArgumentError: if it is not JSON.
+    """
     try:
+        full = {**header, "format": FORMAT, "version": VERSION, **more}
         text = json.dumps(full, allow_nan=False, indent=1)
         read_json(text)  # not nested deeper than can be read again
     except (TypeError, ValueError, RecursionError) as error:
@@ -63,9 +74,16 @@ def write(path: Path, header: dict, arrays: dict[str, np.ndarray], *, sync: bool
         raise ArgumentError(
             "archive.write", "the header cannot be written as JSON", str(error), remedy
         ) from error
+    return text.encode()
 
-    files = {HEADER: text.encode(), **{f"{name}.npy": content for name, content in members.items()}}
-    atomic_write(path, lambda file: write_zip(file, files), sync=sync)
+
+def check_version(where: str, header: dict) -> None:
+    """Raise DataError if a header is not one that this minigrad wrote or can read."""
+    found = header.get("format"), header.get("version")
+    if repr(found) != repr((FORMAT, VERSION)):  # as text, since True == 1 == 1.0
+        wrong = "its format is {!r:.40}, version {!r:.40}".format(*found)
+        facts = f"this minigrad reads {FORMAT!r}, version {VERSION}"
+        raise DataError(where, wrong, facts, "use the minigrad that wrote it, or train again")
 
 
 def write_zip(file: BinaryIO, members: dict[str, bytes]) -> None:
@@ -140,11 +158,7 @@ def _read(where: str, file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
             raise _damaged(where, "its members are compressed, or larger than the file", facts)
         header = read_json(archive.read(first))
         check(header, {}, HEADER)
-        found = header.get("format"), header.get("version")
-        if repr(found) != repr((FORMAT, VERSION)):  # as text, since True == 1 == 1.0
-            wrong = "its format is {!r:.40}, version {!r:.40}".format(*found)
-            facts = f"this minigrad reads {FORMAT!r}, version {VERSION}"
-            raise DataError(where, wrong, facts, "use the minigrad that wrote it, or train again")
+        check_version(where, header)
         check(header, {"arrays": TABLE})
         listed = [(f"{name}.npy", checksum) for name, checksum in header["arrays"].items()]
         for pair, other in zip_longest(listed, [(m.filename, m.CRC) for m in others]):

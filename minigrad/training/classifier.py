@@ -104,6 +104,16 @@ class Classifier:
             DataError: if the file cannot be written; an existing one is unchanged.
         """
         check_path("save", path)
+        archive.write(path, *self.content(), sync=sync)
+
+    def content(self) -> tuple[dict, dict[str, np.ndarray]]:
+        """Return the header and the arrays that a file holds, of which `restored` makes it again.
+
+        The arrays are the network's state dict and, in float64, those of the scaling.
+
+        Raises:
+            ArgumentError, ShapeError: if the model has changed into one that cannot be kept.
+        """
         self.__post_init__()  # the network may have changed
         scaling = {
             f"scaling.{name}": np.asarray(values, np.float64)
@@ -117,7 +127,7 @@ class Classifier:
             "scaling": self.scaling.kind,
             "training": self.training,
         }
-        archive.write(path, header, {**self.model.state_dict(), **scaling}, sync=sync)
+        return header, {**self.model.state_dict(), **scaling}
 
     @overload
     def predict(self, rows: Frame) -> Any: ...
@@ -296,13 +306,26 @@ def load(path: Path) -> Classifier:
     """
     check_path("training.load", path)
     path = os.path.join(path, "best.npz") if os.path.isdir(path) else path
-    header, arrays = headers.read(path, "classifier")
+    return restored(os.fspath(path), *headers.read(path, "classifier"))
+
+
+def restored(where: str, header: dict, arrays: dict[str, np.ndarray]) -> Classifier:
+    """Return the Classifier whose `content` was kept in a file, in eval mode.
+
+    Args:
+        where: the file.
+        header: one that `headers.check_content` took.
+        arrays: by name.
+
+    Raises:
+        DataError: if header and arrays do not make a classifier.
+    """
     try:
         return _classifier(header, arrays)
     except ValueError as error:
         wrong = "its header and its arrays do not make a classifier"
         facts = error.args[1:3] if isinstance(error, MinigradError) else [f"{error!s:.300}"]
-        raise DataError(os.fspath(path), wrong, ", ".join(facts), headers.COPY) from error
+        raise DataError(where, wrong, ", ".join(facts), headers.COPY) from error
 
 
 def _classifier(header: dict, arrays: dict[str, np.ndarray]) -> Classifier:

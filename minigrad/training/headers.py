@@ -126,18 +126,25 @@ def read(path: Path, content: str | None = None) -> tuple[dict, dict[str, np.nda
             of a classifier are, `training.load` knows.
     """
     header, arrays = archive.read(path)
+    check_content(os.fspath(path), header, arrays, content)
+    return header, arrays
+
+
+def check_content(
+    where: str, header: dict, arrays: dict[str, np.ndarray], content: str | None = None
+) -> None:
+    """Raise DataError if a file's header and arrays are not such content; see `read`."""
     found = header.get("content")
     if not isinstance(found, str) or found not in ([content] if content else CONTENTS):
         wrong, facts = f"it does not hold a {content or 'model or a run'}", f"content {found!r:.40}"
         remedy = "give a run folder" if content == "run" else "give a model file, such as best.npz"
-        raise DataError(os.fspath(path), wrong, facts, remedy)
+        raise DataError(where, wrong, facts, remedy)
     try:
         check(header, CONTENTS[found])
         if found == "run":
             _check_checkpoint(header, arrays)
     except ValueError as error:
-        raise DataError(os.fspath(path), "its header is damaged", str(error), COPY) from error
-    return header, arrays
+        raise DataError(where, "its header is damaged", str(error), COPY) from error
 
 
 def _check_checkpoint(header: dict, arrays: dict[str, np.ndarray]) -> None:

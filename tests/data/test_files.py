@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from minigrad.data.files import atomic_write, open_text, opened
+from minigrad.data.files import atomic_folder, atomic_write, open_text, opened
 from minigrad.errors import DataError
 from tests.cli.program import ENVIRONMENT
+from tests.helpers import exactly
 
 
 def write_old(path):
@@ -246,3 +247,96 @@ def test_a_line_of_gzip_data_may_not_grow_without_end(tmp_path):
         f"{path}: row 1 is too long to be a row; it goes on after 524,288 characters; give a text "
         "file with one row per line"
     )
+
+
+# ---- folders, whole or not at all ----------------------------------------------------------------
+
+PARTS = {"a.txt": b"one", "b.txt": b"two"}
+
+
+def contents(folder):
+    """Return the files of a folder with their contents."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_folder_is_written(tmp_path):
+    atomic_folder(tmp_path / "new", PARTS)
+    assert contents(tmp_path / "new") == PARTS
+    (tmp_path / "empty").mkdir()
+    atomic_folder(tmp_path / "empty", PARTS)
+    assert contents(tmp_path / "empty") == PARTS
+    assert sorted(os.listdir(tmp_path)) == ["empty", "new"]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    atomic_folder(tmp_path / "new", {**PARTS, "c.txt": b"three"})
+    other = dict.fromkeys([*PARTS, "c.txt"], b"other")
+    with pytest.raises(
+        DataError,
+        match=exactly(
+            f'{tmp_path}/new: it exists; "a.txt", "b.txt", "c.txt"; choose another name, or pass '
+            "overwrite=True"
+        ),
+    ):
+        atomic_folder(tmp_path / "new", other)
+    atomic_folder(tmp_path / "new", other, overwrite=True)
+    assert contents(tmp_path / "new") == other and os.listdir(tmp_path) == ["new"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_with_other_files_stays(tmp_path, overwrite):
+    atomic_folder(tmp_path / "new", PARTS)
+    (tmp_path / "new" / "mine").mkdir()
+    with pytest.raises(
+        DataError,
+        match=exactly(f'{tmp_path}/new: it holds other files; "mine"; choose another name'),
+    ):
+        atomic_folder(tmp_path / "new", PARTS, overwrite=overwrite)
+
+
+def test_a_link_is_not_a_folder(tmp_path):
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "victim")
+    (tmp_path / "file").write_text("mine")
+    for name, kind in (("link", "it is a link"), ("file", "it is a file")):
+        with pytest.raises(
+            DataError,
+            match=exactly(f"{tmp_path}/{name}: cannot be written; {kind}; choose another name"),
+        ):
+            atomic_folder(tmp_path / name, PARTS, overwrite=True)
+    assert not os.listdir(tmp_path / "victim")
+
+
+@pytest.mark.parametrize("failing", ["fsync", "first rename", "second rename"])
+def test_a_folder_that_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch, failing):
+    """The first rename is that of the old folder, the second that of the new one."""
+    atomic_folder(tmp_path / "new", PARTS)
+    rename, renamed = os.rename, []
+
+    def failing_rename(source, target):
+        renamed.append(target)
+        if len(renamed) == ["first rename", "second rename"].index(failing) + 1:
+            raise OSError(errno.EACCES, "Permission denied")
+        rename(source, target)
+
+    def failing_fsync(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if failing == "fsync":
+        monkeypatch.setattr(os, "fsync", failing_fsync)
+    else:
+        monkeypatch.setattr(os, "rename", failing_rename)
+    with pytest.raises(DataError, match=f"{tmp_path}/new: cannot be written; "):
+        atomic_folder(tmp_path / "new", dict.fromkeys(PARTS, b"other"), overwrite=True)
+    assert contents(tmp_path / "new") == PARTS and os.listdir(tmp_path) == ["new"]
+
+
+def test_a_folder_inside_nothing(tmp_path):
+    with pytest.raises(
+        DataError,
+        match=exactly(
+            f"{tmp_path}/no/new: cannot be written; No such file or directory; "
+            "choose a folder that exists and that you can write to"
+        ),
+    ):
+        atomic_folder(tmp_path / "no" / "new", PARTS)
