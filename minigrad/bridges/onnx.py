@@ -38,7 +38,7 @@ def write(classifier: Classifier, path: Path, *, overwrite: bool = False) -> lis
     """
     check_path("export", path)
     check_target(path, overwrite)
-    content = to_model(classifier).SerializeToString(deterministic=True)
+    content = to_model(classifier).SerializeToString()
     atomic_write(path, content, overwrite=overwrite)
     return [os.fspath(path)]
 

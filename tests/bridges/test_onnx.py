@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+import minigrad
 from minigrad import Tensor, data, nn, training
 from minigrad.cli import main
 from minigrad.data import Column, Scaling, Schema
@@ -21,6 +22,7 @@ import onnx  # noqa: E402
 from minigrad.bridges import onnx as bridge  # noqa: E402
 
 TOLERANCE = 1e-6
+IN_FLOAT64 = 1e-7  # an option of a node, such as a slope, is a float32
 
 
 def session(classifier, tmp_path):
@@ -47,7 +49,8 @@ def assert_same(classifier, tmp_path, x):
     label, p = run(session(classifier, tmp_path), x)
     expected = classifier.predict_proba(x)
     assert p.dtype == np.float64 and p.shape == expected.shape
-    assert np.abs(p - expected).max() <= TOLERANCE
+    double = classifier.architecture["dtype"] == "float64"
+    assert np.abs(p - expected).max() <= (IN_FLOAT64 if double else TOLERANCE)
     second, first = np.sort(expected, axis=1)[:, -2:].T
     clear = first - second > TOLERANCE
     assert label[clear].tolist() == classifier.predict(x)[clear].tolist()
@@ -64,7 +67,7 @@ def made(model, features, classes=3, *, scaling=None, missing="mean", image=None
 def settled(model, rng):
     """Give the normalising layers numbers as after training, instead of ones and zeros."""
     for name, p in model.named_parameters():
-        if p.data.ndim == 1 and name.endswith(".weight"):
+        if p.data.ndim == 1 and name.endswith(".weight"):  # not of a Linear or a Conv2d
             p.data = rng.uniform(0.5, 1.5, p.shape).astype(p.dtype)
     for _, layer in nn.module.walk(model):
         if isinstance(layer, nn.BatchNorm1d):
@@ -193,7 +196,8 @@ def test_an_unknown_text_gives_zeros_and_the_schema_says_what_is_filled(tmp_path
 
 
 def test_a_value_too_large_makes_a_row_unusable_behind_a_relu_too(tmp_path):
-    model = nn.Sequential(nn.Linear(2, 4, rng=0), nn.ReLU(), nn.Linear(4, 3, rng=1))
+    model = nn.Sequential(nn.Linear(2, 1, rng=0), nn.ReLU(), nn.Linear(1, 3, rng=1))
+    model[0].weight.data = np.array([[-1.0, 1.0]], np.float32)
     runtime = session(made(model, 2), tmp_path)
     x = np.array([[1.0, 1], [1e39, 1], [1, -1e39]])
     label, p = run(runtime, x)
@@ -205,17 +209,19 @@ def test_a_value_too_large_makes_a_row_unusable_behind_a_relu_too(tmp_path):
 def test_names_may_hold_anything(tmp_path):
     names = ("label", "label_2", "", "column", "0.Gemm", "features.Concat", "a\0b", "\n", "🎉")
     classes = ("", "a\nb", '"')
-    schema = Schema(tuple(map(Column, names)), "kind", classes)
+    schema = Schema((*map(Column, names), Column("no texts", ())), "kind", classes)
     F = len(names)
     classifier = Classifier(nn.mlp(F, [], 3, rng=0), schema, Scaling(np.zeros(F), np.ones(F)))
     runtime = session(classifier, tmp_path)
     found = [put.name for put in runtime.get_inputs()]
-    assert found == ["label_2", "label_2_2", "column", "column_2", *names[4:]]
+    assert found == ["label_2", "label_2_2", "column", "column_2", *names[4:], "no texts"]
     metadata = runtime.get_modelmeta().custom_metadata_map
-    assert json.loads(metadata["columns"]) == dict(zip(found, names, strict=True))
+    assert json.loads(metadata["columns"]) == dict(zip(found, [*names, "no texts"], strict=True))
+    assert '"🎉": "🎉"' in metadata["columns"]
     assert json.loads(metadata["classes"]) == [*classes]
     x = np.random.default_rng(0).normal(size=(20, F))
-    label, p = run(runtime, x)
+    feeds = {name: x[:, [f]] for f, name in enumerate(found[:-1])}
+    label, p = runtime.run(None, {**feeds, "no texts": np.full((20, 1), "text")})
     assert label.tolist() == classifier.predict(x).tolist()
     assert np.abs(p - classifier.predict_proba(x)).max() <= TOLERANCE
 
@@ -238,8 +244,8 @@ def on_images_in_both_dtypes(keys):
     dtype = {"dtype": keys["dtype"]}
     return [
         [nn.MaxPool2d((3, 2), 2, (1, 1)), nn.LeakyReLU(0.3), nn.Flatten()],
-        [nn.Linear(7, 4, False, **keys), nn.LayerNorm([6, 4], **dtype), nn.GlobalAvgPool2d()],
-        [nn.MaxPool2d(2), nn.Linear(3, 4, **keys), nn.GELU("tanh"), nn.GlobalAvgPool2d()],
+        [nn.Linear(7, 4, **keys), nn.LayerNorm([6, 4], **dtype), nn.SiLU(), nn.GlobalAvgPool2d()],
+        [nn.MaxPool2d(2), nn.Linear(3, 4, False, **keys), nn.GELU("tanh"), nn.GlobalAvgPool2d()],
         [nn.BatchNorm2d(2, **dtype), nn.Softmax(1), nn.Flatten()],
         [nn.GlobalAvgPool2d(), nn.BatchNorm1d(2, affine=False, **dtype), nn.Softplus()],
     ]
@@ -335,6 +341,7 @@ def test_the_file_says_what_goes_in_and_comes_out(tmp_path):
     model = onnx.load(tmp_path / "m.onnx")
     onnx.checker.check_model(model, full_check=True)
     assert (model.ir_version, model.producer_name) == (8, "minigrad")
+    assert model.producer_version == minigrad.__version__
     assert {(opset.domain, opset.version) for opset in model.opset_import} == {
         ("", 17),
         ("ai.onnx.ml", 3),
@@ -378,6 +385,39 @@ def test_existing_files_and_links_stay(tmp_path):
     with pytest.raises(DataError, match=exactly(message)):
         bridge.write(texts("mean"), tmp_path / "link", overwrite=True)
     assert path.read_text() == "mine"
+
+
+def test_a_file_is_refused_before_any_work_and_when_it_comes_meanwhile(tmp_path, monkeypatch):
+    path, calls = tmp_path / "m.onnx", []
+
+    def meanwhile(classifier):
+        calls.append(path.write_text("mine"))
+        return made_model
+
+    made_model = bridge.to_model(texts("mean"))
+    monkeypatch.setattr(bridge, "to_model", meanwhile)
+    message = f"{path}: it exists; 4 bytes; choose another name, or pass overwrite=True"
+    for _ in range(2):
+        with pytest.raises(DataError, match=exactly(message)):
+            bridge.write(texts("mean"), path)
+    assert len(calls) == 1 and path.read_text() == "mine"
+
+
+def test_a_network_in_training_mode_is_written_in_eval_mode_and_stays_so(tmp_path):
+    options = {"batch_norm": True, "dropout": 0.5, "rng": 0}
+    classifier = made(nn.mlp(3, [4], 3, **options), 3)
+    classifier.model.train()
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    _, p = run(session(classifier, tmp_path), x)
+    assert classifier.model.training and not classifier.model[1].running_mean.any()
+    assert np.abs(p - classifier.predict_proba(x)).max() <= TOLERANCE
+
+
+def test_what_the_checker_refuses_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(bridge, "OPSETS", {"": 17})  # without that of OneHotEncoder
+    with pytest.raises(onnx.checker.ValidationError):
+        bridge.write(texts("mean"), tmp_path / "m.onnx")
+    assert not [*tmp_path.iterdir()]
 
 
 class Odd(nn.Module):
