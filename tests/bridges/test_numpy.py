@@ -129,6 +129,7 @@ def test_each_layer_of_images(tmp_path, layer, dtype, pool):
     classifier, x = classifier_of(model, C * 30, 5, rng, image=(C, 6, 5), dtype=dtype)
     program = made(classifier, tmp_path)
     assert differs(program, classifier, x) < TOLERANCE[dtype]
+    assert program.logits(program.scaled(x)).dtype == dtype
     images = x.reshape(-1, C, 6, 5)
     assert np.array_equal(program.predict_proba(images), program.predict_proba(x))
 
@@ -261,11 +262,11 @@ TABLE = """\
 island,bill,sex,mass,kind,note
 Biscoe,39.1,male,3750,adelie,a
 "Dream, east",39.5,,3800,adelie,b
-Torgersen,?,female,3250,adelie,c
+None,?,female,3250,adelie,c
 Biscoe,46.1,female,4500,gentoo,d
 Biscoe,50,male,5700,gentoo,e
 "Dream, east",48.7,NA,n/a,gentoo,f
-Torgersen,47.6,male,5400,gentoo,g
+None,47.6,male,5400,gentoo,g
 "Dream, east",37.3,female,3000,adelie,h
 """
 
@@ -275,7 +276,8 @@ def trained_on(folder, text, missing="mean", dtype=np.float32, **options):
     path = folder / "table.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     rows = data.load(path, missing=missing, dtype=dtype, **options)
-    model = nn.mlp(rows.x.shape[1], [8], len(rows.class_names), rng=3, dtype=dtype)
+    network = {"activation": "tanh", "rng": 3, "dtype": dtype}  # which makes an infinity finite
+    model = nn.mlp(rows.x.shape[1], [8], len(rows.class_names), **network)
     return Classifier(model, rows.schema, data.Scaling.fit(rows)), path
 
 
@@ -291,6 +293,9 @@ def test_a_table_of_texts_with_gaps(tmp_path, missing, dtype):
     x = program.read_csv(path)
     assert np.array_equal(x.astype(dtype)[block.usable], block.x, equal_nan=True)
     assert differs(program, classifier, block.x) < TOLERANCE[dtype]
+    x = np.where(x == 3750, np.inf, x)
+    gaps = np.isnan(program.predict_proba(x)).all(axis=1)
+    assert (gaps == (~np.isfinite(x).all(axis=1) & (missing == "drop"))).all()
     path.write_text("mass,sex,note,bill,island\n5000,male,,48,Elsewhere\n4000,?,,40,Biscoe\n\n")
     assert run(tmp_path, path) == (0, as_predict_prints(classifier, path), "")
 
