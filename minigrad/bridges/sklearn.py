@@ -20,7 +20,7 @@ from ..optim import Optimizer
 from ..settings import WITHOUT_EFFECT, by_size, checked, with_defaults
 from ..text import counted, listed
 from ..training import Classifier, Epoch, History, Trainer
-from ..training.experiment import OF_OPTIMIZER, OF_TRAINER, OPTIMIZERS
+from ..training.experiment import OF_TRAINER, make_optimizer
 from ..training.loop import BLOCK
 
 try:
@@ -53,11 +53,8 @@ SAME = ("activation", "batch_size", "momentum", "label_smoothing", "warmup", "cl
 OPTIONS |= {name: name for name in (*SAME, "dropout", "batch_norm", "dtype")}
 OF_NETWORK = ("activation", "dropout", "batch_norm", "dtype")
 # What scikit-learn's check of X lets through: numbers with NaN, dense or sparse.
-TAKES: dict[str, Any] = {
-    "accept_sparse": "csr",
-    "dtype": [np.float64, np.float32],
-    "ensure_all_finite": "allow-nan",
-}
+FLOATS = [np.float64, np.float32]
+TAKES = {"accept_sparse": "csr", "dtype": FLOATS, "ensure_all_finite": "allow-nan"}
 MOST = 1 << 23  # numbers of a sparse matrix that are dense at once where its columns are scaled
 
 
@@ -218,7 +215,9 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         given, defaults = {}, inspect.signature(type(self)).parameters
         for name, option in OPTIONS.items():
             value, default = getattr(self, name), defaults[name].default
-            if name == "hidden_layer_sizes" and isinstance(value, (int, np.integer)):
+            if isinstance(value, np.generic):  # of an array of values to try
+                value = value.item()
+            if name == "hidden_layer_sizes" and isinstance(value, int):
                 value = [value]
             if name == "activation" and isinstance(value, str) and value == "logistic":
                 value = "sigmoid"
@@ -256,7 +255,7 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         rng = getattr(self, "_rng", None) if goes_on else None
         rng = rng or np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         classifier = self.classifier_ if goes_on else _start(options, rows, schema, rng)
-        optimizer = optimizer or _optimizer(options, classifier.model)
+        optimizer = optimizer or make_optimizer(classifier.model, options)
         for group in optimizer.param_groups:
             group["lr"] = options["lr"]  # a schedule may have lowered it
         parts = _divided(where, replace(rows, weights=weights), options["val_fraction"], rng)
@@ -314,6 +313,9 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
             of_class = found.sum() / (np.count_nonzero(found) * np.where(found, found, np.inf))
         else:
             of_class = compute_class_weight(self.class_weight, classes=classes, y=classes)
+        if (of_class < 0).any():
+            facts, remedy = f"class_weight {self.class_weight}", "give numbers of 0 or more"
+            raise ArgumentError(where, "class_weight has a negative number", facts, remedy)
         products = w * of_class[rows.y]
         used = products != 0
         if not used.any():
@@ -422,14 +424,6 @@ def _start(
     network = {name: options[name] for name in OF_NETWORK}
     sizes = len(scaling.shift), options["hidden"], len(schema.class_names)
     return Classifier(nn.mlp(*sizes, **network, rng=rng), schema, scaling)
-
-
-def _optimizer(options: dict[str, Any], model: nn.Module) -> Optimizer:
-    name = options["optimizer"]
-    kept = {
-        option: options[option] for option in OF_OPTIMIZER - {*WITHOUT_EFFECT["optimizer"][name]}
-    }
-    return OPTIMIZERS[name](model.parameters(), **kept)
 
 
 def _scaling(rows: Dataset, kind: str) -> Scaling:

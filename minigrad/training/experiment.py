@@ -110,6 +110,13 @@ def choose_options(
     return values, found
 
 
+def make_optimizer(model: nn.Module, options: dict[str, Any]) -> optim.Optimizer:
+    """Return the optimizer that the options of a run choose, with those of them that it takes."""
+    name = options["optimizer"]
+    names = OF_OPTIMIZER.difference(WITHOUT_EFFECT["optimizer"][name])
+    return OPTIMIZERS[name](model.parameters(), **{name: options[name] for name in names})
+
+
 class Experiment:
     """A training run on one data set: everything before the first step, and `run`.
 
@@ -185,7 +192,7 @@ class Experiment:
             self.train,
             self.val,
             loss=loss,
-            optimizer=self._optimizer(model),
+            optimizer=make_optimizer(model, self.options),
             augment=self._augment(),
             rng=rng,
             **self._only(OF_TRAINER),
@@ -388,11 +395,6 @@ class Experiment:
             facts = f"{self.dataset.name} has {counted(len(self.dataset.feature_names), 'feature')}"
             remedy = "give IDX files, or an .npz file whose x is (N, H, W) or (N, C, H, W)"
             raise ArgumentError("train", wrong, facts, remedy)
-
-    def _optimizer(self, model: nn.Module) -> optim.Optimizer:
-        name = self.options["optimizer"]
-        names = OF_OPTIMIZER.difference(WITHOUT_EFFECT["optimizer"][name])
-        return OPTIMIZERS[name](model.parameters(), **self._only(names))
 
     def _augment(self) -> Augment | None:
         """Return what changes each batch that is trained on."""

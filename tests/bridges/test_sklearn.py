@@ -194,6 +194,13 @@ def test_alpha_counts_for_all_rows_together():
     assert weighted._optimizer.param_groups[0]["weight_decay"] == 3.0 / 300
 
 
+def test_parameters_from_an_array():
+    given = {"batch_norm": np.True_, "hidden_layer_sizes": np.int64(8), "clip_grad": np.float64(1)}
+    activation = np.array(["tanh"])[0]
+    one = made(activation=activation, **given).fit(X, Y)
+    assert same(one, made(activation="tanh", batch_norm=True).fit(X, Y))
+
+
 def test_logistic_is_what_scikit_learn_calls_a_sigmoid():
     assert same(made(activation="logistic").fit(X, Y), made(activation="sigmoid").fit(X, Y))
 
@@ -491,6 +498,9 @@ def test_weights_that_cannot_be_used():
         made().fit(X, Y, sample_weight=np.full(150, np.nan))
     with pytest.raises(ValueError, match="class_weight"):
         made(class_weight="equal").fit(X, Y)
+    message = "MinigradClassifier.fit: class_weight has a negative number; "
+    message += "class_weight {0: -1}; give numbers of 0 or more"
+    refuse(message, made(class_weight={0: -1}).fit, X, Y)
 
 
 def test_classes_that_cannot_be_used():
