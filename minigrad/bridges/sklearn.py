@@ -19,7 +19,7 @@ from ..errors import ArgumentError, DataError
 from ..optim import Optimizer
 from ..settings import WITHOUT_EFFECT, by_size, checked, with_defaults
 from ..text import counted, listed
-from ..training import Classifier, Epoch, History, Trainer
+from ..training import Classifier, Epoch, History, Trainer, balanced_weights
 from ..training.experiment import OF_TRAINER, make_optimizer
 from ..training.loop import BLOCK
 
@@ -51,7 +51,6 @@ OPTIONS = {
 }
 SAME = ("activation", "batch_size", "momentum", "label_smoothing", "warmup", "clip_grad", "scale")
 OPTIONS |= {name: name for name in (*SAME, "dropout", "batch_norm", "dtype")}
-OF_NETWORK = ("activation", "dropout", "batch_norm", "dtype")
 # What scikit-learn's check of X lets through: numbers with NaN, dense or sparse.
 FLOATS = [np.float64, np.float32]
 TAKES = {"accept_sparse": "csr", "dtype": FLOATS, "ensure_all_finite": "allow-nan"}
@@ -197,7 +196,8 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
             wrong, facts = "the first call needs all classes", "classes None"
             raise ArgumentError(where, wrong, facts, "give classes=np.unique(y) of all rows")
         if classes is not None and goes_on and {*classes} != {*self.classes_}:
-            facts = f"{_listed(self.classes_)} at first, {_listed(np.unique(classes))} now"
+            facts = f"{listed(self.classes_.astype(str))} at first, "
+            facts += f"{listed(np.unique(classes).astype(str))} now"
             remedy = "leave classes out, or fit a new estimator"
             raise ArgumentError(where, "the classes differ", facts, remedy)
         optimizer = getattr(self, "_optimizer", None)
@@ -244,7 +244,7 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         classes = self.classes_ if goes_on else np.unique(y if classes is None else classes)
         if len(strange := np.setdiff1d(y, classes)):
-            facts = f"{_listed(strange)}; the classes are {_listed(classes)}"
+            facts = f"{listed(strange.astype(str))}; the classes are {listed(classes.astype(str))}"
             remedy = "leave such rows out, or fit a new estimator"
             raise DataError(where, "y holds classes that are not known", facts, remedy)
         schema = self.classifier_.schema if goes_on else self._schema(classes, label)
@@ -261,15 +261,10 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         parts = _divided(where, replace(rows, weights=weights), options["val_fraction"], rng)
         train, val = (_scaled(part, classifier.scaling) for part in parts)
         reduction = "mean" if weights is None else "none"
-        trainer = Trainer(
-            classifier.model,
-            train,
-            val,
-            loss=nn.CrossEntropy(label_smoothing=options["label_smoothing"], reduction=reduction),
-            optimizer=optimizer,
-            rng=rng,
-            **{name: options[name] for name in OF_TRAINER},
-        )
+        loss = nn.CrossEntropy(label_smoothing=options["label_smoothing"], reduction=reduction)
+        run = {name: options[name] for name in OF_TRAINER}
+        run |= {"loss": loss, "optimizer": optimizer, "rng": rng}
+        trainer = Trainer(classifier.model, train, val, **run)
         before = self.history_ if goes_on else History()
         trainer.run(lambda epoch: self._report(epoch, len(before)))
         trainer.use_best()
@@ -285,8 +280,8 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
     def _schema(self, classes: np.ndarray, label: Any) -> Schema:
         """Return the schema of the features that were checked last."""
         named = hasattr(self, "feature_names_in_")
-        names = [f"column_{i}" for i in range(self.n_features_in_)]
-        names = [*self.feature_names_in_] if named else names
+        places = range(self.n_features_in_)
+        names = [*self.feature_names_in_] if named else [f"column_{i}" for i in places]
         label = label if isinstance(label, str) and label not in names else ""
         columns, class_names = tuple(map(Column, names)), tuple(map(str, classes))
         return Schema(columns, label, class_names, missing="mean", by_name=named)
@@ -309,8 +304,7 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
             wrong = "sample_weight is not one number of 0 or more for each row"
             raise DataError(where, wrong, facts, f"give it as ({len(rows)},)")
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            found = np.bincount(rows.y, w, minlength=len(classes))
-            of_class = found.sum() / (np.count_nonzero(found) * np.where(found, found, np.inf))
+            of_class = balanced_weights(replace(rows, weights=w))
         else:
             of_class = compute_class_weight(self.class_weight, classes=classes, y=classes)
         if (of_class < 0).any():
@@ -325,11 +319,11 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
 
     def _choose(self, options: dict[str, Any], rows: Dataset) -> None:
         """Set what goes by the size of the data; alpha counts for all rows together."""
-        mass = len(rows) if rows.weights is None else float(rows.weights.sum())
+        count, features = rows.x.shape
+        mass = count if rows.weights is None else float(rows.weights.sum())
         if self.alpha is not None and options["optimizer"] != "adamw":
             options["weight_decay"] /= mass
-        features = rows.x.shape[1]
-        chosen = by_size(mass, features) | {"epochs": by_size(len(rows), features)["epochs"]}
+        chosen = by_size(mass, features) | {"epochs": by_size(count, features)["epochs"]}
         options |= {name: chosen[name] for name in chosen if options[name] is None}
 
     def _report(self, epoch: Epoch, before: int) -> None:
@@ -375,14 +369,15 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         trains a new multilayer perceptron.
         """
         names, training = classifier.schema.class_names, classifier.training
-        options = training.get("options") or {}  # of a run of `minigrad train`
+        tables = {name: value for name, value in training.items() if isinstance(value, dict)}
+        options = tables.get("options", {})  # of `minigrad train`
         found = {name: options.get(option) for name, option in OPTIONS.items() if name != "alpha"}
-        found |= training.get("parameters") or {}
+        found |= tables.get("parameters", {})
         found |= {"scale": classifier.scaling.kind, "dtype": classifier.architecture["dtype"]}
         estimator = cls(**{name: found[name] for name in OPTIONS if found.get(name) is not None})
-        labels = training.get("classes") or []
-        labels = labels if tuple(map(str, labels)) == names else names
-        estimator.classes_ = np.array(labels)
+        labels = training.get("classes")
+        same = isinstance(labels, list) and tuple(map(str, labels)) == names
+        estimator.classes_ = np.array(labels if same else names)
         estimator.classifier_ = replace(classifier, model=copy.deepcopy(classifier.model))
         estimator.n_features_in_ = len(classifier.schema.feature_names)
         if classifier.schema.by_name:
@@ -421,7 +416,7 @@ def _start(
 ) -> Classifier:
     """Return a new network, with the scaling of these rows."""
     scaling = _scaling(rows, options["scale"])
-    network = {name: options[name] for name in OF_NETWORK}
+    network = {name: options[name] for name in ("activation", "dropout", "batch_norm", "dtype")}
     sizes = len(scaling.shift), options["hidden"], len(schema.class_names)
     return Classifier(nn.mlp(*sizes, **network, rng=rng), schema, scaling)
 
@@ -458,7 +453,3 @@ def _divided(
         remedy = "add rows, or give early_stopping=False"
         raise DataError(where, *error.args[1:3], remedy) from error
     return rows.take(parts[0].x[:, 0].astype(int)), rows.take(parts[1].x[:, 0].astype(int))
-
-
-def _listed(classes: np.ndarray) -> str:
-    return listed([*map(str, classes)])

@@ -15,17 +15,18 @@ HEAVIEST = 1e6
 def balanced_weights(train: Dataset) -> np.ndarray:
     """Return N / (C n) for each of the C classes, with n of the N rows in it.
 
-    Every class then has the same share in the loss. scikit-learn calls this "balanced".
+    Every class then has the same share in the loss. scikit-learn calls this "balanced". If the rows
+    have weights, N and n are sums of them.
 
     Raises:
         ArgumentError: if a class has no rows.
     """
-    counts = np.bincount(train.y, minlength=len(train.class_names))
+    counts = np.bincount(train.y, train.weights, minlength=len(train.class_names))
     if not counts.all():
         wrong = f"class {shown(train.class_names[counts.argmin()])} has no rows"
         remedy = "give it rows, or give the weights yourself"
         raise ArgumentError("balanced_weights", wrong, counted(len(train), "row"), remedy)
-    return len(train) / (len(counts) * counts)
+    return counts.sum() / (len(counts) * counts)
 
 
 def named_weights(text: str, class_names: tuple[str, ...]) -> np.ndarray:

@@ -194,6 +194,15 @@ def test_alpha_counts_for_all_rows_together():
     assert weighted._optimizer.param_groups[0]["weight_decay"] == 3.0 / 300
 
 
+def test_a_penalty_fades_with_the_sum_of_the_weights_and_epochs_with_the_rows():
+    decays, counts = [], []
+    for weights in (None, np.full(150, 10)):
+        estimator = MinigradClassifier((4,), batch_size=150).fit(X, Y, sample_weight=weights)
+        decays.append(estimator._optimizer.param_groups[0]["weight_decay"])
+        counts.append(estimator.n_iter_)
+    assert decays == [0.005, 0.0017] and counts == [200, 200]
+
+
 def test_parameters_from_an_array():
     given = {"batch_norm": np.True_, "hidden_layer_sizes": np.int64(8), "clip_grad": np.float64(1)}
     activation = np.array(["tanh"])[0]
@@ -304,6 +313,11 @@ def test_early_stopping_keeps_the_best_weights():
     assert estimator.n_iter_ == len(losses) < 60
     assert losses.argmin() == len(losses) - 4
     assert np.isnan(made(**options).fit(X, Y).history_.column("val_loss")).all()
+    options |= {"learning_rate": "constant", "early_stopping": True}
+    estimator = made(**options).fit(X, Y)
+    best = estimator.history_.best.epoch
+    assert best < estimator.n_iter_
+    assert same(estimator, made(**options | {"max_iter": best, "n_iter_no_change": 99}).fit(X, Y))
 
 
 def test_a_warm_start_goes_on():
@@ -431,7 +445,12 @@ def test_a_column_with_an_offset(tmp_path):
 
 def test_files_with_odd_notes_become_estimators():
     classifier = made().fit(X, Y).to_classifier()
-    for notes in ({"classes": ["a", "b", "c"]}, {"options": {"hidden": "x", "new": 1}}, {}):
+    for notes in (
+        {"classes": ["a", "b", "c"]},
+        {"options": {"hidden": "x", "new": 1}, "parameters": {"new": 1}},
+        {"options": [1], "parameters": "x", "classes": 3},
+        {},
+    ):
         odd = training.Classifier(classifier.model, classifier.schema, classifier.scaling, notes)
         estimator = MinigradClassifier.from_classifier(odd)
         assert np.array_equal(estimator.predict(X), classifier.predict(X))
@@ -498,6 +517,10 @@ def test_weights_that_cannot_be_used():
         made().fit(X, Y, sample_weight=np.full(150, np.nan))
     with pytest.raises(ValueError, match="class_weight"):
         made(class_weight="equal").fit(X, Y)
+    message = 'balanced_weights: class "setosa" has no rows; 150 rows; '
+    message += "give it rows, or give the weights yourself"
+    balanced = made(class_weight="balanced")
+    refuse(message, balanced.fit, X, NAMES, sample_weight=Y > 0)
     message = "MinigradClassifier.fit: class_weight has a negative number; "
     message += "class_weight {0: -1}; give numbers of 0 or more"
     refuse(message, made(class_weight={0: -1}).fit, X, Y)
@@ -523,7 +546,7 @@ def test_too_few_rows_to_stop_early():
     refuse(message, made(early_stopping=True).fit, X[:51], Y[:51])
 
 
-def test_values_that_cannot_be_used():
+def test_values_that_cannot_be_used(monkeypatch):
     x = X.copy()
     x[3, 2] = np.inf
     with pytest.raises(ValueError, match="Input X contains infinity"):
@@ -536,8 +559,8 @@ def test_values_that_cannot_be_used():
     message = 'Scaling.fit: the values of "column_2" are too large to calculate with in float32; '
     message += "they lie from 1 to inf; change the unit, or leave the column out"
     refuse(message, made(dtype="float32").fit, x, Y)
-    x = sparse.csr_array(x)
-    refuse(message, made(dtype="float32").fit, x, Y)
+    monkeypatch.setattr(bridge, "MOST", 150)  # a column at a time is scaled
+    refuse(message, made(dtype="float32").fit, sparse.csr_array(x), Y)
 
 
 def test_a_run_that_diverges_leaves_the_estimator_as_it_was():

@@ -1,11 +1,22 @@
 """Weights of the classes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from minigrad import data, training
 from minigrad.errors import ArgumentError
 from tests.helpers import exactly
+
+
+def test_balanced_weights_count_rows_by_their_weights():
+    x, y = np.zeros((4, 1), np.float32), np.array([0, 0, 0, 1])
+    train = data.Dataset(x, y, ("f",), ("p", "q"), weights=[1, 0, 2, 9])
+    assert training.balanced_weights(train).tolist() == [12 / (2 * 3), 12 / (2 * 9)]
+    repeated = train.take(np.repeat(np.arange(4), [1, 0, 2, 9]))
+    repeated = replace(repeated, weights=None)
+    assert training.balanced_weights(repeated).tolist() == [12 / (2 * 3), 12 / (2 * 9)]
 
 
 def test_a_class_without_rows_has_no_balanced_weight():
