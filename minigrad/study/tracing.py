@@ -35,6 +35,7 @@ from ..typing import ArrayLike
 MOST = 20_000_000  # derivatives of an operation, up to which they are looked at one by one
 STEPS = (1e-4, 1e-5, 1e-6)  # of the difference: a smaller one if there is a kink within it
 LR = 0.01
+LEAST = 1e-8  # of 1 − p, if p is written out: it takes a dozen digits
 
 Index = tuple[int, ...]
 
@@ -388,7 +389,7 @@ class _Graph:
             if terms == []:  # every derivative is 0
                 i = j if g.shape == call.gy.shape else (0,) * call.gy.ndim
                 terms = [Term(i, float(call.gy[i]), 0.0)]
-            because = call.rows.because(j) if op is CrossEntropy else ""
+            because = call.rows.because(j, terms) if op is CrossEntropy else ""
             step.rules.append(Rule(x, formula, note, g, j, terms, because))
             x.ways.append((step.number, g))
         if op is ReLU:
@@ -466,9 +467,9 @@ def source_of(method: Callable) -> tuple[str, str]:
 # ---- what is said of some operations -------------------------------------------------------------
 
 
-def number_text(value: float) -> str:
-    """Return a number with four digits, as all numbers are shown."""
-    return f"{value + 0.0:.4g}"  # + 0.0: not -0
+def number_text(value: float, digits: int = 4) -> str:
+    """Return a number with four digits, as all numbers are shown that need no more."""
+    return f"{value + 0.0:.{digits}g}"  # + 0.0: not -0
 
 
 def label(value: Value | str, i: Index) -> str:
@@ -489,6 +490,22 @@ def added(texts: Sequence[str]) -> str:
     return joined.replace("+ -", "- ")
 
 
+def _worked(text: Callable, f: Callable, numbers: Sequence[float], result: float) -> str:
+    """Return "text = result" with so many digits that f of the numbers printed is the result.
+
+    Where two numbers are close, four digits of each are too few for their difference. Empty if
+    13 are too few, too.
+    """
+    shown = number_text(result)
+    for digits in range(4, 14):
+        texts = [number_text(number, digits) for number in numbers]
+        with np.errstate(all="ignore"):
+            again = f(*(np.float64(t) for t in texts))
+        if number_text(again) == shown:
+            return f"{text(*texts)} = {shown}"
+    return ""
+
+
 class _Rows:
     """What a CrossEntropy computes for each row, in the simplest words that are true.
 
@@ -504,23 +521,34 @@ class _Rows:
         self.p = p = (call.saved["e"] / call.saved["sums"]).T
         self.t, smoothing = call.options["t"], call.options["smoothing"]
         self.q = (1 - smoothing) * np.eye(p.shape[1])[self.t] + smoothing / p.shape[1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            losses = -np.where(self.q == 0, 0, self.q * np.log(p)).sum(axis=1)
+        logp = x.data - x.data.max(axis=1, keepdims=True) - np.log(call.saved["sums"])[:, None]
+        losses = -(self.q * logp).sum(axis=1)
         self.w = w = np.broadcast_to(np.asarray(call.options["w"], float), losses.shape)
         self.mean, self.sum = bool((w == 1 / max(len(w), 1)).all()), bool((w == 1).all())
         self.plain = not smoothing and (self.mean or self.sum)
         t = f"t = {', '.join(map(str, self.t[:8]))}{', …' * (len(self.t) > 8)}"
+        e, at = call.saved["e"].T, np.eye(p.shape[1], dtype=bool)[self.t]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.s = np.where(at, 0, e).sum(axis=1) / e[at]
+            self.kept = call.saved["sums"] / e[at] - 1  # of s, in the sum with 1
         if self.plain:
             self._in_plain_words(x.name, y, losses, t)
         else:
             self.formula, self.gradient = [], ""
             self.inside = {"p": p, "q": self.q, "ℓ": losses, "w": w}
             self.said = [f"{t};  ε = {smoothing:g} is the label smoothing", *CROSS_ENTROPY_LETTERS]
+        if not smoothing and (self.s < LEAST).any():
+            s = f"s = Σⱼ exp({x.name}ⱼ − {x.name}[t]) over j ≠ t"
+            self.said.append(f"p[t] = 1 / (1 + s) with {s}; float64 keeps 16 digits of 1 + s")
         if not y.data.ndim and 1 < len(losses) <= 8:
             ones = self.plain and self.sum
-            pairs = zip(w, losses, strict=True)
-            terms = added([product((loss,) if ones else (n, loss)) for n, loss in pairs])
-            self.said.append(f"{y.name} = {terms} = {number_text(y.data)}")
+            pairs = lambda a: map("·".join, zip(a[::2], a[1::2], strict=True))  # noqa: E731
+            text = lambda *a: added(a if ones else pairs(a))  # noqa: E731
+            f = lambda *a: sum(a) if ones else np.dot(a[::2], a[1::2])  # noqa: E731
+            numbers = losses if ones else np.stack([w, losses], axis=1).reshape(-1)
+            self.said.append(
+                f"{y.name} = {_worked(text, f, numbers, y.data) or number_text(y.data)}"
+            )
 
     def _in_plain_words(self, x: str, y: Value, losses: np.ndarray, t: str) -> None:
         softmax, self.inside, self.said = f"p = softmax({x})", {"p": self.p}, [t]
@@ -530,8 +558,11 @@ class _Rows:
         elif len(losses) == 1:
             self.formula = [softmax, f"{y.name} = −ln p[t]"]
             self.gradient = f"g{x} = g{y.name} (p − onehot(t))"
-            p = number_text(self.p[0, self.t[0]])
-            self.said = [f"{t}, so {y.name} = −ln {p} = {number_text(y.data)}"]
+            worked = _worked("−ln {}".format, lambda p: -np.log(p), self.p[0, self.t], y.data)
+            if self.s[0] < LEAST:
+                text, f = "ln(1 + {})".format, lambda s: np.log(1 + s)
+                worked = _worked(text, f, self.s, y.data) or _worked(text, f, self.kept, y.data)
+            self.said = [f"{t}, so {y.name} = {worked or number_text(y.data)}"]
         else:
             over = "1/N " if self.mean else ""
             self.formula = [softmax, "ℓₙ = −ln pₙ[tₙ]", f"{y.name} = {over}Σₙ ℓₙ"]
@@ -540,18 +571,25 @@ class _Rows:
             if self.mean:
                 self.said.append(f"{y.name} is the mean of the losses of N rows: N = {len(losses)}")
 
-    def because(self, j: Index) -> str:
+    def because(self, j: Index, terms: list[Term] | None) -> str:
         """Return how the derivative for one logit comes about, with its numbers."""
         n, p, q, w = j[0], self.p[j], self.q[j], self.w[j[0]]
-        difference = added([number_text(p), number_text(-q)])
-        result = number_text(w * (p - q))
-        if not self.plain:
-            names = f"w[{n}] ({label('p', j)} − {label('q', j)})"
-            return f"{names} = {number_text(w)}·({difference}) = {result}"
-        names = f"{label('p', j)} − {number_text(q)}"
-        if w == 1:
-            return f"{names} = {difference} = {result}"
-        return f"({names}) / N = {number_text(w)}·({difference}) = {result}"
+        slope = terms[0].slope if terms else w * (p - q)
+        bare = self.plain and w == 1
+        near = q == 1 and self.s[n] < LEAST
+        names = f"w[{n}] ({label('p', j)} − {label('q', j)})"
+        if self.plain:
+            names = f"{label('p', j)} − {number_text(q)}"
+            names = names if bare else f"({names}) / N"
+
+        def text(w, a, q):
+            difference = f"1/(1 + {a}) - {q}" if near else f"{a} - {q}"
+            return difference if bare else f"{w}·({difference})"
+
+        f = lambda w, a, q: w * ((1 / (1 + a) if near else a) - q)  # noqa: E731
+        tried = (self.s[n], self.kept[n]) if near else (p,)
+        worked = (_worked(text, f, [w, a, q], slope) for a in tried)
+        return f"{names} = {next(filter(None, worked), number_text(slope))}"
 
 
 CROSS_ENTROPY_LETTERS = [

@@ -85,6 +85,22 @@ def test_what_is_printed_is_shown_to_four_digits():
         assert close(np.array(float(shown.replace("−", "-"))), float(exact))
 
 
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        ([4.0, 8.0], "t = 1, so L = −ln 0.9992724 = 0.0007279"),
+        ([4.0, 8.0], "p[0,1] − 1 = 0.9992724 - 1 = -0.0007276"),
+        ([30.0, 30.0], "p[0,1] − 1 = 1/(1 + 1.757e-15) - 1 = -1.776e-15"),
+    ],
+)
+def test_a_cross_entropy_has_as_many_digits_as_its_numbers_need(row, line):
+    model, loss = samples.fixed_network("relu")[0], nn.CrossEntropy()
+    f = lambda x: loss(model(x), np.array([1]))  # noqa: E731
+    page = as_html(study.trace(f, [Tensor(np.array([row]))], module=model))
+    page = re.sub(r"<[^>]+>", "", page)
+    assert re.sub(r"\s", "", line.replace("-", "−")) in re.sub(r"\s", "", page)
+
+
 def test_each_gradient_is_asked_for_before_it_is_shown():
     text = network_page()
     assert text.count('<form class="ask"') == text.count('<div class="answer">') == 7

@@ -294,3 +294,84 @@ def test_lanes_cross():
         "├─┘",
         "●      5  Add  L  from v4, v2",
     ]
+
+
+# ---- the lines of a cross-entropy ----------------------------------------------------------------
+
+
+def margins():
+    """Yield logits and classes, from a target that is nearly right to one that is far from it."""
+    rng = np.random.default_rng(0)
+    for margin in [-800, -30, -3, *np.linspace(0, 40, 81)]:
+        for rows in (1, 2, 3):
+            z = rng.standard_normal((rows, 3)).round(3)
+            t = rng.integers(0, 3, rows)
+            z[range(rows), t] += margin
+            yield z, t
+
+
+def again(text):
+    """Return what a term of a cross-entropy's line is, computed from what is printed."""
+    code = text.replace("−ln ", "-np.log(") + ")" * text.count("−ln ")
+    return float(eval(code.replace("ln(", "np.log(").replace("np.np.", "np.").replace("·", "*")))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"reduction": "sum"}, {"label_smoothing": 0.05}, {"weight": np.array([1.0, 2.0, 3.0])}],
+    ids=["mean", "sum", "smoothing", "weights"],
+)
+def test_every_number_of_a_cross_entropy_is_computed_again_from_those_printed(options):
+    forms, total, bare = set(), 0, 0
+    for z, t in margins():
+        text = as_text(study.trace(lambda z, t=t: F.cross_entropy(z, t, **options), [z]), 120)
+        text = text.split("\nCheck\n")[0].replace("\n       ", " ")
+        lines = re.findall(r"^ +(?:t = \d, so )?L = ([^ΣL]+) = (\S+)$", text, re.M)
+        lines += re.findall(r"^ +∂L/∂z\S+ = .* − .* = (.+) = (\S+)$", text, re.M)
+        rest = 1 - softmax_rows(z - z.max(axis=1, keepdims=True))[range(len(t)), t]
+        expected = 1 if len(t) == 1 and "label_smoothing" in options else 2
+        if len(lines) < expected:  # float64 has too few digits itself
+            assert rest.min() < 1e-7 or rest.max() == 1
+            bare += expected - len(lines)
+        for term, printed in lines:
+            assert f"{again(term) + 0.0:.4g}" == printed, (term, printed)
+            forms |= {form for form in ("−ln", "ln(1 + ", "1/(1 + ") if form in term}
+            assert all(len(n.strip("0.")) <= 13 for n in re.findall(r"[\d.]{5,}", term)), term
+        total += expected
+    assert bare < total / 30
+    assert len(forms) == (0 if "label_smoothing" in options else 3)
+
+
+@pytest.mark.parametrize(
+    ("row", "lines"),
+    [
+        (
+            [10.0, 20.0],
+            [
+                "   t = 1, so L = −ln 0.99999995755 = 4.245e-08\n",
+                " = p[0,0] − 0 = 4.245e-08 - 0 = 4.245e-08\n",
+            ],
+        ),
+        (
+            [4.0, 8.0],
+            [
+                "   t = 1, so L = −ln 0.9992724 = 0.0007279\n",
+                " = p[0,1] − 1 = 0.9992724 - 1 = -0.0007276\n",
+            ],
+        ),
+        (
+            [30.0, 30.0],
+            [
+                "   t = 1, so L = ln(1 + 1.757e-15) = 1.776e-15\n   p[t] = 1 / (1 + s) with s = "
+                "Σⱼ exp(z2ⱼ − z2[t]) over j ≠ t; float64 keeps 16 digits of 1 + s\n",
+                " = p[0,1] − 1 = 1/(1 + 1.757e-15) - 1 = -1.776e-15\n",
+            ],
+        ),
+    ],
+)
+def test_a_row_that_is_nearly_right(row, lines):
+    model, loss = samples.fixed_network("relu")[0], nn.CrossEntropy()
+    f = lambda x: loss(model(x), np.array([1]))  # noqa: E731
+    text = as_text(study.trace(f, [Tensor(np.array([row]))], module=model), 120)
+    for line in lines:
+        assert line in text
