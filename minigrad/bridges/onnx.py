@@ -5,6 +5,7 @@ numbers arrive as doubles, an offset is subtracted from them in double, and then
 network's dtype, in which they are scaled.
 """
 
+import itertools
 import json
 import math
 import os
@@ -89,8 +90,7 @@ def _check(classifier: Classifier) -> None:
         if alone and dtype == "float64":
             wrong = f"onnxruntime cannot compute layer {name}, {kind}, in float64"
             raise _refused(wrong, "the network is float64")
-    size = sum(array.nbytes for array in classifier.model.named_arrays().values())
-    if size > MOST_BYTES:
+    if (size := sum(a.nbytes for a in classifier.model.named_arrays().values())) > MOST_BYTES:
         facts = f"{size:,} bytes, and the most is {MOST_BYTES:,}"
         raise _refused("the network is too large for an ONNX file", facts, "make it smaller")
 
@@ -123,16 +123,13 @@ class _Graph:
             return _IN_DOUBLE[op](self, *inputs, **options)
         names = [x if isinstance(x, str) else self.array(f"{op}.constant", x) for x in inputs]
         output = self.unique(f"{self.place}.{op}")
-        node = helper.make_node(op, names, [output], output, domain=domain, **options)
-        self.nodes.append(node)
+        self.nodes.append(helper.make_node(op, names, [output], output, domain=domain, **options))
         return output
 
     def unique(self, name: str) -> str:
         """Return a name that the graph does not have yet: this one, or followed by a number."""
-        free, number = name, 1
-        while free in self._taken:
-            number += 1
-            free = f"{name}_{number}"
+        names = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(2)))
+        free = next(name for name in names if name not in self._taken)
         self._taken.add(free)
         return free
 
@@ -164,18 +161,21 @@ def _features(graph: _Graph, schema: Schema) -> tuple[str, dict[str, str]]:
         x = graph.input("x", DTYPES[graph.dtype], *schema.image)
         flat = graph("Reshape", x, np.array([-1, math.prod(schema.image)]))
         return graph.cast(flat, "float64"), {}
-    parts, columns = [], {}
+    parts, columns, form = [], {}, schema.form
     for column in schema.columns:
         kind = TensorProto.DOUBLE if column.values is None else TensorProto.STRING
         x = graph.input(column.name or "column", kind, 1)
         columns[x] = column.name
         if column.values is None:
+            for number in map(form.number, filter(form.is_number, form.na or ())):  # such as -999
+                x = graph("Where", graph("Equal", x, np.array(number)), np.array(math.nan), x)
             parts.append(x)
         elif column.values:
             options = {"cats_strings": column.values, "zeros": 1, "domain": "ai.onnx.ml"}
             part = graph("Flatten", graph("OneHotEncoder", x, **options))
             if schema.missing != "mean":  # with zeros a missing text would be used
-                options = {"keys_strings": [""], "values_floats": [math.nan], "default_float": 0.0}
+                options = {"keys_strings": ["", *(form.na or ())], "default_float": 0.0}
+                options["values_floats"] = [math.nan] * len(options["keys_strings"])
                 part = graph("Add", part, graph("LabelEncoder", x, domain="ai.onnx.ml", **options))
             parts.append(graph.cast(part, "float64"))
     return graph("Concat", *parts, axis=1), columns
@@ -208,12 +208,11 @@ def _outputs(graph: _Graph, x: str, z: str, classes: tuple[str, ...]) -> list[on
     zero = graph.cast(graph("Add", *zeros), "float64")  # or NaN
     z = graph.cast(z, "float64")
     p = graph("Add", graph("Softmax", z, axis=1), zero)
-    unusable = graph("IsNaN", graph("Squeeze", zero, axis))
-    first = graph("ArgMax", z, axis=1, keepdims=0)
-    index = graph("Where", unusable, np.array(len(classes)), first)
+    unusable, best = graph("IsNaN", zero), graph("ArgMax", z, axis=1)
+    index = graph("Squeeze", graph("Where", unusable, np.array(len(classes)), best), axis)
     label = graph("Gather", np.array([*classes, ""], object), index)
-    ends = (PROBABILITIES, p), (LABEL, label)
-    graph.nodes += [helper.make_node("Identity", [y], [name], name) for name, y in ends]
+    for name, y in (PROBABILITIES, p), (LABEL, label):
+        graph.nodes.append(helper.make_node("Identity", [y], [name], name))
     return [
         helper.make_tensor_value_info(LABEL, TensorProto.STRING, ["N"]),
         helper.make_tensor_value_info(PROBABILITIES, TensorProto.DOUBLE, ["N", len(classes)]),
@@ -240,11 +239,8 @@ def _network(graph: _Graph, model: nn.Sequential, x: str, row: Tensor, prefix: s
 
 def _layer(graph: _Graph, layer: nn.Module, x: str, shape: tuple[int, ...]) -> str:
     """Add a layer, whose output has this shape for one row."""
-    arrays = {
-        name: graph.array(name, array)
-        for name, array in layer.named_arrays().items()
-        if name != "num_batches_tracked"
-    }
+    given = {name: a for name, a in layer.named_arrays().items() if a.ndim}  # not batches tracked
+    arrays = {name: graph.array(name, a) for name, a in given.items()}
     match layer:
         case nn.Linear() if len(shape) == 2:
             return graph("Gemm", x, *arrays.values(), transB=1)
@@ -262,17 +258,15 @@ def _layer(graph: _Graph, layer: nn.Module, x: str, shape: tuple[int, ...]) -> s
             return graph("AveragePool", x, count_include_pad=1, **options)
         case nn.GlobalAvgPool2d():
             return graph("ReduceMean", x, axes=[2, 3], keepdims=0)
-        case nn.BatchNorm1d():
-            ones = np.ones(layer.num_features, graph.dtype)
-            inputs = arrays.get("weight", ones), arrays.get("bias", 0 * ones)
-            inputs += arrays["running_mean"], arrays["running_var"]
-            return graph("BatchNormalization", x, *inputs, epsilon=layer.eps)
-        case nn.LayerNorm():
-            ones = np.ones(layer.normalized_shape, graph.dtype)
-            # The bias may be left out, but onnxruntime up to 1.17 then crashes.
-            inputs = arrays.get("weight", ones), arrays.get("bias", 0 * ones)
-            axis = -len(layer.normalized_shape)
-            return graph("LayerNormalization", x, *inputs, axis=axis, epsilon=layer.eps)
+        case nn.BatchNorm1d() | nn.LayerNorm():
+            batch = isinstance(layer, nn.BatchNorm1d)
+            ones = np.ones(layer.num_features if batch else layer.normalized_shape, graph.dtype)
+            # LayerNormalization may go without a bias, but onnxruntime up to 1.17 then crashes.
+            W, b = arrays.get("weight", ones), arrays.get("bias", 0 * ones)
+            if batch:
+                statistics = arrays["running_mean"], arrays["running_var"]
+                return graph("BatchNormalization", x, W, b, *statistics, epsilon=layer.eps)
+            return graph("LayerNormalization", x, W, b, axis=-ones.ndim, epsilon=layer.eps)
         case nn.Flatten() | nn.Unflatten():
             return graph("Reshape", x, np.array([-1, *shape[1:]]))
         case nn.Softmax() | nn.LogSoftmax():
@@ -321,15 +315,13 @@ def _elu(graph: _Graph, x: str, alpha: float) -> str:
 
 def _sigmoid(graph: _Graph, x: str) -> str:
     """1 / (1 + exp(−x))"""
-    e = graph("Exp", graph("Neg", x))
-    return graph("Div", 1.0, graph("Add", e, 1.0))
+    return graph("Div", 1.0, graph("Add", graph("Exp", graph("Neg", x)), 1.0))
 
 
 def _softplus(graph: _Graph, x: str) -> str:
     """max(x, 0) + ln(1 + exp(−|x|))"""
     e = graph("Exp", graph("Neg", graph("Abs", x)))
-    above = graph("Max", x, 0.0)
-    return graph("Add", above, graph("Log", graph("Add", e, 1.0)))
+    return graph("Add", graph("Max", x, 0.0), graph("Log", graph("Add", e, 1.0)))
 
 
 # What onnxruntime computes in float32 alone, by formulas of what it computes in float64. Sigmoid

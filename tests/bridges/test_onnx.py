@@ -195,6 +195,27 @@ def test_an_unknown_text_gives_zeros_and_the_schema_says_what_is_filled(tmp_path
         assert np.isnan(p[3:]).all() and label[3:].tolist() == ["", "", ""]
 
 
+@pytest.mark.parametrize("missing", ["mean", "drop"])
+def test_what_na_names_is_missing(tmp_path, missing):
+    options = {"na": ["-999", "1", "unknown"], "missing": missing, "label": "kind"}
+    rng, path = np.random.default_rng(0), tmp_path / "t.csv"
+    cells = [(f"{n:.1f}", rng.choice(["a", "b"])) for n in rng.normal(0, 9, 60)]
+    cells += [("-999", "a"), ("1", "b"), ("3", "unknown"), ("2", "a"), ("", "a"), ("4", "")]
+    lines = [f"{n},{text},{'xy'[i % 2]}\n" for i, (n, text) in enumerate(cells)]
+    path.write_text("n,text,kind\n" + "".join(lines))
+    training.Experiment(path, **options, epochs=2, out=tmp_path / "run").run()
+    classifier = training.load(tmp_path / "run")
+    n = np.array([[float(n or "nan")] for n, _ in cells])
+    label, p = session(classifier, tmp_path).run(
+        None, {"n": n, "text": np.array([[text] for _, text in cells])}
+    )
+    rows = data.load(path, **options)
+    usable = ~np.isnan(p[:, 0])
+    assert (len(cells) - usable.sum()) == (0 if missing == "mean" else 5)
+    assert np.abs(p[usable] - classifier.predict_proba(rows)).max() <= TOLERANCE
+    assert label[usable].tolist() == classifier.predict(rows).tolist()
+
+
 def test_a_value_too_large_makes_a_row_unusable_behind_a_relu_too(tmp_path):
     model = nn.Sequential(nn.Linear(2, 1, rng=0), nn.ReLU(), nn.Linear(1, 3, rng=1))
     model[0].weight.data = np.array([[-1.0, 1.0]], np.float32)
