@@ -322,7 +322,7 @@ def restored(where: str, header: dict, arrays: dict[str, np.ndarray]) -> Classif
     """
     try:
         return _classifier(header, arrays)
-    except ValueError as error:
+    except (ValueError, MinigradError) as error:
         wrong = "its header and its arrays do not make a classifier"
         facts = error.args[1:3] if isinstance(error, MinigradError) else [f"{error!s:.300}"]
         raise DataError(where, wrong, ", ".join(facts), headers.COPY) from error

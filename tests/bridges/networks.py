@@ -21,11 +21,12 @@ def layers(rng, dtype):
         "ELU": [nn.ELU(), nn.ELU(alpha=1.7)],
         "GELU": [nn.GELU(), nn.GELU("tanh")],
         "SiLU": [nn.SiLU()],
-        "Softplus": [nn.Linear(F, F, **made), nn.Softplus()],
+        "Softplus": [steep(nn.Linear(F, F, **made)), nn.Softplus()],
         "Sigmoid": [nn.Sigmoid()],
         "Tanh": [nn.Tanh()],
         "Softmax": [nn.Softmax()],
         "LogSoftmax": [nn.LogSoftmax(1)],
+        "Softmax of (N, C, L)": [nn.Unflatten(1, (4, 4)), nn.Softmax(), nn.LogSoftmax()],
         "Dropout": [nn.Dropout(0.25, rng=0), nn.Dropout(rng=0)],
         "Sequential": [nn.Sequential(nn.Linear(F, 4, **made), nn.Sequential(nn.Tanh()))],
         "Residual": [nn.Residual(nn.Linear(F, F, **made), nn.Residual(nn.Tanh()), nn.ReLU())],
@@ -47,6 +48,12 @@ def layers(rng, dtype):
         "Flatten": [nn.Unflatten(1, IMAGE), nn.Flatten(), nn.Flatten()],
         "Unflatten": [nn.Unflatten(1, (2, 8)), nn.Unflatten(-1, (2, 4))],
     }  # fmt: skip
+
+
+def steep(linear):
+    """Return a Linear with outputs so large that PyTorch's Softplus would be linear there."""
+    linear.weight.data *= 40
+    return linear
 
 
 NAMES = [*layers(np.random.default_rng(0), np.float32)]

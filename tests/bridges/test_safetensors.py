@@ -284,6 +284,21 @@ def test_a_header_that_does_not_fit(path, place, value, line):
     assert refused(bridge.load, path) == f"{path}: {line}"
 
 
+def test_a_layer_that_takes_other_inputs(tmp_path, path):
+    """An Embedding takes integers: what the network raises is about the file, too."""
+    header, arrays = header_of(path), load_file(path)
+    header["architecture"]["layers"] = [
+        {"layer": "Embedding", "num_embeddings": 4, "embedding_dim": 3}
+    ]
+    arrays = {name: a for name, a in arrays.items() if name.startswith("scaling.")}
+    arrays["0.weight"] = np.zeros((4, 3), np.float32)
+    path.write_bytes(save(arrays, {"minigrad": json.dumps(header)}))
+    assert refused(bridge.load, path) == (
+        f"{path}: its header and its arrays do not make a classifier; t does not hold integers, "
+        "t (1, 16) float32, W (4, 3); use an undamaged copy of it, or train again"
+    )
+
+
 @pytest.mark.parametrize("text", ["", "x", "[]", "null", '{"format": NaN}', "[" * 5000], ids=repr)
 def test_metadata_that_is_not_a_header(path, text):
     rewritten(path, text)

@@ -175,9 +175,10 @@ def test_a_trained_cnn_and_back_predict_the_same(tmp_path, digits):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_one_step_of_training_there_is_one_step_here(tmp_path, dtype):
+@pytest.mark.parametrize("name", ["BatchNorm1d", "BatchNorm2d"])
+def test_one_step_of_training_there_is_one_step_here(tmp_path, name, dtype):
     """In training mode: batch norm takes the batch's statistics and moves its own."""
-    classifier = networks.classifier(networks.network("BatchNorm2d", dtype))
+    classifier = networks.classifier(networks.network(name, dtype))
     bridge.write(classifier, tmp_path / "out")
     there = imported(tmp_path / "out")
     rng = np.random.default_rng(3)
