@@ -28,7 +28,10 @@ from ..training import Classifier, archive
 from ..typing import Path
 
 PROGRAM = files(__package__).joinpath("numpy_program.txt").read_text("utf-8")
+# The name and the parameters of each function, by the layer's name in small letters.
+FUNCTIONS = {f[0].replace("_", ""): f for f in re.findall(r"def (\w+)\((.*)\):", PROGRAM)}
 LETTERS = {"m": "running_mean", "v": "running_var", "W": "weight", "b": "bias"}
+Arrays = dict[str, np.ndarray]
 
 
 def write(classifier: Classifier, path: Path, *, overwrite: bool = False) -> list[str]:
@@ -61,11 +64,10 @@ def write(classifier: Classifier, path: Path, *, overwrite: bool = False) -> lis
     return [path, numbers]
 
 
-def program(classifier: Classifier, name: str) -> tuple[str, dict[str, np.ndarray]]:
+def program(classifier: Classifier, name: str) -> tuple[str, Arrays]:
     """Return the text of the program, whose module is called `name`, and its arrays by name."""
-    schema, scaling, model = classifier.schema, classifier.scaling, classifier.model
-    form, dtype = schema.form, classifier.architecture["dtype"]
-    columns, F = schema.columns, len(schema.feature_names)
+    schema, scaling, dtype = classifier.schema, classifier.scaling, classifier.architecture["dtype"]
+    columns, form, F = schema.columns, schema.form, len(schema.feature_names)
     names = {
         "columns": [(column.name, column.values) for column in columns],
         "places": [place_of(column.name) for column in columns],
@@ -74,23 +76,20 @@ def program(classifier: Classifier, name: str) -> tuple[str, dict[str, np.ndarra
     }
     arrays = {"names": np.frombuffer(json.dumps(names).encode(), np.uint8)}
     arrays |= {"shift": scaling.shift.astype(dtype), "scale": scaling.scale}
-    filled = schema.missing == "mean" and scaling.fill is not None
-    if filled:
+    if schema.missing == "mean" and scaling.fill is not None:
         arrays["fill"] = (scaling.fill - scaling.shift).astype(dtype)
     if schema.offsets.any():
         arrays["offset"] = schema.offsets
-    with nn.evaluating(model), np.errstate(all="ignore"):
+    with nn.evaluating(model := classifier.model), np.errstate(all="ignore"):
         *layers, last = ["x = x", *_layers(model, Tensor(np.zeros((1, F), dtype)), arrays)]
-    layers = [*layers[1:], f"z{last[1:]}"]
-    numbered = not schema.by_name and None not in (*names["places"], place_of(schema.label))
-    delimiter, encoding = form.delimiter or ",", form.encoding
+    delimiter = form.delimiter or ","
     holds = {
         "images": schema.image,
         "offset": "offset" in arrays,
-        "filled": filled,
+        "filled": "fill" in arrays,
         "asinh": scaling.kind == "asinh",
         "words": any(column.values is not None for column in columns),
-        "numbered": numbered,
+        "numbered": not (schema.by_name or None in (*names["places"], place_of(schema.label))),
         "thousands": form.thousands,
         "spaces": delimiter == " ",
         "comma": form.decimal == ",",
@@ -104,8 +103,8 @@ def program(classifier: Classifier, name: str) -> tuple[str, dict[str, np.ndarra
         "classes": shortened(listed(schema.class_names), 76),
         "wide": "float64" if holds["offset"] else dtype,
         "dtype": dtype,
-        "layers": "\n    ".join(layers),
-        "encoding": json.dumps("utf-8-sig" if encoding == "utf-8" else encoding),
+        "layers": "\n    ".join([*layers[1:], f"z{last[1:]}"]),
+        "encoding": json.dumps({"utf-8": "utf-8-sig"}.get(form.encoding, form.encoding)),
         "skip": f"[{form.skip}:]" if form.skip else "",
         "delimiter": "" if delimiter == "," else f", delimiter={json.dumps(delimiter)}",
         "width": 1 + len(columns) + len(schema.dropped) + len(schema.left_out),
@@ -135,9 +134,7 @@ def _called(text: str) -> str:
     return "\n\n\n".join([head, *kept, main])
 
 
-def _layers(
-    model: nn.Sequential, x: Tensor, arrays: dict[str, np.ndarray], prefix: str = ""
-) -> Iterator[str]:
+def _layers(model: nn.Sequential, x: Tensor, arrays: Arrays, prefix: str = "") -> Iterator[str]:
     """Yield the lines that compute the output of the layers, x again, from x; fill `arrays`."""
     for i, layer in enumerate(model.layers):
         name, kind, y = f"{prefix}{i}", type(layer).__name__, layer(x)
@@ -157,24 +154,20 @@ def _layers(
         x = y
 
 
-def _call(name: str, layer: nn.Module, arrays: dict[str, np.ndarray]) -> tuple[str, str]:
+def _call(name: str, layer: nn.Module, arrays: Arrays) -> tuple[str, str]:
     """Return a layer's function and what it is called with; put its arrays into `arrays`."""
-    options, own, given = layer.arguments(), layer.named_arrays(), ["x"]
+    options = {k: tuple(v) if isinstance(v, list) else v for k, v in layer.arguments().items()}
+    own, given = layer.named_arrays(), ["x"]
     called = type(layer).__name__.lower() + "tanh" * (options.get("approximate") == "tanh")
-    function, parameters = next(  # batch_norm is that of BatchNorm1d and BatchNorm2d
-        found
-        for found in re.findall(r"def (\w+)\((.*)\):", PROGRAM)
-        if found[0].replace("_", "") in (called, called[:-2])
-    )
+    # BatchNorm1d and BatchNorm2d have one function.
+    function, parameters = FUNCTIONS.get(called) or FUNCTIONS[called[:-2]]
     for letter, key in LETTERS.items():
         if key in own:
             arrays[f"{letter}{name}"] = own[key]
             given.append(f'A["{letter}{name}"]')
     if "normalized_shape" in options:
-        options["axes"] = range(-len(options["normalized_shape"]), 0)
+        options["axes"] = tuple(range(-len(options["normalized_shape"]), 0))
     for key, default in re.findall(r"(\w+)(?:=(\(.*?\)|[^,]*))?", parameters):
-        value = options.get(key)
-        value = tuple(value) if isinstance(value, (list, range)) else value
-        if value is not None and repr(value) != default:
-            given.append(f"{key}={value!r}")
+        if options.get(key) is not None and repr(options[key]) != default:
+            given.append(f"{key}={options[key]!r}")
     return function, ", ".join(given)

@@ -310,8 +310,8 @@ FILES = {
     "spaces": (" a   b c\n1 2   x \n2  3 y\n 5 7 x\n9\t5 y\n", {}),
     "latin": (LATIN, {"encoding": "latin-1"}),
     "below": ("made by hand\n\na,b,c\n1,2,x\n2,3,y\n4,5,x\n4,4,y\n", {"skip": 2}),
-    "marked": ("\ufeffa,b,c\n1,2,x\n2,3,y\n4,5,x\n4,4,y\n", {}),
-    "own gaps": ("a,b,c\n1,2,x\n2,-9,y\n-9,5,x\n7,,y\n4,5,x\n", {"na": ["-9"]}),
+    "marked": ("\ufeffa,b,c\n1,2,x\n2,? ,y\n4,5,x\n4,4,y\n", {}),
+    "own gaps": ("a,b,c\n1,2,x\nNo,-9,y\n-9,5,x\n7,,y\n4,5,x\n", {"na": ["-9", "No"]}),
     "words": ("a,b,c\nu,v,x\nw,v,y\nu,x,x\nw,x,y\n", {"one_hot": ["a", "b"], "header": "yes"}),
     "one column": ('a,c\n1,x\n2,y\n,x\n3,"x"\n4,y\n', {}),
     "large": ("a,b,c\n1700000000,2,x\n1700000005,3,y\n1700000010,5,x\n1700000003,,y\n", {}),
@@ -334,8 +334,8 @@ def test_rows_in_another_form(tmp_path):
     iris, path = data.load("iris"), tmp_path / "x.csv"
     scaling = data.Scaling.fit(iris)
     program = made(Classifier(nn.mlp(4, [5], 3, rng=0), iris.schema, scaling), tmp_path)
-    path.write_text("5.1,3.5,1.4,0.2\n5.9,3.0,5.1,?\n")
-    expected = [[5.1, 3.5, 1.4, 0.2], [5.9, 3, 5.1, np.nan]]
+    path.write_text("5.1,3.5,1.4,0.2\n\n,,,\n  \n5.9,3.0,5.1,?\n")
+    expected = [[5.1, 3.5, 1.4, 0.2], [np.nan] * 4, [5.9, 3, 5.1, np.nan]]
     assert np.array_equal(program.read_csv(path), expected, equal_nan=True)
     path.write_text("sepal_length,sepal_width,petal_length\n5.1,3.5,1.4\n")
     with pytest.raises(ValueError, match="'petal_width' is not in list"):
@@ -465,7 +465,8 @@ def test_what_is_no_path(classifier):
 
 @pytest.mark.parametrize("kind", ["a link", "a folder"])
 @pytest.mark.parametrize("name", ["program.py", "program.npz"])
-def test_a_link_or_a_folder_is_left_alone(classifier, tmp_path, name, kind):
+def test_a_link_or_a_folder_is_left_alone(classifier, tmp_path, monkeypatch, name, kind):
+    monkeypatch.setattr(bridge, "program", None)  # before any work
     path = tmp_path / name
     path.mkdir() if kind == "a folder" else path.symlink_to(tmp_path / "elsewhere")
     text = f"{path}: cannot be written; it is {kind}; choose another name"
