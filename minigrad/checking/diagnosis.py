@@ -28,6 +28,7 @@ ROWS = 1000  # of the Jacobian at most, one for each element that is drawn
 CELLS = 2**22  # of the Jacobian at most: 32 MB
 CLOSE = 1e-5  # of an element: how closely a hypothesis has to fit it
 FLOAT32_EPS = float(np.finfo(np.float32).eps)
+RECORDED = "these are the numbers of"  # a record's mistake
 LINE = 16  # elements along an axis, moved to see whether a y sums over more than two of them
 
 Hypotheses = Iterator[tuple[str, np.ndarray]]  # what is said, and the gradient that it would give
@@ -292,7 +293,7 @@ def _recorded(c: Case) -> Hypotheses:
                 continue
             of = f"g{record.inputs[place]}"
             for mistake, wrong in record.mistaken(of, arrays, c.x.shape):
-                yield f"these are the numbers of {mistake}", wrong.reshape(-1)[c.flat]
+                yield f"{RECORDED} {mistake}", wrong.reshape(-1)[c.flat]
 
 
 def _losses(c: Case, record: Record) -> list[Arrays]:

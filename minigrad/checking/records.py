@@ -1,7 +1,8 @@
 """What is known of an operation: how its gradient is derived, and how people get it wrong.
 
 One record for each operation that a student meets. gradcheck names the mistakes, the tests plant
-them, `minigrad explain` prints the records and `minigrad exercise` grades with them.
+them, `minigrad explain` prints the records, and where there is an exercise, `minigrad exercise`
+grades with them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from .. import functions as F
 from ..engine import Function
-from ..functions.activations import ReLU, Softmax
+from ..functions.activations import LogSoftmax, ReLU, Softmax
 from ..functions.arithmetic import Add, Matmul, Mul, Pow
 from ..functions.linear import Linear
 from ..functions.losses import CrossEntropy, ProbabilityCrossEntropy
@@ -345,6 +346,11 @@ ADD = Record(
             lambda gy: gy[0],
         ),
         Mistake(
+            "gb", "gy.mean()", "this is the mean over all axes",
+            "b was repeated along the rows only, and what comes back along several ways is added.",
+            lambda gy: gy.mean(),
+        ),
+        Mistake(
             "gb", "gy[-1]", "only the last row counts",
             "b is in every row of y: add up what they send, and overwrite nothing.",
             lambda gy: gy[-1],
@@ -447,6 +453,16 @@ MUL = Record(
             "gb", "gy · a b", "gy is multiplied by y, not by the slope of y",
             "Differentiate a b by b: one of the factors stays.",
             lambda gy, y: gy * y,
+        ),
+        Mistake(
+            "ga", "(gy·b).sum()", "the gradients of all elements are added",
+            "Each element of a has a gradient of its own: ga has the shape of a.",
+            lambda gy, b: (gy * b).sum(),
+        ),
+        Mistake(
+            "gb", "(gy·a).sum()", "the gradients of all elements are added",
+            "Each element of b has a gradient of its own: gb has the shape of b.",
+            lambda gy, a: (gy * a).sum(),
         ),
         Mistake(
             "ga", "gy / b", "gy is divided by the slope",
@@ -636,6 +652,11 @@ LINEAR = Record(
             lambda gy: gy.sum(),
         ),
         Mistake(
+            "gb", "gy.mean()", "this is the mean over all axes",
+            "b_o is in column o of y alone, and the 1/N of a mean loss is in gy already.",
+            lambda gy: gy.mean(),
+        ),
+        Mistake(
             "gb", "gy[0]", "only the first row counts",
             "b is used by every row: add up what they send.",
             lambda gy: gy[0],
@@ -688,6 +709,11 @@ SOFTMAX = Record(
             lambda gy, y: y * (gy - _rows(gy)),
         ),
         Mistake(
+            "gx", "y·(gy − gy.sum())", "gy is not weighted by y, and the sum goes over all rows",
+            "Each term of the sum is gyⱼ ∂yⱼ/∂xᵢ, and j goes over the classes of a row.",
+            lambda gy, y: y * (gy - gy.sum()),
+        ),
+        Mistake(
             "gx", "y·(gy + Σ gy·y)", "the sum has the wrong sign",
             "If xᵢ grows, do the other yⱼ grow or fall?",
             lambda gy, y: y * (gy + _rows(gy * y)),
@@ -696,6 +722,17 @@ SOFTMAX = Record(
             "gx", "y·(gy − (gy·y).sum())", "the sum goes over all rows",
             "Each row is a softmax of its own: the sum goes over the classes of a row.",
             lambda gy, y: y * (gy - (gy * y).sum()),
+        ),
+        Mistake(
+            "gx", "y·(gy − (gy·y).mean())", "this is the mean over all rows, not a row's sum",
+            "y are the weights of an average already: those of a row add up to 1.",
+            lambda gy, y: y * (gy - (gy * y).mean()),
+        ),
+        Mistake(
+            "gx", "gy·y − (gy·y).sum()",
+            "the second term lacks its factor yᵢ, and the sum goes over all rows",
+            "∂yⱼ/∂xᵢ = −yⱼ yᵢ has two factors, and j goes over the classes of a row.",
+            lambda gy, y: gy * y - (gy * y).sum(),
         ),
         Mistake(
             "gx", "y·(gy − (gy·y).sum(axis=0))", "the sum goes over the rows of a class",
@@ -759,6 +796,103 @@ SOFTMAX = Record(
             lambda gy, y: y - gy,
         ),
     ),
+)  # fmt: skip
+
+LOG_SOFTMAX = Record(
+    "log_softmax",
+    "the logarithm of softmax",
+    LogSoftmax,
+    lambda x: F.log_softmax(x),
+    "yᵢ = xᵢ − ln Σⱼ exp(xⱼ) in each row,   p = exp(y) = softmax(x)",
+    "x (N, C) -> y (N, C)      gy, gx (N, C)      the sums are over the C classes of a row",
+    (
+        "xᵢ raises yᵢ by 1, and it is in the logarithm, which every yⱼ of its row has.",
+        "The slope of ln Σⱼ exp(xⱼ) is exp(xᵢ) / Σⱼ exp(xⱼ) = pᵢ.",
+        "∂yᵢ/∂xᵢ = 1 − pᵢ      ∂yⱼ/∂xᵢ = −pᵢ for j ≠ i",
+        "gxᵢ = Σⱼ gyⱼ ∂yⱼ/∂xᵢ = gyᵢ − pᵢ Σⱼ gyⱼ",
+    ),
+    [[1.0, -2.0, 0.5]],
+    {"x": np.array([[2.0, 1.0, 0.1]])},
+    lambda rng, n, m, k: {"x": rng.standard_normal((n, m))},
+    (
+        Mistake(
+            "gx", "gy − p", "the factor Σ gy is missing",
+            "Each yⱼ sends its own gyⱼ through the logarithm. What if they do not add up to 1?",
+            lambda gy, p: gy - p,
+        ),
+        Mistake(
+            "gx", "gy", "the logarithm of the sum was taken as a constant",
+            "xᵢ is in Σⱼ exp(xⱼ) as well: if it grows, every yⱼ falls.",
+            lambda gy: gy,
+        ),
+        Mistake(
+            "gx", "gy·(1 − p)", "only ∂yᵢ/∂xᵢ was used",
+            "x₀ also lowers y₁ and y₂. Write ∂yⱼ/∂xᵢ for j ≠ i, then Σⱼ gyⱼ ∂yⱼ/∂xᵢ.",
+            lambda gy, p: gy * (1 - p),
+        ),
+        Mistake(
+            "gx", "1 − p", "gy is missing, and only ∂yᵢ/∂xᵢ was used",
+            "How much does the loss move if y moves by 1? And x₀ also lowers y₁ and y₂.",
+            lambda p: 1 - p,
+        ),
+        Mistake(
+            "gx", "p − gy", "the factor Σ gy is missing, and the sign is wrong",
+            "If xᵢ grows, does yᵢ grow or fall?",
+            lambda gy, p: p - gy,
+        ),
+        Mistake(
+            "gx", "gy + p·Σ gy", "the sum has the wrong sign",
+            "If xᵢ grows, do the other yⱼ grow or fall?",
+            lambda gy, p: gy + p * _rows(gy),
+        ),
+        Mistake(
+            "gx", "p·(gy − Σ gy·p)", "this is the gradient of softmax",
+            "The logarithm takes a factor p out of each term: ∂yⱼ/∂xᵢ has none of pⱼ.",
+            lambda gy, p: p * (gy - _rows(gy * p)),
+        ),
+        Mistake(
+            "gx", "gy − Σ gy", "the second term lacks its factor pᵢ",
+            "What is the slope of ln Σⱼ exp(xⱼ), seen from xᵢ?",
+            lambda gy: gy - _rows(gy),
+        ),
+        Mistake(
+            "gx", "gy − Σ gy·p", "the factor p belongs to xᵢ, outside of the sum",
+            "∂yⱼ/∂xᵢ = −pᵢ is the same for all j: it can be taken out of the sum over j.",
+            lambda gy, p: gy - _rows(gy * p),
+        ),
+        Mistake(
+            "gx", "gy − y·Σ gy", "y stands where p belongs",
+            "Here y is the logarithm of p: p = exp(y).",
+            lambda gy, y: gy - y * _rows(gy),
+        ),
+        Mistake(
+            "gx", "gy − exp(x)·Σ gy", "the exponentials are not divided by their sum",
+            "The slope of ln s is 1/s.",
+            lambda gy, x: gy - np.exp(x) * _rows(gy),
+        ),
+        Mistake(
+            "gx", "gy − p·gy.sum()", "the sum goes over all rows",
+            "Each row has a logarithm of its own: the sum goes over the classes of a row.",
+            lambda gy, p: gy - p * gy.sum(),
+        ),
+        Mistake(
+            "gx", "gy − p·gy.sum(axis=0)", "the sum goes over the rows of a class",
+            "Which axis holds the numbers p that add up to 1?",
+            lambda gy, p: gy - p * gy.sum(axis=0),
+        ),
+        Mistake(
+            "gx", "gy − p·gy.sum(axis=1)", "keepdims=True is missing",
+            "The sums are a row (N,), and NumPy puts them beside each row of p. They belong in a "
+            "column (N, 1).",
+            lambda gy, p: gy - p * gy.sum(axis=-1),
+        ),
+        Mistake(
+            "gx", "gy − p·mean of gy", "this is the mean over the classes, not the sum",
+            "Each yⱼ sends its own gyⱼ back: what comes along several ways is added.",
+            lambda gy, p: gy - p * gy.mean(axis=-1, keepdims=True),
+        ),
+    ),
+    lambda x: {"p": _softmax(x)},
 )  # fmt: skip
 
 
@@ -863,7 +997,7 @@ LOG_LOSS = Record(
 )  # fmt: skip
 
 
-def _softmax(z: np.ndarray, axis: int = -1) -> np.ndarray:
+def _softmax(z: np.ndarray, axis: int | None = -1) -> np.ndarray:
     e = np.exp(z - z.max(axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
 
@@ -946,6 +1080,11 @@ CROSS_ENTROPY = Record(
             lambda gy, z, onehot, N: gy * (_softmax(z, 0) - onehot) / N,
         ),
         Mistake(
+            "gz", "gL (exp(z) / exp(z).sum() − onehot) / N", "softmax was taken over all rows",
+            "The C classes of one row add up to 1: axis=1.",
+            lambda gy, z, onehot, N: gy * (_softmax(z, None) - onehot) / N,
+        ),
+        Mistake(
             "gz", "gL p (1 − p) / N", "this is a sigmoid's slope: there is no target in it",
             "−ln p[t] = ln Σⱼ exp(zⱼ) − z[t]: differentiate the two terms.",
             lambda gy, p, N: gy * p * (1 - p) / N,
@@ -964,6 +1103,11 @@ CROSS_ENTROPY = Record(
             "gz", "gL (p − onehot) / C", "it is divided by the number of classes, not of rows",
             "The mean goes over the rows.",
             lambda gy, p, onehot: gy * (p - onehot) / p.shape[1],
+        ),
+        Mistake(
+            "gz", "gL (p − onehot) / (N C)", "it is divided by all elements of z",
+            "The mean goes over the N rows: each of them has one loss.",
+            lambda gy, p, onehot: gy * (p - onehot) / p.size,
         ),
         Mistake(
             "gz", "gL (p − t) / N", "the number of the class was subtracted, not its onehot",
@@ -1104,6 +1248,16 @@ BATCH_NORM = Record(
             lambda gy, xhat: (gy * xhat).sum(),
         ),
         Mistake(
+            "gb", "gy.mean()", "this is the mean over all axes",
+            "b has the shape (C,): each channel has its own, and its rows are added.",
+            lambda gy: gy.mean(),
+        ),
+        Mistake(
+            "gW", "(gy·x̂).mean()", "this is the mean over all axes",
+            "W has the shape (C,): each channel has its own, and its rows are added.",
+            lambda gy, xhat: (gy * xhat).mean(),
+        ),
+        Mistake(
             "gb", "gy.sum(axis=1)", "it is summed over the channels, not over the rows",
             "b is in every row of its channel. Which axis of gy counts the rows?",
             lambda gy: gy.sum(axis=1),
@@ -1160,6 +1314,7 @@ BATCH_NORM = Record(
 RECORDS = {
     record.name: record
     for record in (
-        SQUARE, ADD, MUL, MATMUL, RELU, LINEAR, SOFTMAX, LOG_LOSS, CROSS_ENTROPY, BATCH_NORM,
+        SQUARE, ADD, MUL, MATMUL, RELU, LINEAR, SOFTMAX, LOG_SOFTMAX, LOG_LOSS, CROSS_ENTROPY,
+        BATCH_NORM,
     )
 }  # fmt: skip

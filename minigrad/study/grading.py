@@ -3,11 +3,13 @@
 import contextlib
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import checking
+from ..checking.diagnosis import RECORDED
 from ..checking.differences import Probe, step
 from ..checking.records import Arrays, Mistake, Record, same
 from ..checking.user_code import in_file, run_file
@@ -216,15 +218,29 @@ class _Operation:
 
     def _other(self, of: str, gy: np.ndarray, inputs: Arrays) -> list[str]:
         """Return what gradcheck says of a mistake that has no record, or the smallest example."""
+        said = [text for text in map(partial(self._diagnosed, of), self.cases) if text is not None]
+        common = [text for text in said[0] if all(text in other for other in said)] if said else []
+        if common == ["it is zero"]:
+            return [f"{of}: it is zero. Is a factor 0, or do its terms cancel?"]
+        if common:
+            return [f"{of}: {', or '.join(common)}."]
+        return self._smallest(of, (gy, inputs))
+
+    def _diagnosed(self, of: str, case: tuple[np.ndarray, Arrays]) -> list[str] | None:
+        """Return which mistakes gradcheck sees in a case; None if it says nothing of others.
+
+        That is so where the gradient is right, and where it is that of a record's mistake: `_seen`
+        knows whether that one is made in all cases.
+        """
+        _, inputs = case
         options = {n: a for n, a in inputs.items() if n not in self.record.inputs}
         leaves = [Tensor(inputs[n], requires_grad=n == of[1:]) for n in self.record.inputs]
         f = lambda *xs: self.function.apply(*xs, **options)  # noqa: E731
         with in_file(self.path, "backward, under gradcheck"):
-            report = checking.gradcheck(f, leaves, raises=False)
-        said = [result.diagnosis for result in report.results if result.diagnosis]
-        if said == ["it is zero"]:
-            return [f"{of}: it is zero. Is a factor 0, or do its terms cancel?"]
-        return [f"{of}: {said[0]}."] if said else self._smallest(of, (gy, inputs))
+            (result,) = checking.gradcheck(f, leaves, raises=False).results
+        if result.verdict != "FAIL" or result.diagnosis.startswith(RECORDED):
+            return None
+        return result.diagnosis.split(", or ") if result.diagnosis else []
 
     def _smallest(self, of: str, failing: tuple[np.ndarray, Arrays]) -> list[str]:
         """Return the smallest example in which it is wrong, with its Jacobian, as measured."""

@@ -15,6 +15,7 @@ from ..errors import ArgumentError
 from ..functions.activations import ReLU
 from ..functions.linear import Linear
 from ..functions.losses import CrossEntropy
+from ..functions.normalisation import BatchNorm
 from ..tensor import Tensor
 from .exercises import find
 from .grading import load, measure
@@ -59,6 +60,17 @@ def _after_softmax(op: type[Function], z: Tensor) -> Callable:
     return lambda t: op.apply(p, t=t)
 
 
+def _batch_norm(op: type[Function]) -> Callable:
+    def apply(x, W, b, eps):  # eps is that of the exercise, 1e-5, in every network here
+        if x.ndim != 2:
+            wrong = "batch_norm is written for rows x (N, C), and these are images"
+            remedy = "train a network without convolutions"
+            raise ArgumentError("exercise", wrong, f"x {x.shape}", remedy)
+        return op.apply(x, W, b)
+
+    return apply
+
+
 PLACES = {  # the class of minigrad that gives way, and what takes its place
     "add": (Linear, _add),
     "relu": (ReLU, lambda op: op.apply),
@@ -66,6 +78,7 @@ PLACES = {  # the class of minigrad that gives way, and what takes its place
     "softmax": (CrossEntropy, _loss(_through_softmax)),
     "log_loss": (CrossEntropy, _loss(_after_softmax)),
     "cross_entropy": (CrossEntropy, _loss(lambda op, z: lambda t: op.apply(z, t=t))),
+    "batch_norm": (BatchNorm, _batch_norm),
 }
 
 

@@ -250,7 +250,8 @@ def test_in_a_pipe_without_colours(program):
         (
             ["sofmax"], 2,
             'explain: there is no "sofmax"; the operations are square, add, mul, matmul, relu, '
-            "linear, softmax, log_loss, cross_entropy, batch_norm; did you mean 'softmax'?",
+            "linear, softmax, log_softmax, log_loss, cross_entropy, batch_norm; did you mean "
+            "'softmax'?",
         ),
         (
             ["softmax", "--graph"], 2,

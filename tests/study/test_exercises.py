@@ -1,14 +1,17 @@
 """The exercises: solutions pass, wrong answers get the sentence that says what is wrong."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
-from minigrad import training
+from minigrad import Tensor, nn, training
 from minigrad.checking.records import RECORDS
 from minigrad.errors import ArgumentError, DataError
 from minigrad.study import exercises, grading
 from minigrad.study.exercises import EXERCISES
 from minigrad.study.practice import PLACES, practising
+from tests.helpers import exactly
 
 KEPT = "keepdims=True"
 ROW_SUM = f"(gy * y).sum(axis=1, {KEPT})"
@@ -43,6 +46,7 @@ WRONG: dict[str, list[tuple]] = {
         ("gy", "gy.sum(axis=1)", "over the columns, not over the rows"),
         ("gy", "gy.mean(axis=0)", "the mean over the rows, not the sum"),
         ("gy", "gy.sum()", "summed over all axes"),
+        ("gy", "gy.mean()", "gy.mean(): this is the mean over all axes"),
         ("gy", "gy[0]", "only the first row counts"),
         ("gy", "gy[-1]", "only the last row counts"),
         ("gy", "gy.max(axis=0)", "the largest of the rows"),
@@ -91,6 +95,7 @@ WRONG: dict[str, list[tuple]] = {
         ("gy @ self.W", "gy.T @ self.x", "gy.mean(axis=0)", "the mean over the rows, not the sum"),
         ("gy @ self.W", "gy.T @ self.x", "gy.sum(axis=1)", "over the outputs, not over the rows"),
         ("gy @ self.W", "gy.T @ self.x", "gy.sum()", "summed over all axes"),
+        ("gy @ self.W", "gy.T @ self.x", "gy.mean()", "this is the mean over all axes"),
         ("gy @ self.W", "gy.T @ self.x", f"gy.sum(axis=0, {KEPT})", "one axis is too many"),
         ("gy @ self.W", "...", "gy.sum(axis=0)", "gW is not written yet"),
     ],
@@ -100,6 +105,14 @@ WRONG: dict[str, list[tuple]] = {
         ("gy * y", "the denominator was taken as a constant"),
         ("y * (1 - y)", "gy is missing, and only ∂yᵢ/∂xᵢ was used"),
         (f"y * (gy - gy.sum(axis=1, {KEPT}))", "gy is not weighted by y in the sum"),
+        ("y * (gy - gy.sum())", "gy is not weighted by y, and the sum goes over all rows"),
+        ("gy * y - (gy * y).sum()", "lacks its factor yᵢ, and the sum goes over all rows"),
+        ("y * (gy - (gy * y).mean())", "this is the mean over all rows, not a row's sum"),
+        ("y * (gy + (gy * y).sum())", "No usual mistake has these numbers. The smallest example"),
+        (
+            "gy - y * gy.sum()",
+            "No usual mistake has these numbers. The smallest example:\n  x = [[",
+        ),
         (f"y * (gy + {ROW_SUM})", "the sum has the wrong sign"),
         ("y * (gy - (gy * y).sum())", "the sum goes over all rows"),
         ("y * (gy - (gy * y).sum(axis=0))", "the sum goes over the rows of a class"),
@@ -154,6 +167,7 @@ WRONG: dict[str, list[tuple]] = {
         ),
         ("(self.p - self.onehot) / self.N", "the upstream gradient gL is missing"),
         ("gL * (self.p - self.onehot) / self.p.shape[1]", "the number of classes, not of rows"),
+        ("gL * (self.p - self.onehot) / self.p.size", "divided by all elements of z"),
         ("gL * (self.p - self.onehot.argmax(1)[:, None]) / self.N", "the number of the class"),
         (
             "gL * (self.p - self.onehot.any(axis=0)) / self.N",
@@ -185,6 +199,8 @@ WRONG: dict[str, list[tuple]] = {
         ("gy.sum()", "gy * xhat", "gb: your numbers are exactly those of gy.sum(): it is summed"),
         ("gy.sum(axis=1)", "...", "...", "gb: your numbers are exactly those of gy.sum(axis=1)"),
         ("gy.sum(axis=0)", "(gy * xhat).sum()", "(gy·x̂).sum(): it is summed over all axes"),
+        ("gy.mean()", "gy * xhat", "gy.mean(): this is the mean over all axes"),
+        ("gy.sum(axis=0)", "(gy * xhat).mean()", "(gy·x̂).mean(): this is the mean over all axes"),
         ("...", "(gy * xhat).sum(axis=1)", "...", "(gy·x̂).sum(axis=1): it is summed over the"),
         ("gy", "gy * xhat", "gb has the shape (4, 2), and b has (2,)"),
         ("gy.mean(axis=0)", "(gy * xhat).sum(axis=0)", "this is the mean over the rows"),
@@ -559,11 +575,28 @@ def trained(**options):
 def test_training_with_ones_own_operation_ends_at_the_same_loss(name, solved, tmp_path):
     path, remarks = tmp_path / f"{name}.py", []
     path.write_text(EXERCISES[name].text(solved=solved), "utf-8")
+    options = {"batch_norm": name == "batch_norm"}
     with practising(str(path), remarks.append):
-        loss = trained()
-    assert loss == pytest.approx(trained(), abs=1e-6)
+        loss = trained(**options)
+    assert loss == pytest.approx(trained(**options), abs=1e-6)
     banner = f"{path}: not all of backward is written; differences stand in for the rest"
     assert remarks == ([] if solved else [banner])
+
+
+def test_the_layer_keeps_its_running_statistics(tmp_path):
+    path, found = tmp_path / "batch_norm.py", []
+    path.write_text(EXERCISES["batch_norm"].text(solved=True), "utf-8")
+    x = np.random.default_rng(0).standard_normal((5, 3)) * 3 + 1
+    for using in (contextlib.nullcontext(), practising(str(path), print)):
+        layer = nn.BatchNorm1d(3, dtype=np.float64)
+        with using:
+            layer(Tensor(x)), layer(Tensor(x + 1))
+            layer.eval()
+            y = layer(Tensor(x)).data  # by the running statistics: not by the exercise
+        found.append([layer.running_mean, layer.running_var, layer.num_batches_tracked, y])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-14)
+    assert found[0][2] == 2
 
 
 def test_training_in_float32_ends_at_the_same_loss(tmp_path):
@@ -580,12 +613,28 @@ def test_a_wrong_backward_trains_to_another_loss(tmp_path):
         assert abs(trained() - before) > 1e-3
 
 
+IMAGES = (
+    "exercise: batch_norm is written for rows x (N, C), and these are images; x (2, 3, 4, 4); "
+    "train a network without convolutions"
+)
+
+
 def test_what_cannot_be_trained_with(tmp_path):
     path, remarks = tmp_path / "relu.py", []
     path.write_text(EXERCISES["relu"].text(solved=True), "utf-8")
     with practising(str(path), remarks.append):
         trained(activation="tanh")
     assert remarks == [f"{path} was not used: this network, with these options, has no relu"]
+    path = tmp_path / "batch_norm.py"
+    path.write_text(EXERCISES["batch_norm"].text(solved=True), "utf-8")
+    with practising(str(path), remarks.append):
+        trained()
+    assert remarks[1:] == [
+        f"{path} was not used: this network, with these options, has no batch_norm"
+    ]
+    unfit = pytest.raises(ArgumentError, match=exactly(IMAGES))
+    with unfit, practising(str(path), print):
+        nn.BatchNorm2d(3)(Tensor(np.ones((2, 3, 4, 4))))
     unfit = pytest.raises(ArgumentError, match="no network here has a part 'order'")
     with unfit, practising(str(tmp_path / "order.py"), print):
         raise AssertionError
