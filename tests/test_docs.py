@@ -72,9 +72,11 @@ def write_files(page, folder):
 
 
 OPTIONAL = {"sklearn", "torch", "onnx", "onnxruntime", "safetensors", "pandas"}
-
-
-BY = {  # the packages that a command needs
+BY = {  # the packages that a command or a bridge needs
+    "minigrad.bridges import torch": ["torch", "safetensors"],
+    "minigrad.bridges.torch": ["torch", "safetensors"],
+    "minigrad.bridges import onnx": ["onnx"],
+    "minigrad.bridges import safetensors": ["safetensors"],
     "--to torch": ["torch", "safetensors"],
     "--to safetensors": ["safetensors"],
     "--to onnx": ["onnx"],

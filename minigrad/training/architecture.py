@@ -158,7 +158,7 @@ def check_sizes(architecture: dict) -> None:
     """Raise ShapeError for the first Linear that does not take what the one before it gives."""
     before, width = "", None
     for name, kind, arguments in flat(architecture["layers"]):
-        if kind in ("Unflatten", "Conv2d", "GlobalAvgPool2d", "Embedding"):
+        if kind in ("Unflatten", "Flatten", "Conv2d", "GlobalAvgPool2d", "Embedding"):
             width = None  # what is behind it depends on x
         elif kind == "Linear":
             takes = arguments["in_features"]

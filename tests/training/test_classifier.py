@@ -464,6 +464,18 @@ def test_parts_that_do_not_fit(sizes, gives):
         Classifier(parts.model, parts.schema, classifier((3, 2)).scaling)
 
 
+def test_a_linear_on_images_before_flatten():
+    parts = classifier((4, 3))
+    layers = [
+        nn.Unflatten(1, (1, 2, 2)),
+        nn.Linear(2, 5, rng=0),
+        nn.Flatten(),
+        nn.Linear(10, 3, rng=0),
+    ]
+    model = nn.Sequential(*layers)
+    assert Classifier(model, parts.schema, parts.scaling).predict_proba(rows(parts)).shape[1] == 3
+
+
 def test_many_threads_predict_the_same_with_a_model_in_train_mode():
     model = classifier(dropout=0.5)
     model.model.train()
