@@ -2,9 +2,7 @@
 
 import importlib
 import importlib.util
-import itertools
 import os
-from collections.abc import Sequence
 from types import ModuleType
 
 import click
@@ -14,6 +12,7 @@ from ..data.files import check_target
 from ..errors import ArgumentError
 from ..text import printable, reason
 from ..training import run_folder
+from .using import check_output
 
 BESIDE = {"numpy": ".npz"}  # what a target writes beside PATH, with this for its ending
 
@@ -22,7 +21,11 @@ def export(model: str, to: str, path: str, overwrite: bool) -> None:
     """Write a model for another tool; print the path of each file."""
     bridge = bridge_to(to, f"--to {to}")
     beside = [os.path.splitext(path)[0] + BESIDE[to]] if to in BESIDE else []
-    _check_apart("export", [path, *beside], [model, os.path.join(model, run_folder.BEST)])
+    for written in [path, *beside]:
+        for read in (model, os.path.join(model, run_folder.BEST)):
+            if os.path.exists(written) and os.path.exists(read) and os.path.samefile(written, read):
+                wrong, facts = "it would replace the model", f"{written}, and MODEL {model}"
+                raise ArgumentError("export", wrong, facts, "choose another name")
     for written in bridge.write(training.load(model), path, overwrite=overwrite):
         click.echo(f"wrote {printable(written)}")
 
@@ -30,20 +33,12 @@ def export(model: str, to: str, path: str, overwrite: bool) -> None:
 def import_weights(weights: str, like: str | None, output: str, overwrite: bool) -> None:
     """Write a model file with weights of another tool; print its path."""
     bridge = bridge_to("safetensors", "import")
-    models = [] if like is None else [like, os.path.join(like, run_folder.BEST)]
-    _check_apart("import", [output], [weights, *models])
+    models = () if like is None else (like, os.path.join(like, run_folder.BEST))
+    check_output(output, (weights, *models), stdout=False)
     check_target(output, overwrite)
     found = bridge.load_weights(weights, training.load(like)) if like else bridge.load(weights)
     found.save(output)
     click.echo(f"wrote {printable(output)}")
-
-
-def _check_apart(where: str, outputs: Sequence[str], inputs: Sequence[str]) -> None:
-    """Refuse to write over what is read."""
-    for written, read in itertools.product(outputs, inputs):
-        if os.path.exists(written) and os.path.exists(read) and os.path.samefile(written, read):
-            wrong, facts = "it would replace what it is made from", f"{written}, and {inputs[0]}"
-            raise ArgumentError(where, wrong, facts, "choose another name")
 
 
 def bridge_to(name: str, where: str) -> ModuleType:

@@ -84,17 +84,20 @@ class Rows:
 def predict(model, data, proba, output, overwrite, as_json, quiet, **reading: Any) -> None:
     """Print the class of each row of `data`, or write it to the file `output`."""
     if output is not None:
-        _check_output(output, (data, model, os.path.join(model, run_folder.BEST)))
+        check_output(output, (data, model, os.path.join(model, run_folder.BEST)))
         check_target(output, overwrite)
     classifier = training.load(model)
     rows = Rows(data, classifier, quiet, "without a class", **reading)
     write((json_lines if as_json else csv_lines)(classifier, rows, proba), output, overwrite)
 
 
-def _check_output(output: str, inputs: tuple[str, ...]) -> None:
-    """Refuse to write over what is read, and to a file called -."""
+def check_output(output: str, inputs: tuple[str, ...], stdout: bool = True) -> None:
+    """Refuse to write over what is read, and to a file called -.
+
+    stdout: whether stdout is written to without --output.
+    """
     if output == "-":
-        remedy = "leave --output out for stdout, or write ./- for a file of that name"
+        remedy = "leave --output out for stdout, or " * stdout + "write ./- for a file of that name"
         raise ArgumentError("--output", "- does not name a file", "FILE -", remedy)
     for path in inputs:
         if os.path.exists(output) and os.path.exists(path) and os.path.samefile(output, path):

@@ -299,6 +299,8 @@ def check_folder(path: Path, names: Collection[str], overwrite: bool = False) ->
         DataError: as `atomic_folder` does before it writes.
     """
     where, remedy = os.fspath(path) or "''", "choose another name"
+    if not os.fspath(path):
+        raise DataError(where, "cannot be written", "the path names no folder", remedy)
     try:
         if not stat.S_ISDIR((status := os.lstat(path)).st_mode):
             raise DataError(where, "cannot be written", f"it is {kind_of_file(status)}", remedy)

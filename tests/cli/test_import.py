@@ -82,8 +82,11 @@ def test_nothing_is_replaced(cli, model, weights, tmp_path):
     assert cli(*given, model, "--overwrite") == (
         2,
         "",
-        f"Error: import: it would replace what it is made from; {model}, and w.safetensors; "
+        f"Error: --output: it would replace what it is made from; FILE {model}, and {model}; "
         "choose another name\n",
+    )
+    assert cli(*given, "-").err == (
+        "Error: --output: - does not name a file; FILE -; write ./- for a file of that name\n"
     )
     assert model.read_bytes() == before
 

@@ -331,6 +331,14 @@ def test_a_folder_that_cannot_be_written_leaves_what_was_there(tmp_path, monkeyp
     assert contents(tmp_path / "new") == PARTS and os.listdir(tmp_path) == ["new"]
 
 
+def test_a_folder_without_a_name():
+    with pytest.raises(
+        DataError,
+        match=exactly("'': cannot be written; the path names no folder; choose another name"),
+    ):
+        atomic_folder("", PARTS)
+
+
 def test_a_folder_inside_nothing(tmp_path):
     with pytest.raises(
         DataError,
