@@ -131,6 +131,21 @@ def test_only_the_command_line_imports_inside_functions(name):
     assert not hidden or room_of(name) == "cli"
 
 
+def test_imports_by_name_are_few():
+    """What no rule above sees: each has a comment that says why."""
+    found = {
+        name: re.findall(r"import_module\((.*?)\)", path.read_text("utf-8"))
+        for name, path in SOURCES.items()
+        if room_of(name) != "cli"
+    }
+    assert {name: modules for name, modules in found.items() if modules} == {
+        "": ['f".{_LATER[name]}", __name__'],  # the rooms that a graph does not need
+        "training.experiment": ['"threadpoolctl"'],  # if it is there
+        "training.pictures": ['"minigrad.plotting.figure"'],  # the one import upwards
+        "training.progress": ['"tqdm.auto"'],  # takes long
+    }
+
+
 def test_the_order_holds_every_room_and_nothing_else():
     assert {room_of(name) for name in SOURCES} == set(LEVEL)
 

@@ -5,7 +5,6 @@ are wider than a terminal depend on its width.
 """
 
 import contextlib
-import math
 import signal
 import sys
 import time
@@ -91,10 +90,11 @@ class Report:
         self.epochs, done = experiment.options["epochs"], len(trainer.history)
         self._started = time.perf_counter()
         if not self.quiet and on_terminal():
-            steps = math.ceil(len(trainer.train) / (trainer.batch_size * trainer.accumulate))
-            taken = steps * done + trainer.sums.steps
+            taken = trainer.steps * done + trainer.sums.steps
             text = f"{done}/{self.epochs} "
-            self._bar = progress_bar(steps * self.epochs, initial=taken, bar_format=BAR, desc=text)
+            self._bar = progress_bar(
+                trainer.steps * self.epochs, initial=taken, bar_format=BAR, desc=text
+            )
 
     # ---- the folds of a cross-validation
 

@@ -18,8 +18,8 @@ from .. import data as sets
 from .. import nn, plotting, training
 from ..data.files import atomic_write, check_target, name_of
 from ..errors import ArgumentError, DataError, message
-from ..text import counted, printable, reason, shortened, shown, table
-from ..training import Classifier, headers, run_data, run_folder
+from ..text import counted, printable, shortened, shown, table
+from ..training import Classifier, headers, pictures, run_data, run_folder
 from .results import as_loss, result_fields, result_tables, share_of_hits
 from .shell import as_typed, event, json_line, on_terminal, progress_bar, remark
 
@@ -402,14 +402,8 @@ def _writer(path, overwrite):
         raise ArgumentError("--output", wrong, f"FILE {path}", "end its name in one of them")
     check_target(path, overwrite)
     logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # of settings that do not count here
-    try:
-        from ..plotting import figure
-    except ImportError as error:
-        remedy = "pip install 'minigrad[plot]', or leave --output out to draw in the terminal"
-        raise ArgumentError("--output", "a picture needs matplotlib", str(error), remedy) from error
-    except Exception as error:  # it reads its settings, which may hold anything
-        remedy = "correct or unset MPLBACKEND and matplotlibrc"
-        raise ArgumentError("matplotlib", "it does not start", reason(error), remedy) from error
+    remedy = "pip install 'minigrad[plot]', or leave --output out to draw in the terminal"
+    figure = pictures.drawing("--output", remedy)
     return lambda *pictures: atomic_write(
         path, lambda file: figure.save(file, suffix[1:], *pictures), overwrite=overwrite
     )

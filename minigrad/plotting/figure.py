@@ -1,6 +1,9 @@
 """Runs as a picture file; the only module that imports matplotlib (the extra `plot`)."""
 
+import contextlib
+import io
 import warnings
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import matplotlib
@@ -10,11 +13,14 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ..text import counted, shortened
-from ..training import Run
-from .gallery import Gallery, grey, mean_of_channels, part_of
+from ..data import Dataset
+from ..errors import ArgumentError
+from ..text import counted, printable, shortened
+from ..training import Classifier, History, Run
+from ..training.metrics import packed
+from .gallery import Gallery, gallery_of, grey, mean_of_channels, part_of
 from .panels import Panel, constant_rate, epoch_range, panels
-from .plane import Plane
+from .plane import MOST_CLASSES, Plane, has_plane, plane_of, plane_without_rows
 
 # Distinct for every kind of colour vision: Okabe and Ito 2008, Color Universal Design.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f")
@@ -51,6 +57,79 @@ def save(
     Raises:
         DataError: if a run has no epochs.
     """
+    for run in runs:
+        epoch_range(run, runs)
+    with _looks():
+        figure = _figure(runs, planes, galleries)
+        dpi = min(DPI, MOST_PIXELS / max(figure.get_size_inches()))
+        metadata = {"Date": None} if picture_format == "svg" else None
+        figure.savefig(file, format=picture_format, dpi=dpi, metadata=metadata)
+
+
+class Picture(Figure):
+    """A figure that a notebook shows, also where pyplot was not imported."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        with _looks():
+            self.savefig(file, format="png")
+        return file.getvalue()
+
+
+def of_history(history: History) -> Picture:
+    """Return the curves of a history that has epochs."""
+    with _looks():
+        return _figure([_run(history)], [None])
+
+
+def of_classifier(classifier: Classifier, test: Dataset | None) -> Picture:
+    """Return the confusion matrix, decision regions and images of a classifier.
+
+    test: rows to test it on; None for the results that it was saved with.
+
+    Raises:
+        ArgumentError: if there is nothing to plot.
+    """
+    results, plane, gallery = classifier.training.get("results"), None, None
+    if test is not None:
+        found = classifier.evaluate(test)
+        results = {"test_accuracy": found.accuracy, "confusion": packed(found.counts)}
+    if has_plane(classifier) and len(classifier.schema.class_names) <= MOST_CLASSES:
+        plane = plane_without_rows(classifier)
+        if test is not None:
+            offsets = test.schema.offsets if test.schema else 0.0
+            plane = plane_of(classifier, test.x + offsets, test.y)
+    if classifier.schema.image is not None:
+        gallery = gallery_of(classifier, test)
+    if not results and plane is None and gallery is None:
+        wrong, facts = "there is nothing to plot", "it was saved without test results"
+        raise ArgumentError("Classifier.plot", wrong, facts, "give rows to test it on")
+    run = _run(History(), classifier.schema.class_names, results)
+    with _looks():
+        return _figure([run], [plane], [gallery])
+
+
+def _run(history: History, classes: tuple[str, ...] = (), results: dict | None = None) -> Run:
+    """Return a run that has no folder."""
+    best = history.best
+    return Run(
+        folder="",
+        facts={"results": results},
+        history=history,
+        options={},
+        origins={},
+        classes=tuple(map(printable, classes)),
+        features=(),
+        status="",
+        best_epoch=best.epoch if best else None,
+        test_accuracy=results["test_accuracy"] if results else None,
+        reading={},
+    )
+
+
+@contextlib.contextmanager
+def _looks() -> Iterator[None]:
+    """Give pictures the same looks whatever the settings of matplotlib are."""
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # the font lacks some letters
         matplotlib.rcdefaults()
@@ -64,15 +143,14 @@ def save(
                 "text.parse_math": False,  # a class may be called $x$
             }
         )
-        figure = _figure(runs, planes, galleries)
-        dpi = min(DPI, MOST_PIXELS / max(figure.get_size_inches()))
-        metadata = {"Date": None} if picture_format == "svg" else None
-        figure.savefig(file, format=picture_format, dpi=dpi, metadata=metadata)
+        yield
 
 
 def _figure(runs, planes, galleries=None):
     """Return the picture: a column for each run, or two rows for a single one."""
     shown, galleries = panels(runs), galleries or [None] * len(runs)
+    if not any(run.history for run in runs):
+        shown = ()
     kinds = [panel.title for panel in shown]
     kinds += ["confusion"] if any(run.counts is not None for run in runs) else []
     kinds += ["regions"] if any(planes) else []
@@ -81,14 +159,13 @@ def _figure(runs, planes, galleries=None):
     rows = [[kind] for kind in kinds + images]
     if len(runs) == 1:
         top = 2 if len(kinds) == 4 and sides[0] < 1.5 * SIZE else len(shown)
-        rows = [kinds[:top], kinds[top:]] if kinds[top:] else [kinds]
-        rows += [images] if images else []
+        rows = [row for row in (kinds[:top], kinds[top:], images) if row]
     tall = {"confusion", "regions", "mistakes", "filters"}
     heights = [max(sides) if tall & {*row} else 0.75 * SIZE for row in rows]
     widths = [
         max(len(row) * (side if "confusion" in row else SIZE) for row in rows) for side in sides
     ]
-    figure = Figure((sum(widths), sum(heights) + 0.9), layout="constrained")
+    figure = Picture((sum(widths), sum(heights) + 0.9), layout="constrained")
     columns = np.ravel(figure.subfigures(1, len(runs), width_ratios=widths))
     shared = {}
     for run, plane, gallery, part in zip(runs, planes, galleries, columns, strict=True):
@@ -115,12 +192,16 @@ def _figure(runs, planes, galleries=None):
 def _side(run):
     """Return the side in inches of a confusion matrix with its names."""
     cells = min(len(run.classes), MOST_CELLS)
-    return 1.3 + CELL * cells + 0.08 * max(len(shortened(name)) for name in run.classes)
+    return 1.3 + CELL * cells + 0.08 * max(map(len, map(shortened, run.classes)), default=0)
 
 
 def _heading(run, runs):
     parts = [] if run.test_accuracy is None else [f"test accuracy {run.test_accuracy:.2%}"]
-    lines = [run.folder[-48:], run.state, ", ".join(parts + constant_rate(run, runs))]
+    lines = [
+        run.folder[-48:],
+        run.state if run.history else "",
+        ", ".join(parts + constant_rate(run, runs)),
+    ]
     return "\n".join(filter(None, lines))
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import nn
+from ..data import Dataset
 from ..errors import ArgumentError, DataError
 from ..text import counted
 from ..training import Classifier, Run, load, run_data, run_folder
@@ -56,11 +57,19 @@ def read_gallery(run: Run) -> tuple[Gallery | None, tuple[str, ...]]:
     if image is None or not os.path.exists(path):
         return None, ()
     classifier = load(path)
-    filters = _first_weights(classifier, image)
     try:
-        held_out = run_data.held_out(run)
+        return gallery_of(classifier, run_data.held_out(run)), ()
     except (ArgumentError, DataError, OSError) as error:
-        return Gallery([], 0, 0, filters), (f"{run.folder}: no mistakes to show: {error}",)
+        remark = f"{run.folder}: no mistakes to show: {error}"
+        return gallery_of(classifier, None), (remark,)
+
+
+def gallery_of(classifier: Classifier, held_out: Dataset | None) -> Gallery:
+    """Return the gallery of a classifier of images and of rows to test it on."""
+    image = classifier.schema.image
+    filters = _first_weights(classifier, image)
+    if held_out is None:
+        return Gallery([], 0, 0, filters)
     p = classifier.predict_proba(held_out)
     predicted, probability = p.argmax(axis=1), p.max(axis=1)
     wrong = np.flatnonzero(predicted != held_out.y)
@@ -70,7 +79,7 @@ def read_gallery(run: Run) -> tuple[Gallery | None, tuple[str, ...]]:
         Mistake(images[row], int(held_out.y[row]), int(predicted[row]), float(probability[row]))
         for row in first
     ]
-    return Gallery(mistakes, len(wrong), len(held_out), filters), ()
+    return Gallery(mistakes, len(wrong), len(held_out), filters)
 
 
 def _first_weights(classifier: Classifier, image: list[int]) -> np.ndarray:

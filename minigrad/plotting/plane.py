@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError, DataError
+from ..text import printable
 from ..training import Classifier, Run, load, run_data, run_folder
 
 MARGIN = 0.05  # of the rows' range, on each side
@@ -62,17 +63,28 @@ def read_plane(run: Run) -> tuple[Plane | None, tuple[str, ...]]:
         yet = " yet" if run.status == "running" else ""
         return None, (f"{run.folder}: no decision regions: there is no {run_folder.BEST}{yet}",)
     classifier = load(path)
-    if any(column.values is not None for column in classifier.schema.columns):
+    if not has_plane(classifier):
         return None, ()  # two values of a text column: there is nothing between them
     try:
-        points, labels = _rows(run)
+        return plane_of(classifier, *_rows(run)), ()
     except (ArgumentError, DataError, OSError) as error:
         return _without_rows(run, classifier, error)
+
+
+def has_plane(classifier: Classifier) -> bool:
+    """Return whether a classifier has two features, both numbers."""
+    columns = classifier.schema.columns
+    return len(columns) == 2 and all(column.values is None for column in columns)
+
+
+def plane_of(classifier: Classifier, points: np.ndarray, labels: np.ndarray) -> Plane:
+    """Return the plane around rows (N, 2), in the units of the features, and their labels (N,)."""
     fill = classifier.scaling.fill + classifier.schema.offsets
     points = np.where(np.isnan(points), fill, points)
     low, high = points.min(axis=0), points.max(axis=0)
     margin = np.where(high > low, MARGIN * (high - low), np.maximum(MARGIN * np.abs(high), 1.0))
-    return Plane(classifier, run.features, low - margin, high + margin, points, labels), ()
+    names = tuple(map(printable, classifier.schema.feature_names))
+    return Plane(classifier, names, low - margin, high + margin, points, labels)
 
 
 def _rows(run):
@@ -87,14 +99,22 @@ def _rows(run):
 
 
 def _without_rows(run, classifier, error):
-    """Return the plane around the rows as far as the model's scaling shows it, and the remark."""
+    """Return the plane without the rows, and the remark."""
+    plane = plane_without_rows(classifier)
+    if plane is None:
+        return None, (f"{run.folder}: no decision regions without rows or scaling: {error}",)
+    return plane, (f"{run.folder}: decision regions without the rows: {error}",)
+
+
+def plane_without_rows(classifier: Classifier) -> Plane | None:
+    """Return the plane where the training rows were, as the scaling shows; None if it does not."""
     scaling = classifier.scaling
     if scaling.kind == "none":
-        return None, (f"{run.folder}: no decision regions without rows or scaling: {error}",)
+        return None
     shift = scaling.shift + classifier.schema.offsets
     low, high = shift - SPREAD * scaling.scale, shift + SPREAD * scaling.scale
     if scaling.kind == "minmax":
         low, high = shift, shift + scaling.scale
     empty = np.empty((0, 2)), np.empty(0, dtype=np.int64)
-    remark = f"{run.folder}: decision regions without the rows: {error}"
-    return Plane(classifier, run.features, low, high, *empty), (remark,)
+    names = tuple(map(printable, classifier.schema.feature_names))
+    return Plane(classifier, names, low, high, *empty)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -15,12 +15,16 @@ from ..data.files import check_path
 from ..data.frames import as_floats, features_of, indexed, is_frame
 from ..errors import ArgumentError, DataError, MinigradError, ShapeError
 from ..tensor import Tensor
-from ..text import counted, kind_of, shown
+from ..text import counted, kind_of, listed, shown
 from ..typing import ArrayLike, Frame, Path
 from . import archive, headers
 from .architecture import build, check_arrays, check_memory, check_sizes, describe, flat
 from .loop import Evaluation, rows_at_once
 from .metrics import confusion_of
+from .pictures import drawing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_LOGITS = 1 << 21  # that come out of the network at once
 
@@ -89,6 +93,16 @@ class Classifier:
             facts = f"model: {gives}, scaling: {self.scaling.shift.shape}"
             remedy = "give the model, the schema and the scaling of one data set"
             raise ShapeError("Classifier", wrong, facts, remedy)
+
+    def __repr__(self) -> str:
+        features = counted(len(self.schema.feature_names), "feature")
+        classes = counted(len(self.schema.class_names), "class")
+        names = listed(self.schema.class_names, 5)
+        parameters = counted(sum(p.size for p in self.model.parameters()), "parameter")
+        results = self.training.get("results") or {}
+        accuracy = results.get("test_accuracy")
+        tested = "" if accuracy is None else f", test accuracy {accuracy:.2%}"
+        return f"<Classifier: {features}, {classes} ({names}), {parameters}{tested}>"
 
     @property
     def architecture(self) -> dict:
@@ -245,6 +259,23 @@ class Classifier:
         classes = len(self.schema.class_names)
         counts = confusion_of(np.concatenate(predicted), np.concatenate(true), classes)
         return Evaluation(loss / count, int(counts.hits.sum()) / count, counts)
+
+    def plot(self, test: Dataset | None = None) -> "Figure":
+        """Return a figure of matplotlib that shows what the classifier gets right and wrong.
+
+        It has the confusion matrix; of two features that are numbers, the decision regions; of
+        images, the mistakes of which it was most confident, and the filters of its first layer.
+        `minigrad plot` draws the same for a run. A notebook shows the figure below the cell.
+
+        Args:
+            test: labelled rows to test it on, unscaled; None for the results that it was saved
+                with, and no rows.
+
+        Raises:
+            ArgumentError: if there is nothing to plot, or matplotlib is not installed.
+            DataError: as `evaluate`.
+        """
+        return drawing("Classifier.plot").of_classifier(self, test)
 
     def _features(self, rows, numbers) -> np.ndarray:
         """Return x (N, F) in the model's dtype; NaN only if the schema says "mean"."""

@@ -274,6 +274,7 @@ class Experiment:
         on_start: Callable[[], None] = lambda: None,
         on_fold: Callable[[dict[str, float]], None] = lambda fold: None,
         should_stop: Callable[[], bool] = lambda: False,
+        progress: bool = False,
     ) -> Result:
         """Train to the end, record the run, test the best weights and return the Result.
 
@@ -285,6 +286,7 @@ class Experiment:
             on_start: called before the first step, when the folder exists.
             on_fold: called with the accuracy and the log loss of each fold at its end.
             should_stop: called after each step; if it returns True, the run stops.
+            progress: whether to show a bar over the steps, in a notebook as a widget.
 
         Raises:
             ArgumentError: if one of the functions is not one.
@@ -297,10 +299,10 @@ class Experiment:
         if self.options["folds"] and self.folder is None:
             if not self.options["no_save"]:
                 run_folder.check_new(self.options["out"], self.options["overwrite"])
-            self.about["folds"] = cross_validate(self, on_fold, should_stop)
+            self.about["folds"] = cross_validate(self, on_fold, should_stop, progress)
         with self._recorder() as recorder:
             on_start()
-            self._train(recorder, on_epoch, should_stop)
+            self._train(recorder, on_epoch, should_stop, progress)
             if recorder:
                 recorder.checkpoint(best=False)
             return self._finish(recorder)
@@ -310,6 +312,7 @@ class Experiment:
         recorder: run_folder.Recorder | None,
         on_epoch: Callable[[Epoch], None],
         should_stop: Callable[[], bool],
+        progress: bool,
     ) -> None:
         """Run the trainer to its end, with a checkpoint now and then."""
 
@@ -325,7 +328,7 @@ class Experiment:
                 recorder.on_epoch()
 
         try:
-            self.trainer.run(epoch, step)
+            self.trainer.run(epoch, step, progress=progress)
         except Stopped:
             if recorder:
                 recorder.checkpoint()

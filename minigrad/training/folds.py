@@ -20,6 +20,7 @@ def cross_validate(
     experiment: "Experiment",
     on_fold: Callable[[dict[str, float]], None],
     should_stop: Callable[[], bool],
+    progress: bool,
 ) -> list[dict[str, float]]:
     """Return the accuracy and the log loss of each fold, in order; see `Experiment.run`.
 
@@ -42,7 +43,7 @@ def cross_validate(
             warnings.simplefilter("ignore", MinigradWarning)  # the run on all rows gives them
             run = experiment.on_parts(parts, rng)
             try:
-                run.trainer.run(on_step=step)
+                run.trainer.run(on_step=step, progress=progress)
             except DivergedError as error:
                 raise DivergedError(where, *error.args[1:]) from error
             test = run.best().evaluate(parts[2])

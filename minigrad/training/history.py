@@ -1,8 +1,14 @@
 """What a training run records, epoch by epoch."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from ..errors import ArgumentError
+from .pictures import drawing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Epoch(NamedTuple):
@@ -47,6 +53,20 @@ class History(list[Epoch]):
         lowest = min((loss for loss, _ in judged), default=0.0)
         most = lowest + NEAR * abs(lowest)
         return next((epoch for loss, epoch in reversed(judged) if loss <= most), None)
+
+    def plot(self) -> "Figure":
+        """Return the curves of losses, accuracies and learning rate as a figure of matplotlib.
+
+        A notebook shows it below the cell; `figure.savefig("curves.png")` writes it.
+
+        Raises:
+            ArgumentError: if there are no epochs, or matplotlib is not installed.
+        """
+        if not self:
+            raise ArgumentError(
+                "History.plot", "there is nothing to plot", "0 epochs", "train first"
+            )
+        return drawing("History.plot").of_history(self)
 
     def column(self, name: str) -> np.ndarray:
         """Return one field of all epochs, (epochs,) floats; NaN for None."""

@@ -336,8 +336,8 @@ class Run(NamedTuple):
     def state(self) -> str:
         """How far the run is, in a few words."""
         epochs = counted(len(self.history), "epoch")
-        best = "" if self.best_epoch is None else f", best {self.best_epoch}"
-        return f"{self.status}, {epochs}{best}"
+        best = "" if self.best_epoch is None else f"best {self.best_epoch}"
+        return ", ".join(filter(None, [self.status, epochs, best]))
 
 
 def read_run(folder: str | os.PathLike) -> Run:

@@ -26,6 +26,7 @@ from .checks import (
 )
 from .history import Epoch, History
 from .loop import Sums, diverged, evaluate, train_step
+from .progress import watched
 from .schedules import lr_factor
 
 FAR = 10.0  # times the loss of a model that has learned nothing: a loss above that has diverged
@@ -131,20 +132,32 @@ class Trainer:
         out_of_patience = lowest and len(self.history) - lowest.epoch >= self.patience
         return len(self.history) >= self.epochs or bool(out_of_patience)
 
+    @property
+    def steps(self) -> int:
+        """The number of steps in an epoch."""
+        joins = self.batch_size > 1 and len(self.train) > 1  # a last row alone; see `_step`
+        return math.ceil((len(self.train) - joins) / (self.batch_size * self.accumulate))
+
     def run(
         self,
         on_epoch: Callable[[Epoch], None] = lambda epoch: None,
         on_step: Callable[[], None] = lambda: None,
+        *,
+        progress: bool = False,
     ) -> History:
         """Train to the end; the model then has its last parameters, see `use_best`.
 
         on_step is called after each step and on_epoch after each epoch. Either may raise an
         exception to stop the run: the state is then complete, and `run` continues from it.
+        progress shows a bar, see `training.progress`.
 
         Raises:
             DivergedError: if a loss or a gradient is not finite, and that step is not taken; or if
                 the training loss of an epoch is far above that of a model that has learned nothing.
         """
+        if progress:
+            with watched(self, on_epoch, on_step) as hooks:
+                return self.run(*hooks)
         check_finite(self.train, "training")
         if self.val is not None:
             check_finite(self.val, "validation")
@@ -201,8 +214,7 @@ class Trainer:
     def _set_lr(self) -> None:
         if self.schedule == "constant" and not self.warmup:
             return
-        joins = self.batch_size > 1 and len(self.train) > 1  # a last row alone; see `_step`
-        steps = math.ceil((len(self.train) - joins) / (self.batch_size * self.accumulate))
+        steps = self.steps
         done = steps * len(self.history) + self.sums.steps
         factor = lr_factor(self.schedule, done, steps * self.epochs, round(steps * self.warmup))
         for group in self.optimizer.param_groups:
@@ -299,6 +311,7 @@ def fit(
     val: Dataset | None = None,
     *,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    progress: bool = False,
     **options: Any,
 ) -> History:
     """Train a classifier, and return its epochs.
@@ -309,6 +322,7 @@ def fit(
     Args:
         model, train, val: see Trainer.
         on_epoch: called with each Epoch at its end.
+        progress: whether to show a bar over the steps, in a notebook as a widget.
         options: loss, optimizer, epochs, batch_size and rng, and the others of Trainer.
 
     Raises:
@@ -316,6 +330,6 @@ def fit(
         ArgumentError: if there is nothing to do, or options exclude each other.
     """
     trainer = Trainer(model, train, val, **options)
-    history = trainer.run(on_epoch)
+    history = trainer.run(on_epoch, progress=progress)
     trainer.use_best()
     return history
