@@ -71,7 +71,7 @@ def write_files(page, folder):
             (folder / name[1]).write_text(block, encoding="utf-8")
 
 
-OPTIONAL = {"sklearn", "torch", "onnx", "onnxruntime", "safetensors", "pandas"}
+OPTIONAL = {"sklearn", "torch", "onnx", "onnxruntime", "safetensors", "pandas", "matplotlib"}
 BY = {  # the packages that a command or a bridge needs
     "minigrad.bridges import torch": ["torch", "safetensors"],
     "minigrad.bridges.torch": ["torch", "safetensors"],
