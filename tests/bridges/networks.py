@@ -32,6 +32,9 @@ def layers(rng, dtype):
         "Residual": [nn.Residual(nn.Linear(F, F, **made), nn.Residual(nn.Tanh()), nn.ReLU())],
         "BatchNorm1d": [nn.BatchNorm1d(F, **typed), nn.BatchNorm1d(F, 1e-3, None, False, **typed)],
         "BatchNorm1d of (N, C, L)": [nn.Unflatten(-1, (4, 4)), nn.BatchNorm1d(4, **typed)],
+        "a gradient of 0": [
+            nn.Unflatten(1, (4, 4)), nn.BatchNorm1d(4, **typed), nn.Softmax(),
+        ],  # that of the shift: softmax does not see what is added to a row
         "LayerNorm": [nn.LayerNorm(F, **typed), nn.LayerNorm(F, 1e-3, False, **typed)],
         "LayerNorm without b": [nn.Unflatten(1, (4, 4)), nn.LayerNorm([4, 4], bias=False, **typed)],
         "Conv2d": [nn.Unflatten(1, IMAGE), nn.Conv2d(1, 4, 3, padding=1, **made), nn.ReLU()],
