@@ -10,6 +10,7 @@ from ..errors import DataError
 from ..text import counted, shown
 from .cells import Format
 from .columns import (
+    MOST_LISTED,
     MOST_VALUES,
     Roles,
     Text,
@@ -216,7 +217,9 @@ def _choose_features(content):
     for name in left_out:
         problems.missing.forget(name)
     if not numbers and not hot:
-        facts = ", ".join(f"{shown(name)} ({why})" for name, why in left_out.items())
+        parts = [f"{shown(name)} ({why})" for name, why in left_out.items()]
+        more = f" and {len(parts) - MOST_LISTED} more" if len(parts) > MOST_LISTED else ""
+        facts = ", ".join(parts[:MOST_LISTED]) + more
         remedy = f"give a {table.kind} with columns of numbers or of categories"
         raise DataError(table.where, "no column can be a feature", f"left out: {facts}", remedy)
     return _Features(numbers, hot, left_out)

@@ -101,6 +101,15 @@ def test_nothing_is_left(refused):
     )
 
 
+def test_of_many_columns_that_are_left_out_the_first_are_named(refused):
+    text = table({f"n{i}": "p{}".format for i in range(30)}, 60)
+    listing = ", ".join(f'"n{i}" (60 different texts in 60 rows)' for i in range(20))
+    assert refused(text, header="yes") == (
+        f"no column can be a feature; left out: {listing} and 10 more; give a file with columns of "
+        "numbers or of categories"
+    )
+
+
 # ---- what a column is, the whole file says -------------------------------------------------------
 
 

@@ -231,6 +231,7 @@ def test_a_frame_gets_its_index_back(index):
     assert joined["kind"].tolist() == found.tolist() and joined["p"].notna().all()
 
 
+@pytest.mark.filterwarnings("ignore:Passing a BlockManager")  # what pandas 2.2 says of itself
 def test_a_frame_of_a_class_of_its_own_gets_one_back():
     class Ours(pd.DataFrame):
         @property
