@@ -11,8 +11,6 @@ import math
 import os
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
 
 from .. import __version__, nn
 from ..data import Scaling, Schema
@@ -22,6 +20,11 @@ from ..tensor import Tensor
 from ..training import Classifier
 from ..training.architecture import flat
 from ..typing import Path
+from . import needing
+
+with needing("onnx"):
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
 
 OPSETS = {"": 17, "ai.onnx.ml": 3}
 IR_VERSION = 8  # the one that came with opset 17: older runtimes refuse a later one

@@ -9,9 +9,6 @@ library writes several entries in any order, and equal models would not give equ
 import os
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
 
 from ..data.files import atomic_write, check_path, check_target, opened
 from ..errors import ArgumentError, DataError
@@ -21,6 +18,12 @@ from ..training import Classifier, archive, headers
 from ..training.architecture import build
 from ..training.classifier import restored
 from ..typing import Path
+from . import needing
+
+with needing("safetensors"):
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as load_arrays
+    from safetensors.numpy import save as save_arrays
 
 ENTRY = "minigrad"  # of the metadata
 IN_FOLDER = "model.safetensors"  # the weights in a folder that `export --to torch` wrote
@@ -80,7 +83,7 @@ def load_weights(path: Path, like: Classifier) -> Classifier:
 
     Raises:
         DataError: if the file cannot be read or is damaged, or an array is missing, belongs to no
-            layer, or has another shape or dtype; it lists all.
+            layer, or has another shape or dtype, it lists all; or a number is not finite.
     """
     where, _, arrays = _read(path)
     _, own = like.content()
@@ -96,6 +99,13 @@ def load_weights(path: Path, like: Classifier) -> Classifier:
         facts = f"{wrong[0]} is {state[wrong[0]].dtype}, and the model {own[wrong[0]].dtype}"
         remedy = "convert the network to the model's dtype before you save it"
         raise DataError(where, "its arrays have another dtype", facts, remedy)
+    for name, array in state.items():
+        if not np.isfinite(array).all():
+            facts, remedy = (
+                f"{name} holds {array[~np.isfinite(array)][0]}",
+                "train the network again",
+            )
+            raise DataError(where, "its weights are not finite", facts, remedy)
     if other := [name for name in scales if not np.array_equal(scales[name], own.get(name))]:
         wrong = "its weights are for features that were scaled in another way"
         remedy = "name the model that it was made from"

@@ -19,8 +19,6 @@ from importlib.resources import files
 from string import Template
 
 import numpy as np
-import torch
-from safetensors.numpy import save
 
 from .. import functions as F
 from ..checking.twins import Verdict, compare
@@ -29,6 +27,11 @@ from ..tensor import Tensor
 from ..training import Classifier
 from ..training.architecture import BLOCKS, LAYERS, build
 from ..typing import ArrayLike, Path
+from . import needing
+
+with needing("torch"):
+    import torch
+    from safetensors.numpy import save
 
 MODEL, CHECK = (
     files(__package__).joinpath(name).read_text("utf-8")

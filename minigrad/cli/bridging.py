@@ -53,7 +53,7 @@ def bridge_to(name: str, where: str) -> ModuleType:
         package = (error.name or "").partition(".")[0]
         if importlib.util.find_spec(package) is None:
             wrong, remedy = f"it needs {package}", f"pip install 'minigrad[{name}]'"
-            raise ArgumentError(where, wrong, reason(error), remedy) from error
+            raise ArgumentError(where, wrong, reason(error.__cause__ or error), remedy) from error
         raise _broken(where, error) from error
     except Exception as error:  # of a package that is installed
         raise _broken(where, error) from error

@@ -71,7 +71,7 @@ def read_rows(
     schema: Schema,
     *,
     labels: bool = False,
-    dtype: DTypeLike = np.float32,
+    dtype: DTypeLike = np.float64,
     header: str = "auto",
     unseen: str = "skip",
     keep: Sequence[str | int] = (),
@@ -84,6 +84,7 @@ def read_rows(
     the features alone. If a folder has a test set, that is read.
 
     labels: whether to read the labels too.
+    dtype: of x, float64 or float32; a classifier converts it to its own.
     header: as in `load`.
     unseen: what becomes of a row with a word that its one-hot column did not have in training:
         "skip": it cannot be used, like one with a missing value that is not filled; "zero": all of

@@ -156,6 +156,18 @@ def test_another_dtype(tmp_path, classifier, dtype):
     )
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite(tmp_path, classifier, value):
+    state = classifier.model.state_dict()
+    state["0.weight"] = state["0.weight"].copy()
+    state["0.weight"].flat[-1] = value
+    save_file(state, tmp_path / "w.safetensors")
+    assert refused(bridge.load_weights, tmp_path / "w.safetensors", classifier) == (
+        f"{tmp_path}/w.safetensors: its weights are not finite; 0.weight holds {value}; "
+        "train the network again"
+    )
+
+
 def test_a_dtype_that_numpy_has_not(tmp_path, classifier):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     from safetensors.torch import save_file

@@ -33,7 +33,9 @@ def test_a_spread_that_float32_would_lose_is_kept(stamps):
     assert set(data.load(stamps, dtype=np.float64).x[:, 0]) == {1.7e9, 1.7e9 + 5}
 
 
-@pytest.mark.parametrize("options", [{}, {"scale": "none", "lr": 0.01}, {"scale": "minmax"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"scale": "none", "lr": 0.01}, {"scale": "minmax"}, {"dtype": "float64"}]
+)
 def test_what_reads_timestamps_predicts_timestamps(stamps, tmp_path, options):
     result = training.Experiment(str(stamps), epochs=30, no_save=True, **options).run()
     assert result.test.accuracy == 1
@@ -43,7 +45,7 @@ def test_what_reads_timestamps_predicts_timestamps(stamps, tmp_path, options):
         assert [*one.predict([[1.7e9], [1.7e9 + 5]])] == ["a", "b"]
         (block,) = data.read_rows(stamps, one.schema)
         assert [*one.predict(block.x[:2])] == ["a", "b"]
-        dataset = data.load(stamps)
+        dataset = data.load(stamps, dtype=one.architecture["dtype"])
         np.testing.assert_array_equal(one.predict(dataset), one.predict(block.x))
         assert one.evaluate(data.read_rows(stamps, one.schema, labels=True)).accuracy == 1
 

@@ -61,10 +61,10 @@ def test_the_training_file_gives_the_training_rows(flowers, tmp_path):
     (block,) = rows
     np.testing.assert_array_equal(block.x, dataset.x)
     np.testing.assert_array_equal(block.y, dataset.y)
-    assert (block.x.dtype, block.y.dtype) == (np.float32, np.int64)
+    assert (block.x.dtype, block.y.dtype) == (np.float64, np.int64)
     assert ([*block.numbers], block.skipped, block.kept) == ([2, 3, 4, 5], 0, ())
-    (wide,) = data.read_rows(path, flowers, dtype="float64")
-    assert wide.x.dtype == np.float64 and wide.y is None
+    (narrow,) = data.read_rows(path, flowers, dtype="float32")
+    assert narrow.x.dtype == np.float32 and narrow.y is None
 
 
 def test_columns_are_found_by_name(flowers, read):
@@ -186,7 +186,7 @@ def test_a_generated_sets_columns(read):
 
 
 def test_a_built_in_sets_file(tmp_path):
-    iris = data.load("iris")
+    iris = data.load("iris", dtype=np.float64)
     text = "sepal_length,sepal_width,petal_length,petal_width,species\n5.1,3.5,1.4,0.2,setosa\n"
     (block,) = data.read_rows(write(tmp_path / "a.csv", text), iris.schema, labels=True)
     assert block.x.tobytes() == iris.x[:1].tobytes() and block.y.tolist() == [0]
@@ -195,9 +195,9 @@ def test_a_built_in_sets_file(tmp_path):
 @pytest.mark.parametrize("name", ["iris", "moons"])
 def test_a_built_in_set_by_its_name(name):
     dataset = data.load(name)
-    x, y, skipped = joined(data.read_rows(name, dataset.schema, labels=True))
+    x, y, skipped = joined(data.read_rows(name, dataset.schema, labels=True, dtype=np.float32))
     assert (x, y, skipped) == (dataset.x.tolist(), dataset.y.tolist(), 0)
-    assert joined(data.read_rows(name, dataset.schema, dtype=np.float64))[1] is None
+    assert joined(data.read_rows(name, dataset.schema))[1] is None
     with pytest.raises(DataError) as error:
         data.read_rows("wine", dataset.schema)
     columns, classes = len(dataset.feature_names), len(dataset.class_names)
@@ -334,7 +334,8 @@ def test_arrays_come_in_blocks_too(tmp_path):
     np.savez(tmp_path / "a.npz", x=x, y=y)
     for missing in ("drop", "mean"):
         dataset = data.load(tmp_path / "a.npz", missing=missing)
-        blocks = list(data.read_rows(tmp_path / "a.npz", dataset.schema, labels=True))
+        options = {"labels": True, "dtype": np.float32}
+        blocks = list(data.read_rows(tmp_path / "a.npz", dataset.schema, **options))
         assert [block.numbers[0] for block in blocks] == [0, 4096, 8192]
         numbers = np.concatenate([block.numbers for block in blocks])
         assert (5000 in numbers) is (missing == "mean") and len(numbers) == len(dataset)
