@@ -7,18 +7,19 @@ It prepares rows and options, and leaves the training to `training.Trainer`.
 
 import copy
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .. import nn
 from ..data import Column, Dataset, Scaling, Schema, split
+from ..data.precision import offsets_of, warn_of_lost
 from ..errors import ArgumentError, DataError
-from ..optim import Optimizer
 from ..settings import WITHOUT_EFFECT, by_size, checked, with_defaults
-from ..text import counted, listed
+from ..text import counted, listed, shown
 from ..training import Classifier, Epoch, History, Trainer, balanced_weights
 from ..training.experiment import OF_TRAINER, make_optimizer
 from ..training.loop import BLOCK
@@ -51,6 +52,8 @@ OPTIONS = {
 }
 SAME = ("activation", "batch_size", "momentum", "label_smoothing", "warmup", "clip_grad", "scale")
 OPTIONS |= {name: name for name in (*SAME, "dropout", "batch_norm", "dtype")}
+# What MLPClassifier takes for them, and what it is here; None is the default.
+ALIASES = {("activation", "logistic"): "sigmoid", ("batch_size", "auto"): None}
 # What scikit-learn's check of X lets through: numbers with NaN, dense or sparse.
 FLOATS = [np.float64, np.float32]
 TAKES = {"accept_sparse": "csr", "dtype": FLOATS, "ensure_all_finite": "allow-nan"}
@@ -61,9 +64,9 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
     """A multilayer perceptron for scikit-learn, trained as `minigrad train` trains it.
 
     The features are scaled first, so that no StandardScaler is needed; a missing number, NaN, is
-    filled with the mean of its column. X may be sparse: its rows become dense batch by batch. None
-    for a parameter is its default, and a default of None the recipe of `minigrad train`, which goes
-    by the rows and the features (docs/recipe.md).
+    filled with the mean of its column, and a column of nothing but NaN is refused. X may be sparse:
+    its rows become dense batch by batch. None for a parameter is its default, and a default of None
+    the recipe of `minigrad train`, which goes by the rows and the features (docs/recipe.md).
 
     Args:
         hidden_layer_sizes: the widths of the hidden layers; one may be a number.
@@ -72,7 +75,7 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         solver: the optimizer: sgd, adam, adamw or rmsprop.
         alpha: the L2 penalty is alpha / 2 · Σ W² / N, as in scikit-learn, with N the number of rows
             or the sum of their weights; biases count. For adamw, the rate of decay.
-        batch_size: rows in a batch.
+        batch_size: rows in a batch; "auto" is the default, too.
         learning_rate: constant, step or cosine: how the learning rate changes in a fit.
         learning_rate_init: the learning rate at the start.
         momentum, nesterovs_momentum: for sgd, the first for rmsprop too; others ignore them.
@@ -85,8 +88,10 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         verbose: whether each epoch prints a line.
         class_weight: {class: weight}, or "balanced"; they multiply the weights of the rows.
         dropout, batch_norm, label_smoothing, warmup, clip_grad, scale: as in `minigrad.settings`.
-        dtype: float64, or float32, which is faster; with float64, rows with weights and repeated
-            rows give the same network, as long as one batch holds all rows.
+        dtype: float64, or float32, which is faster; NumPy's dtypes are taken, too. With float64,
+            rows with weights and repeated rows give the same network, as long as one batch holds
+            all rows. For float32, an offset is first subtracted from columns that it would round
+            away, such as timestamps; not in sparse rows, for which there is a warning.
 
     Attributes:
         classes_: the classes, sorted, in the order of the columns of `predict_proba`.
@@ -108,7 +113,7 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         *,
         solver: str = "sgd",
         alpha: float | None = None,
-        batch_size: int = 32,
+        batch_size: int | str = 32,
         learning_rate: str = "cosine",
         learning_rate_init: float | None = None,
         momentum: float | None = None,
@@ -127,7 +132,7 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         warmup: float = 0.0,
         clip_grad: float = 1.0,
         scale: str = "asinh",
-        dtype: str = "float64",
+        dtype: DTypeLike = "float64",
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -175,13 +180,13 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         if not self.early_stopping:
             options |= {"val_fraction": 0.0, "patience": None}
         goes_on = self.warm_start and hasattr(self, "classifier_")
-        return self._train(f"{WHERE}.fit", options, X, y, sample_weight, goes_on=goes_on)
+        return self._train(f"{WHERE}.fit", options, goes_on, X, y, sample_weight)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch on these rows, and keep the optimizer for the next call.
 
         The learning rate stays as it is, and no rows are held out. The first call chooses the
-        scaling by its rows.
+        scaling, and the offsets for float32, by its rows.
 
         classes: all classes that any call will have; needed in the first call only.
 
@@ -201,7 +206,7 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
             remedy = "leave classes out, or fit a new estimator"
             raise ArgumentError(where, "the classes differ", facts, remedy)
         optimizer = getattr(self, "_optimizer", None)
-        return self._train(where, options, X, y, sample_weight, classes, optimizer, goes_on)
+        return self._train(where, options, goes_on, X, y, sample_weight, classes, optimizer)
 
     def _options(self) -> dict[str, Any]:
         """Return the options of a run by the names of `settings`; None goes by the data."""
@@ -219,8 +224,10 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
                 value = value.item()
             if name == "hidden_layer_sizes" and isinstance(value, int):
                 value = [value]
-            if name == "activation" and isinstance(value, str) and value == "logistic":
-                value = "sigmoid"
+            if name == "dtype" and value in FLOATS:
+                value = np.dtype(value).name
+            if isinstance(value, str):
+                value = ALIASES.get((name, value), value)
             value = default if value is None else value
             if value is not None:
                 usual = None if default is None else repr(default)
@@ -228,15 +235,7 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         return given
 
     def _train(
-        self,
-        where: str,
-        options: dict[str, Any],
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        classes: Any = None,
-        optimizer: Optimizer | None = None,
-        goes_on: bool = False,
+        self, where: str, options: dict, goes_on, X, y, sample_weight, classes=None, optimizer=None
     ) -> Self:
         """Train a new network, or go on with the one there is; then set the attributes."""
         label = getattr(y, "name", None)  # of a column of a data frame
@@ -247,10 +246,11 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
             facts = f"{listed(strange.astype(str))}; the classes are {listed(classes.astype(str))}"
             remedy = "leave such rows out, or fit a new estimator"
             raise DataError(where, "y holds classes that are not known", facts, remedy)
-        schema = self.classifier_.schema if goes_on else self._schema(classes, label)
-        dtype = self.classifier_.architecture["dtype"] if goes_on else options["dtype"]
-        rows = _dataset(X, np.searchsorted(classes, y), schema, dtype)
-        rows, weights = self._weighted(where, rows, sample_weight, classes)
+        y = np.searchsorted(classes, y)
+        X, y, w, products = self._weighted(where, X, y, sample_weight, classes)
+        dtype = np.dtype(self.classifier_.architecture["dtype"] if goes_on else options["dtype"])
+        schema = self.classifier_.schema if goes_on else self._schema(X, classes, label, dtype)
+        rows = _dataset(where, X, y, w, schema, dtype)
         self._choose(options, rows)
         rng = getattr(self, "_rng", None) if goes_on else None
         rng = rng or np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
@@ -258,13 +258,14 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         optimizer = optimizer or make_optimizer(classifier.model, options)
         for group in optimizer.param_groups:
             group["lr"] = options["lr"]  # a schedule may have lowered it
-        parts = _divided(where, replace(rows, weights=weights), options["val_fraction"], rng)
+        parts = _divided(where, replace(rows, weights=products), options["val_fraction"], rng)
         train, val = (_scaled(part, classifier.scaling) for part in parts)
-        reduction = "mean" if weights is None else "none"
+        reduction = "mean" if products is None else "none"
         loss = nn.CrossEntropy(label_smoothing=options["label_smoothing"], reduction=reduction)
         run = {name: options[name] for name in OF_TRAINER}
-        run |= {"loss": loss, "optimizer": optimizer, "rng": rng}
-        trainer = Trainer(classifier.model, train, val, **run)
+        trainer = Trainer(
+            classifier.model, train, val, loss=loss, optimizer=optimizer, rng=rng, **run
+        )
         before = self.history_ if goes_on else History()
         trainer.run(lambda epoch: self._report(epoch, len(before)))
         trainer.use_best()
@@ -277,45 +278,48 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, self._rng, self._optimizer = classes, rng, optimizer
         return self
 
-    def _schema(self, classes: np.ndarray, label: Any) -> Schema:
-        """Return the schema of the features that were checked last."""
-        named = hasattr(self, "feature_names_in_")
-        places = range(self.n_features_in_)
-        names = [*self.feature_names_in_] if named else [f"column_{i}" for i in places]
-        label = label if isinstance(label, str) and label not in names else ""
-        columns, class_names = tuple(map(Column, names)), tuple(map(str, classes))
-        return Schema(columns, label, class_names, missing="mean", by_name=named)
+    def _schema(self, X: Any, classes: np.ndarray, label: Any, dtype: np.dtype) -> Schema:
+        """Return the schema of the features, with the offsets of X; it warns of what is lost.
 
-    def _weighted(
-        self, where: str, rows: Dataset, sample_weight: Any, classes: np.ndarray
-    ) -> tuple[Dataset, np.ndarray | None]:
-        """Return the rows that count, with how often they do, and that times their class weights.
+        Sparse rows have no offsets, which would make them dense.
+        """
+        named = hasattr(self, "feature_names_in_")
+        names = [*self.feature_names_in_] if named else [f"column_{i}" for i in range(X.shape[1])]
+        offsets = np.zeros(len(names)) if issparse(X) else offsets_of(X, dtype)
+        for part, x in () if np.can_cast(X.dtype, dtype) else _blocks(X):
+            warn_of_lost(WHERE, names[part], x, offsets[part], dtype, x.item)
+        columns = tuple(Column(n, None, o) for n, o in zip(names, offsets.tolist(), strict=True))
+        label = label if isinstance(label, str) and label not in names else ""
+        return Schema(columns, label, tuple(map(str, classes)), missing="mean", by_name=named)
+
+    def _weighted(self, where: str, X, y, sample_weight, classes) -> tuple:
+        """Return X and y of the rows that count, how often they do, and that times class weights.
 
         The mean of these products is 1, as the mean loss of a batch needs it.
         """
         if sample_weight is None and self.class_weight is None:
-            return rows, None
-        w = np.ones(len(rows))
-        if sample_weight is not None:
-            takes = {"ensure_2d": False, "dtype": np.float64, "input_name": "sample_weight"}
-            w = check_array(sample_weight, **takes)
-        if w.shape != rows.y.shape or (w < 0).any():
-            facts = f"sample_weight {w.shape}, the lowest {w.min():g}; {counted(len(rows), 'row')}"
+            return X, y, None, None
+        w = np.ones(len(y)) if sample_weight is None else sample_weight
+        w = check_array(w, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+        if w.shape != y.shape or (w < 0).any():
+            facts = f"sample_weight {w.shape}, the lowest {w.min():g}; {counted(len(y), 'row')}"
             wrong = "sample_weight is not one number of 0 or more for each row"
-            raise DataError(where, wrong, facts, f"give it as ({len(rows)},)")
-        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            of_class = balanced_weights(replace(rows, weights=w))
+            raise DataError(where, wrong, facts, f"give it as ({len(y)},)")
+        if self.class_weight == "balanced":
+            names = tuple(map(str, classes))
+            of_class = balanced_weights(Dataset(np.empty((len(y), 0)), y, (), names, weights=w))
         else:
             of_class = compute_class_weight(self.class_weight, classes=classes, y=classes)
-        if (of_class < 0).any():
-            facts, remedy = f"class_weight {self.class_weight}", "give numbers of 0 or more"
-            raise ArgumentError(where, "class_weight has a negative number", facts, remedy)
-        products = w * of_class[rows.y]
+        facts = f"class_weight {self.class_weight}"
+        if not all(0 <= weight < np.inf for weight in of_class):
+            wrong = "class_weight holds what is not a number of 0 or more"
+            raise ArgumentError(where, wrong, facts, "give finite numbers of 0 or more")
+        products = w * of_class[y]
         used = products != 0
         if not used.any():
-            facts = f"{counted(len(rows), 'row')}, class_weight {self.class_weight}"
+            facts = f"{counted(len(y), 'row')}, {facts}"
             raise DataError(where, "all weights are zero", facts, "give one of them more")
-        return replace(rows, weights=w).take(used), products[used] / products[used].mean()
+        return X[used], y[used], w[used], products[used] / products[used].mean()
 
     def _choose(self, options: dict[str, Any], rows: Dataset) -> None:
         """Set what goes by the size of the data; alpha counts for all rows together."""
@@ -364,9 +368,10 @@ class MinigradClassifier(ClassifierMixin, BaseEstimator):
         """Return an estimator that predicts as this classifier, of whatever network, does.
 
         Its classes are those that were given to `fit` if `to_classifier` returned the classifier,
-        and texts otherwise. Its parameters are those of the run; `alpha` keeps its default.
-        `partial_fit`, and `fit` with `warm_start`, go on with the network; otherwise, `fit`
-        trains a new multilayer perceptron.
+        whether or not it was in a file since. The classes of any other model, such as one of
+        `minigrad train`, are texts, even if they are numbers. Its parameters are those of the run;
+        `alpha` keeps its default. `partial_fit`, and `fit` with `warm_start`, go on with the
+        network; otherwise, `fit` trains a new multilayer perceptron.
         """
         names, training = classifier.schema.class_names, classifier.training
         tables = {name: value for name, value in training.items() if isinstance(value, dict)}
@@ -402,18 +407,21 @@ class _Sparse:
         return self.scaling.apply(self.rows[places].toarray())
 
 
-def _dataset(X: Any, y: np.ndarray, schema: Schema, dtype: str) -> Dataset:
-    """Return the rows, dense or sparse, less the offsets of a saved model, in its dtype."""
+def _dataset(where: str, X, y, w, schema: Schema, dtype: np.dtype) -> Dataset:
+    """Return the rows, dense or sparse, less the offsets of the schema, in a dtype."""
     if (offsets := schema.offsets).any():
         X = (X.toarray() if issparse(X) else X) - offsets
-    with np.errstate(over="ignore"):  # Scaling.fit refuses what is too large
-        X = X.astype(dtype, copy=False)
-    return Dataset(X, y, schema.feature_names, schema.class_names)
+    rows, columns = (abs(X) > np.finfo(dtype).max).nonzero()
+    if len(rows):
+        column, value = shown(schema.feature_names[columns[0]]), X[rows[0], columns[0]]
+        wrong = f"column {column} holds {value:g}, which is too large for {dtype}"
+        remedy = "change the unit, or fit with dtype='float64'"
+        raise DataError(where, wrong, counted(len(rows), "such value"), remedy)
+    x = X.astype(dtype, copy=False)
+    return Dataset(x, y, schema.feature_names, schema.class_names, weights=w)
 
 
-def _start(
-    options: dict[str, Any], rows: Dataset, schema: Schema, rng: np.random.Generator
-) -> Classifier:
+def _start(options: dict, rows: Dataset, schema: Schema, rng: np.random.Generator) -> Classifier:
     """Return a new network, with the scaling of these rows."""
     scaling = _scaling(rows, options["scale"])
     network = {name: options[name] for name in ("activation", "dropout", "batch_norm", "dtype")}
@@ -422,34 +430,39 @@ def _start(
 
 
 def _scaling(rows: Dataset, kind: str) -> Scaling:
-    """Return the scaling of the rows; the columns of a sparse matrix become dense in blocks."""
-    if not issparse(rows.x):
-        return Scaling.fit(rows, kind)
-    columns, step, found = rows.x.tocsc(), max(1, MOST // len(rows)), []
-    for start in range(0, columns.shape[1], step):
-        names = rows.feature_names[start : start + step]
-        block = replace(rows, x=columns[:, start : start + step].toarray(), feature_names=names)
+    """Return the scaling of the rows."""
+    found = []
+    for part, x in _blocks(rows.x):
+        block = replace(rows, x=x, feature_names=rows.feature_names[part])
         found.append(Scaling.fit(block, kind))
     arrays = ([getattr(one, name) for one in found] for name in ("shift", "scale", "fill"))
     return Scaling(*map(np.concatenate, arrays), kind)
+
+
+def _blocks(X: Any) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield the columns of X in dense blocks, and which they are; dense rows are one block."""
+    if not issparse(X):
+        yield slice(None), X
+    else:
+        columns, step = X.tocsc(), max(1, MOST // X.shape[0])
+        for start in range(0, X.shape[1], step):
+            part = slice(start, start + step)
+            yield part, columns[:, part].toarray()
 
 
 def _scaled(rows: Dataset, scaling: Scaling) -> Dataset:
     return replace(rows, x=_Sparse(rows.x, scaling)) if issparse(rows.x) else scaling.apply(rows)
 
 
-def _divided(
-    where: str, rows: Dataset, fraction: float, rng: np.random.Generator
-) -> tuple[Dataset, Dataset]:
+def _divided(where: str, rows: Dataset, fraction: float, rng: Any) -> tuple[Dataset, ...]:
     """Return the rows to train on, and those to validate on."""
     if not fraction:
         return rows, rows.take(slice(0))
     numbers = np.arange(len(rows), dtype=np.float64)[:, None]  # `split` has no use for sparse rows
+    numbered = replace(rows, x=numbers, feature_names=("row",))
     try:
-        parts = split(
-            Dataset(numbers, rows.y, ("row",), rows.class_names), test=0, val=fraction, rng=rng
-        )
+        parts = split(numbered, test=0, val=fraction, rng=rng)
     except DataError as error:
         remedy = "add rows, or give early_stopping=False"
         raise DataError(where, *error.args[1:3], remedy) from error
-    return rows.take(parts[0].x[:, 0].astype(int)), rows.take(parts[1].x[:, 0].astype(int))
+    return tuple(rows.take(part.x[:, 0].astype(int)) for part in parts[:2])

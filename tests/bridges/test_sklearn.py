@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minigrad import data, training
-from minigrad.errors import ArgumentError, DataError, DivergedError
+from minigrad.errors import ArgumentError, DataError, DivergedError, MinigradWarning
 from tests.helpers import exactly
 
 pytest.importorskip("sklearn")
@@ -214,6 +214,18 @@ def test_logistic_is_what_scikit_learn_calls_a_sigmoid():
     assert same(made(activation="logistic").fit(X, Y), made(activation="sigmoid").fit(X, Y))
 
 
+def test_auto_is_what_scikit_learn_calls_the_default_batch():
+    assert same(made(batch_size="auto").fit(X, Y), made().fit(X, Y))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.dtype("float32"), np.float64])
+def test_the_dtypes_of_numpy(dtype):
+    one, name = made(dtype=dtype).fit(X, Y), np.dtype(dtype).name
+    assert one.classifier_.architecture["dtype"] == name
+    assert same(clone(one).fit(X, Y), made(dtype=name).fit(X, Y))
+    assert MinigradClassifier.from_classifier(one.to_classifier()).dtype == name
+
+
 # ---- weights ------------------------------------------------------------------------------------
 
 
@@ -269,6 +281,15 @@ def test_a_missing_number_is_the_mean_of_its_column():
     estimator = made(max_iter=40).fit(x, Y)
     assert estimator.score(x, Y) > 0.85
     assert np.allclose(estimator.predict_proba(x), estimator.predict_proba(filled), rtol=1e-9)
+
+
+@pytest.mark.parametrize("form", [np.array, sparse.csr_array])
+def test_a_column_of_nothing_but_missing_numbers_is_refused(form):
+    x = X.copy()
+    x[:, 1] = np.nan
+    message = 'Scaling.fit: "column_1" has no value in the training rows to take a mean of; '
+    message += "x (150, 4), all 150 of this column missing; leave the column out"
+    refuse(message, made().fit, form(x), Y)
 
 
 def some_sparse(rows=2500, columns=40):
@@ -443,6 +464,77 @@ def test_a_column_with_an_offset(tmp_path):
     assert state(estimator) == before and len(shown) == 14 and max(shown) < 3
 
 
+# ---- numbers that float32 cannot tell apart -----------------------------------------------------
+
+
+FAR = X + 1e8
+
+
+def test_far_columns_are_kept_minus_an_offset(tmp_path):
+    """The network is that of the rows minus the offset, however it goes on."""
+    low = FAR.min(axis=0)
+
+    def near(x):
+        return (x - low).astype(np.float32)
+
+    one, other = (made(dtype="float32", warm_start=True, max_iter=40) for _ in range(2))
+    for fit in ("fit", "partial_fit", "fit"):
+        x = FAR if one.__dict__.get("classifier_") is None else FAR + 1
+        getattr(one, fit)(x, Y)
+        getattr(other, fit)(near(x), Y)
+        assert np.array_equal(one.classifier_.schema.offsets, low)
+        assert state(one) == state(other)
+        assert np.array_equal(one.predict_proba(x), other.predict_proba(near(x)))
+    assert one.score(FAR + 1, Y) > 0.95
+    assert same(pickle.loads(pickle.dumps(one)), one, FAR)
+    backs = []
+    for name, estimator in (("one", one), ("other", other)):
+        estimator.to_classifier().save(tmp_path / f"{name}.npz")
+        classifier = training.load(tmp_path / f"{name}.npz")
+        backs.append(MinigradClassifier.from_classifier(classifier).set_params(random_state=0))
+    back, near_back = backs
+    assert same(back, one, FAR)
+    for rows in (FAR, sparse.csr_array(FAR)):
+        back.partial_fit(rows, Y)
+        assert state(back) == state(near_back.partial_fit(near(FAR), Y))
+        assert np.array_equal(back.predict_proba(rows), near_back.predict_proba(near(FAR)))
+
+
+def test_only_far_columns_of_the_rows_that_count_have_an_offset():
+    x = np.vstack([X, np.zeros(4)])
+    x[:150, 2] += 1e8
+    options = {"y": [*Y, 0], "sample_weight": [1] * 150 + [0]}
+    estimator = made(dtype="float32").fit(x, **options)
+    assert estimator.classifier_.schema.offsets.tolist() == [0, 0, 1e8 + X[:, 2].min(), 0]
+    for dtype in (np.float32, np.float64):  # which have nothing to lose any more
+        estimator = made(dtype=dtype).fit(FAR.astype(dtype), Y)
+        assert not estimator.classifier_.schema.offsets.any()
+
+
+def lost(column, left, given):
+    return (
+        f"MinigradClassifier: column {column} has values too close to each other for their size; "
+        f"{left} of {given} different ones are left in the first 150 rows; subtract a constant "
+        "from it, change its unit, or leave it out; dtype='float64' keeps them apart"
+    )
+
+
+@pytest.mark.parametrize("fit", ["fit", "partial_fit"])
+def test_columns_that_float32_erases_all_the_same_are_warned_of(fit, monkeypatch, recwarn):
+    monkeypatch.setattr(bridge, "MOST", 300)  # two columns at a time are looked at
+    x = X.copy()
+    x[:, 2] += 1e8
+    classes = {"classes": [0, 1, 2]} if fit == "partial_fit" else {}
+    getattr(made(), fit)(sparse.csr_array(x), Y, **classes)
+    getattr(made(dtype="float32"), fit)(sparse.csr_array(X), Y, **classes)
+    assert not [one for one in recwarn if "too close" in str(one.message)]
+    with pytest.warns(MinigradWarning, match=exactly(lost('"column_2"', 2, 43))):
+        getattr(made(dtype="float32"), fit)(sparse.csr_array(x), Y, **classes)
+    x[0, 2] = 0  # from which the others are far, with any offset
+    with pytest.warns(MinigradWarning, match=exactly(lost('"column_2"', 3, 44))):
+        getattr(made(dtype="float32"), fit)(x, Y, **classes)
+
+
 def test_files_with_odd_notes_become_estimators():
     classifier = made().fit(X, Y).to_classifier()
     for notes in (
@@ -475,7 +567,7 @@ REFUSED = [
      f"'rmsprop'; {LEAVE}'sgd'"),
     ({"alpha": -1}, "alpha=-1 is out of range; 0 <= alpha; "
      f"{LEAVE}0.005; over 500 training rows 2.5 / rows; 0.01 for adamw"),
-    ({"batch_size": "auto"}, "batch_size='auto' is not a whole number; type str; "
+    ({"batch_size": "all"}, "batch_size='all' is not a whole number; type str; "
      f"{LEAVE}32"),
     ({"n_iter_no_change": 0.5}, "n_iter_no_change=0.5 is not a whole number; type float; "
      f"{LEAVE}10"),
@@ -521,9 +613,11 @@ def test_weights_that_cannot_be_used():
     message += "give it rows, or give the weights yourself"
     balanced = made(class_weight="balanced")
     refuse(message, balanced.fit, X, NAMES, sample_weight=Y > 0)
-    message = "MinigradClassifier.fit: class_weight has a negative number; "
-    message += "class_weight {0: -1}; give numbers of 0 or more"
-    refuse(message, made(class_weight={0: -1}).fit, X, Y)
+    for weight in (-1, np.nan, np.inf):
+        message = "MinigradClassifier.fit: class_weight holds what is not a number of 0 or more; "
+        message += f"class_weight {{0: {weight}}}; give finite numbers of 0 or more"
+        for sample_weight in (None, np.ones(150)):
+            refuse(message, made(class_weight={0: weight}).fit, X, Y, sample_weight)
 
 
 def test_classes_that_cannot_be_used():
@@ -556,8 +650,14 @@ def test_values_that_cannot_be_used(monkeypatch):
     message = 'Classifier.predict: row 3, column "column_2": 1e+300 is too large for float32; '
     message += "values too large: 1 of 600; give values in the units of the training data"
     refuse(message, estimator.predict, x)
+    message = 'MinigradClassifier.{}: column "column_2" holds 1e+300, which is too large for '
+    message += "float32; 1 such value; change the unit, or fit with dtype='float64'"
+    for rows in (x, sparse.csr_array(x)):
+        refuse(message.format("fit"), made(dtype="float32").fit, rows, Y)
+        refuse(message.format("partial_fit"), estimator.partial_fit, rows, Y)
+    x[3, 2] = 3e38
     message = 'Scaling.fit: the values of "column_2" are too large to calculate with in float32; '
-    message += "they lie from 1 to inf; change the unit, or leave the column out"
+    message += "they lie from 1 to 3e+38; change the unit, or leave the column out"
     refuse(message, made(dtype="float32").fit, x, Y)
     monkeypatch.setattr(bridge, "MOST", 150)  # a column at a time is scaled
     refuse(message, made(dtype="float32").fit, sparse.csr_array(x), Y)
