@@ -18,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from .. import nn
-from ..data.cells import MISSING_NUMBER, THOUSANDS
+from ..data.cells import THOUSANDS
 from ..data.files import atomic_write, check_path, check_target
 from ..data.rows import place_of
 from ..errors import ArgumentError
@@ -72,7 +72,7 @@ def program(classifier: Classifier, name: str) -> tuple[str, Arrays]:
         "columns": [(column.name, column.values) for column in columns],
         "places": [place_of(column.name) for column in columns],
         "classes": schema.class_names,
-        "missing": sorted(MISSING_NUMBER) if form.na is None else ["", *form.na],
+        "missing": form.missing,
     }
     arrays = {"names": np.frombuffer(json.dumps(names).encode(), np.uint8)}
     arrays |= {"shift": scaling.shift.astype(dtype), "scale": scaling.scale}

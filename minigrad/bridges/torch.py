@@ -134,9 +134,10 @@ def _scripts(classifier: Classifier) -> tuple[str, str]:
         C=len(schema.class_names),
         dtype=architecture["dtype"],
         network=layers,
+        cell="cell.lower()" if schema.form.na is None else "cell",
     )
     columns = {column.name: column.values for column in schema.columns}
-    facts = {"classes": schema.class_names, "columns": columns}
+    facts = {"classes": schema.class_names, "columns": columns, "missing": schema.form.missing}
     facts |= {name: array.tolist() for name, array in arrays.items()}
     fields = ",\n".join(f"{json.dumps(name)}: {json.dumps(fact)}" for name, fact in facts.items())
     return text, f"{{\n{fields}\n}}\n"

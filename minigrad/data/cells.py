@@ -80,6 +80,11 @@ class Format:
             raise ArgumentError(where, wrong, "a number cannot have both", remedy)
         return form
 
+    @property
+    def missing(self) -> list[str]:
+        """The texts that are missing values in a column of numbers; if `na` is None, lowered."""
+        return sorted(MISSING_NUMBER) if self.na is None else ["", *self.na]
+
     def is_missing(self, cell: str, number: bool = True) -> bool:
         """Return whether a cell holds a missing value (of a number): empty, NA, NaN, ?, inf …
 

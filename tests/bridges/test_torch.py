@@ -247,6 +247,15 @@ def test_rows_by_column(tmp_path, scale):
     assert found == ([0.0, 1.0], [0.0, 0.0])
     with pytest.raises(ValueError, match=exactly("colour: 'green' is not one of ['blue', 'red']")):
         model.features([{**rows[0], "colour": "green"}])
+    spaced = [{f" {name}": f" {cell} " for name, cell in row.items()} for row in rows]
+    np.testing.assert_array_equal(model.features(spaced), model.features(rows))
+    gaps = [{**rows[0], "size": text} for text in ("?", "NA", " ", float("nan"))]
+    alone = model.features([{**rows[0], "size": None}])
+    np.testing.assert_array_equal(model.features(gaps), alone.expand(4, -1))
+    with pytest.raises(ValueError, match=exactly("size: '1,5' is not a number")):
+        model.features([{**rows[0], "size": "1,5"}])
+    with pytest.raises(ValueError, match=r"row 1 has no \['size'\]; it has \['colour', "):
+        model.features([rows[0], {n: c for n, c in rows[0].items() if n != "size"}])
     with pytest.raises(ValueError, match=exactly("a value is missing, or too large")):
         model.predict(model.features([{**rows[0], "size": "1e39", "time": "1e39"}]))
 
@@ -339,7 +348,7 @@ def test_equal_models_give_equal_bytes(tmp_path):
         with open(one, "rb") as a, open(other, "rb") as b:
             assert a.read() == b.read()
     facts = json.loads((tmp_path / "one" / "preprocessing.json").read_text("utf-8"))
-    assert [*facts] == ["classes", "columns", "shift", "scale", "fill"]
+    assert [*facts] == ["classes", "columns", "missing", "shift", "scale", "fill"]
 
 
 def test_the_folder_is_replaced_only_with_overwrite(folder):
