@@ -232,6 +232,15 @@ class _Check:
         apart = NEAR if self.narrow else APART
         return rounding_of_gradients(self.subject, self.backward, self.rng, apart)
 
+    @functools.cached_property
+    def alone(self) -> list[Report]:
+        """What is said of each operation alone, on the arrays that reach it; not if it is one."""
+        watch = Operations()
+        with watched_by(watch):
+            self.subject.run()
+        seen = [op for op in watch.seen if op.node.inputs is not None]
+        return [gradcheck(op.run, op.inputs, raises=False) for op in seen if len(seen) > 1]
+
     def probe(self, i: int) -> Probe:
         """Return what takes the slopes along leaf i."""
         return Probe(self.subject.evaluate, self.subject.leaves[i][1].data, self.u, self.y)
@@ -390,9 +399,14 @@ class _Check:
             ladder.moves_by_roundings or rounds_to_float32(self, line.i)
         ):
             return "UNDECIDED"
-        gap, off = abs(analytic - line.numeric), self.gradient_noise[line.i].rounds
-        off = off[line.where] if line.is_element else np.vdot(off, abs(line.where))
-        if gap <= off:
+        gap, noise = abs(analytic - line.numeric), self.gradient_noise[line.i]
+        rounds, jumps = (
+            float(a[line.where]) if line.is_element else float(np.vdot(a, abs(line.where)))
+            for a in (noise.rounds, noise.all)
+        )
+        # A gradient that jumps by roundings may be wrong on one side; then an operation is, too.
+        off = rounds if gap <= rounds else jumps
+        if gap <= off and (off is rounds or self._each_passes_alone()):
             why = f"rounding moves the gradient by up to {off:.1g}, as where numbers cancel"
             return self._undecided(line, f"{why}: check it where they do not")
         return word if ladder.sees(gap) else "UNDECIDED"
@@ -477,10 +491,12 @@ class _Check:
         here = self.y, self.gradients
         with beside(self.subject, self.rng, BESIDE, kept):
             self.y, self.gradients = self.backward()
+            vars(self).pop("alone", None)  # it is about other arrays
             try:
                 yield
             finally:
                 self.y, self.gradients = here
+                vars(self).pop("alone", None)
 
     def _passes_beside(self, i: int, places: list[Where]) -> bool:
         """Return whether leaf i passes along these lines at a point beside the kinks."""
@@ -490,15 +506,12 @@ class _Check:
     def _composition_is_to_blame(self, i: int, failing: list[Line]) -> bool:
         """Return whether each operation alone is right, and leaf i is where all have moved."""
         some = [failing[j].where for j in self.rng.permutation(len(failing))[:LOOKED_BESIDE]]
-        if not self._passes_beside(i, some):
-            return False
-        watch = Operations()
-        with watched_by(watch):
-            self.subject.run()
-        operations = [op for op in watch.seen if op.node.inputs is not None]
-        return len(operations) > 1 and all(
-            gradcheck(op.run, op.inputs, raises=False) for op in operations
-        )
+        return self._passes_beside(i, some) and bool(self.alone) and all(self.alone)
+
+    def _each_passes_alone(self) -> bool:
+        """Return whether f is several operations, and each is smooth here, and right."""
+        smooth = all(r.verdict == "PASS" for report in self.alone for r in report.results)
+        return smooth and bool(self.alone)
 
     # ---- results -------------------------------------------------------------------------------
 

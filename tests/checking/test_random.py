@@ -54,6 +54,12 @@ HARDLY_RESOLVED = {
         (((), 24.0), ((3, 3), 24.0), ((1, 3), 24.0)),
         (("pow", (0, 2)), ("sin", (3,)), ("sub", (4, 2)), ("total", (5,))),
     ),
+    # the mean of 1e10 + x rounds, and the sum of what is left, 0, becomes the gradient of the 1e10
+    "a mean that rounds": Composition(
+        39587,
+        (((1,), 0.0032), ((3,), 110000.0), ((3,), 1.0)),
+        (("mse", (1, 2)), ("add", (3, 2)), ("var", (4,))),
+    ),
     "nothing but noise": Composition(
         2149,
         (((2, 3), 140.0), ((2, 3), 140.0)),
