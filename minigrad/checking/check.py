@@ -400,12 +400,12 @@ class _Check:
         ):
             return "UNDECIDED"
         gap, noise = abs(analytic - line.numeric), self.gradient_noise[line.i]
-        rounds, jumps = (
+        rounds, spread = (
             float(a[line.where]) if line.is_element else float(np.vdot(a, abs(line.where)))
-            for a in (noise.rounds, noise.all)
+            for a in (noise.rounds, noise.spread)
         )
         # A gradient that jumps by roundings may be wrong on one side; then an operation is, too.
-        off = rounds if gap <= rounds else jumps
+        off = rounds if gap <= rounds else spread
         if gap <= off and (off is rounds or self._each_passes_alone()):
             why = f"rounding moves the gradient by up to {off:.1g}, as where numbers cancel"
             return self._undecided(line, f"{why}: check it where they do not")

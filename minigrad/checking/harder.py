@@ -53,10 +53,12 @@ class Moves(NamedTuple):
     Attributes:
         all: in any way, by jumps as well.
         rounds: the more, the larger the roundings are; 0 where it jumps.
+        spread: from one set of roundings to another, by jumps as well.
     """
 
     all: np.ndarray
     rounds: np.ndarray
+    spread: np.ndarray
 
 
 def rounding(subject, y: np.ndarray, rng: np.random.Generator) -> Noise:
@@ -93,16 +95,22 @@ def rounding_of_gradients(subject, backward: Callable, rng, apart: float) -> lis
     with beside(subject, rng, apart, 1):
         _, exact = backward()
         few, many = ([np.zeros(x.shape) for _, x in subject.leaves] for _ in range(2))
+        low, high = ([np.zeros(x.shape) for _, x in subject.leaves] for _ in range(2))
         for run in range(RUNS):
             for moves, times in ((few, 1), (many, WIDE)):
                 with watched_by(Rounding(np.random.default_rng(run), times)):
                     _, gradients = backward()
-                for move, a, b in zip(moves, exact, gradients, strict=True):
-                    if a is not None and b is not None:
-                        np.fmax(move, abs(b - a), out=move)
+                for k, (a, b) in enumerate(zip(exact, gradients, strict=True)):
+                    if a is None or b is None:
+                        continue
+                    np.fmax(moves[k], abs(b - a), out=moves[k])
+                    if times == 1:
+                        low[k] = np.fmin(low[k], b - a) if run else b - a
+                        high[k] = np.fmax(high[k], b - a) if run else b - a
         # What a larger rounding moves no further is a jump, and only f can say whether it may.
         rounds = [np.where(b > 16 * a, a, 0) for a, b in zip(few, many, strict=True)]
-        return [Moves(LARGEST * a, LARGEST * b) for a, b in zip(few, rounds, strict=True)]
+        spread = [b - a for a, b in zip(low, high, strict=True)]
+        return [Moves(*(LARGEST * a for a in one)) for one in zip(few, rounds, spread, strict=True)]
 
 
 @contextlib.contextmanager
