@@ -23,19 +23,15 @@ from ..text import counted, listed, shown
 from ..training import Classifier, Epoch, History, Trainer, balanced_weights
 from ..training.experiment import OF_TRAINER, make_optimizer
 from ..training.loop import BLOCK
+from . import needing
 
-try:
+with needing("sklearn"):
     from scipy.sparse import issparse
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.utils import check_array, check_random_state
     from sklearn.utils.class_weight import compute_class_weight
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
-except ModuleNotFoundError as error:
-    if error.name not in ("scipy", "sklearn"):
-        raise
-    text = f"{__name__}: scikit-learn is not installed; {error}; pip install 'minigrad[sklearn]'"
-    raise ModuleNotFoundError(text, name=error.name) from None
 
 WHERE = "MinigradClassifier"
 # The parameters, and what `minigrad.settings` calls them.

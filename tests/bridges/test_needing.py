@@ -19,7 +19,14 @@ import minigrad.bridges.{bridge}
 
 
 @pytest.mark.parametrize(
-    ("bridge", "package"), [("torch", "torch"), ("onnx", "onnx"), ("safetensors", "safetensors")]
+    ("bridge", "package"),
+    [
+        ("torch", "torch"),
+        ("onnx", "onnx"),
+        ("safetensors", "safetensors"),
+        ("sklearn", "sklearn"),
+        ("sklearn", "joblib"),
+    ],
 )
 def test_one_line_says_what_to_install(bridge, package):
     command = [sys.executable, "-c", ABSENT.format(bridge=bridge, package=package)]

@@ -1,8 +1,6 @@
 """MinigradClassifier: scikit-learn's own checks, its tools, weights, messages, there and back."""
 
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -670,28 +668,3 @@ def test_a_run_that_diverges_leaves_the_estimator_as_it_was():
             estimator.fit(rows, Y)
         with pytest.raises(NotFittedError):
             estimator.predict(X)
-
-
-ABSENT = """
-import sys
-
-class Absent:
-    def find_spec(name, *rest):
-        if name == {!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-
-sys.meta_path.insert(0, Absent)
-import minigrad.bridges.sklearn
-"""
-
-
-def test_without_scikit_learn_one_line_says_what_to_install():
-    for package, last in (
-        ("sklearn", "minigrad.bridges.sklearn: scikit-learn is not installed; No module named "
-         "'sklearn'; pip install 'minigrad[sklearn]'"),
-        ("joblib", "No module named 'joblib'"),  # scikit-learn is there, and is broken
-    ):  # fmt: skip
-        printed = subprocess.run(
-            [sys.executable, "-c", ABSENT.format(package)], capture_output=True, text=True
-        ).stderr
-        assert printed.splitlines()[-1] == f"ModuleNotFoundError: {last}"
