@@ -243,10 +243,13 @@ class Classifier:
         """
         predicted, true, loss = [], [], 0.0
         for block in [data] if isinstance(data, Dataset) else data:
-            if block.y is None:
+            if getattr(block, "y", None) is None:
                 wrong = "the rows have no labels"
+                facts = f"it is {kind_of(data)}"
+                if hasattr(block, "x"):
+                    facts = f"x {block.x.shape}, y None"
                 remedy = "read them with data.read_rows(…, labels=True)"
-                raise DataError("Classifier.evaluate", wrong, f"x {block.x.shape}, y None", remedy)
+                raise DataError("Classifier.evaluate", wrong, facts, remedy)
             numbers = getattr(block, "numbers", None)
             log_p = self._log_proba(block if block is data else block.x, numbers)
             loss -= float(log_p[np.arange(len(log_p)), block.y].sum())

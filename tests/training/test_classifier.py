@@ -248,6 +248,12 @@ def test_evaluation_of_rows_without_labels(iris):
         "Classifier.evaluate: the rows have no labels; x (150, 4), y None; "
         "read them with data.read_rows(…, labels=True)"
     )
+    with pytest.raises(DataError) as error:
+        model.evaluate("iris")
+    assert str(error.value) == (
+        "Classifier.evaluate: the rows have no labels; it is a str; "
+        "read them with data.read_rows(…, labels=True)"
+    )
 
 
 def test_the_log_loss_is_that_of_scikit_learn(iris):
