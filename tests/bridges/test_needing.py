@@ -1,5 +1,6 @@
 """A bridge without the package that it needs."""
 
+import importlib.util
 import subprocess
 import sys
 
@@ -29,6 +30,8 @@ import minigrad.bridges.{bridge}
     ],
 )
 def test_one_line_says_what_to_install(bridge, package):
+    if importlib.util.find_spec(package) is None:  # nor may be what is imported before it
+        pytest.skip(f"{package} is not installed")
     command = [sys.executable, "-c", ABSENT.format(bridge=bridge, package=package)]
     printed = subprocess.run(command, capture_output=True, text=True).stderr
     assert printed.splitlines()[-1] == (
