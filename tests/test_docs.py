@@ -80,7 +80,7 @@ BY = {  # the packages that a command or a bridge needs
     "--to torch": ["torch", "safetensors"],
     "--to safetensors": ["safetensors"],
     "--to onnx": ["onnx"],
-    "minigrad import": ["safetensors"],
+    "$ minigrad import": ["safetensors"],
 }
 
 
