@@ -26,6 +26,7 @@ from ..tensor import Tensor
 from ..text import listed, printable, shortened
 from ..training import Classifier, archive
 from ..typing import Path
+from . import fills, without_unused
 
 PROGRAM = files(__package__).joinpath("numpy_program.txt").read_text("utf-8")
 # The name and the parameters of each function, by the layer's name in small letters.
@@ -76,7 +77,7 @@ def program(classifier: Classifier, name: str) -> tuple[str, Arrays]:
     }
     arrays = {"names": np.frombuffer(json.dumps(names).encode(), np.uint8)}
     arrays |= {"shift": scaling.shift.astype(dtype), "scale": scaling.scale}
-    if schema.missing == "mean" and scaling.fill is not None:
+    if fills(classifier):
         arrays["fill"] = (scaling.fill - scaling.shift).astype(dtype)
     if schema.offsets.any():
         arrays["offset"] = schema.offsets
@@ -111,12 +112,7 @@ def program(classifier: Classifier, name: str) -> tuple[str, Arrays]:
         "cell": "cell.lower()" if form.na is None else "cell",
         "thousands": json.dumps(THOUSANDS.get(form.thousands or "")),
     }
-
-    def line(found: re.Match) -> str:
-        return f"{found[1]}\n" if bool(holds[found[3]]) != bool(found[2]) else ""
-
-    text = re.sub(r"(.*)  #\? (not )?(\w+)\n", line, PROGRAM)
-    return _called(Template(text).substitute(values)), arrays
+    return _called(Template(without_unused(PROGRAM, holds)).substitute(values)), arrays
 
 
 def _called(text: str) -> str:

@@ -13,14 +13,14 @@ import os
 import numpy as np
 
 from .. import __version__, nn
-from ..data import Scaling, Schema
+from ..data import Schema
 from ..data.files import atomic_write, check_path, check_target
 from ..errors import ArgumentError
 from ..tensor import Tensor
 from ..training import Classifier
 from ..training.architecture import flat
 from ..typing import Path
-from . import needing
+from . import fills, needing
 
 with needing("onnx"):
     import onnx
@@ -64,7 +64,7 @@ def to_model(classifier: Classifier) -> onnx.ModelProto:
     _check(classifier)
     graph = _Graph(dtype)
     x, columns = _features(graph, schema)
-    x = _scaled(graph, x, schema, classifier.scaling)
+    x = _scaled(graph, x, classifier)
     row = Tensor(np.zeros((1, len(schema.feature_names)), dtype))
     with nn.evaluating(classifier.model), np.errstate(all="ignore"):
         z = _network(graph, classifier.model, x, row)
@@ -184,16 +184,17 @@ def _features(graph: _Graph, schema: Schema) -> tuple[str, dict[str, str]]:
     return graph("Concat", *parts, axis=1), columns
 
 
-def _scaled(graph: _Graph, x: str, schema: Schema, scaling: Scaling) -> str:
+def _scaled(graph: _Graph, x: str, classifier: Classifier) -> str:
     """Return the features (N, F) as `Scaling.apply` returns them, with its roundings."""
+    scaling, offsets = classifier.scaling, classifier.schema.offsets
     graph.place = "scaling"
     gaps = graph("IsNaN", graph("Sub", x, x))  # infinity − infinity is NaN, too
-    if schema.offsets.any():
-        x = graph("Sub", x, schema.offsets)
+    if offsets.any():
+        x = graph("Sub", x, offsets)
     x = graph.cast(x, graph.dtype)
     if scaling.shift.any():
         x = graph("Sub", x, scaling.shift.astype(graph.dtype))
-    if schema.missing == "mean" and scaling.fill is not None:
+    if fills(classifier):
         x = graph("Where", gaps, (scaling.fill - scaling.shift).astype(graph.dtype), x)
     if (scaling.scale != 1).any():
         x = graph.cast(graph("Div", graph.cast(x, "float64"), scaling.scale), graph.dtype)

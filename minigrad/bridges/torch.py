@@ -27,7 +27,7 @@ from ..tensor import Tensor
 from ..training import Classifier
 from ..training.architecture import BLOCKS, LAYERS, build
 from ..typing import ArrayLike, Path
-from . import needing
+from . import fills, needing, without_unused
 
 with needing("torch"):
     import torch
@@ -120,16 +120,16 @@ def _scripts(classifier: Classifier) -> tuple[str, str]:
     arrays = {"shift": scaling.shift, "scale": scaling.scale}
     if schema.offsets.any():
         arrays["offset"] = schema.offsets
-    if _filled(classifier):
+    if fills(classifier):
         arrays["fill"] = scaling.fill
     layers = source(architecture["layers"])
-    words = {*arrays, scaling.kind, *(["residual"] if "Residual(" in layers else [])}
-    lines = []
-    for line in MODEL.splitlines():
-        line, _, word = line.partition("  #? ")
-        if not word or (word.removeprefix("not ") in words) != word.startswith("not "):
-            lines.append(f"{line}\n")
-    text = Template("".join(lines)).substitute(
+    holds = {
+        "offset": "offset" in arrays,
+        "fill": "fill" in arrays,
+        "asinh": scaling.kind == "asinh",
+        "residual": "Residual(" in layers,
+    }
+    text = Template(without_unused(MODEL, holds)).substitute(
         F=len(schema.feature_names),
         C=len(schema.class_names),
         dtype=architecture["dtype"],
@@ -143,11 +143,6 @@ def _scripts(classifier: Classifier) -> tuple[str, str]:
     return text, f"{{\n{fields}\n}}\n"
 
 
-def _filled(classifier: Classifier) -> bool:
-    """Return whether missing values are filled in."""
-    return classifier.schema.missing == "mean" and classifier.scaling.fill is not None
-
-
 def _recorded(classifier: Classifier, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the arrays of check.py: random rows, and minigrad's logits and gradients for them.
 
@@ -158,7 +153,7 @@ def _recorded(classifier: Classifier, state: dict[str, np.ndarray]) -> dict[str,
     architecture = classifier.architecture
     exact = {name: a.astype(np.float64) if a.dtype.kind == "f" else a for name, a in state.items()}
     x = scaling.shift + scaling.scale * rng.standard_normal((ROWS, len(scaling.shift)))
-    if _filled(classifier):
+    if fills(classifier):
         x[rng.random(x.shape) < 0.1] = np.nan
     t = rng.integers(len(schema.class_names), size=ROWS)
     prepared = scaling.apply(x.astype(architecture["dtype"]))

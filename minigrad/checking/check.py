@@ -405,8 +405,8 @@ class _Check:
             for a in (noise.rounds, noise.spread)
         )
         # A gradient that jumps by roundings may be wrong on one side; then an operation is, too.
-        off = rounds if gap <= rounds else spread
-        if gap <= off and (off is rounds or self._each_passes_alone()):
+        if gap <= rounds or (gap <= spread and self._each_passes_alone()):
+            off = rounds if gap <= rounds else spread
             why = f"rounding moves the gradient by up to {off:.1g}, as where numbers cancel"
             return self._undecided(line, f"{why}: check it where they do not")
         return word if ladder.sees(gap) else "UNDECIDED"

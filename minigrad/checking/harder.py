@@ -94,23 +94,28 @@ def rounding_of_gradients(subject, backward: Callable, rng, apart: float) -> lis
     """
     with beside(subject, rng, apart, 1):
         _, exact = backward()
-        few, many = ([np.zeros(x.shape) for _, x in subject.leaves] for _ in range(2))
-        low, high = ([np.zeros(x.shape) for _, x in subject.leaves] for _ in range(2))
-        for run in range(RUNS):
-            for moves, times in ((few, 1), (many, WIDE)):
+
+        def moves(times: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            """Return the lowest and the highest move of the gradient of each leaf."""
+            low, high = (
+                [np.full(x.shape, end) for _, x in subject.leaves] for end in (np.inf, -np.inf)
+            )
+            for run in range(RUNS):
                 with watched_by(Rounding(np.random.default_rng(run), times)):
                     _, gradients = backward()
-                for k, (a, b) in enumerate(zip(exact, gradients, strict=True)):
-                    if a is None or b is None:
-                        continue
-                    np.fmax(moves[k], abs(b - a), out=moves[k])
-                    if times == 1:
-                        low[k] = np.fmin(low[k], b - a) if run else b - a
-                        high[k] = np.fmax(high[k], b - a) if run else b - a
-        # What a larger rounding moves no further is a jump, and only f can say whether it may.
-        rounds = [np.where(b > 16 * a, a, 0) for a, b in zip(few, many, strict=True)]
-        spread = [b - a for a, b in zip(low, high, strict=True)]
-        return [Moves(*(LARGEST * a for a in one)) for one in zip(few, rounds, spread, strict=True)]
+                for a, b, least, most in zip(exact, gradients, low, high, strict=True):
+                    if a is not None and b is not None:
+                        np.fmin(least, b - a, out=least)
+                        np.fmax(most, b - a, out=most)
+            return zip(low, high, strict=True)
+
+        found = []
+        for (low, high), (lower, higher) in zip(moves(1), moves(WIDE), strict=True):
+            few, many = np.fmax(0, np.fmax(high, -low)), np.fmax(0, np.fmax(higher, -lower))
+            # What a larger rounding moves no further is a jump, and only f can say whether it may.
+            rounds = np.where(many > 16 * few, few, 0)
+            found.append(Moves(LARGEST * few, LARGEST * rounds, LARGEST * (high - low)))
+        return found
 
 
 @contextlib.contextmanager

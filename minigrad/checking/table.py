@@ -20,7 +20,8 @@ from .user_code import described
 
 # A few dozen operations, each rounded to ε/2 and summed in a different order, stay below this
 # fraction of the largest element.
-ROUNDING = 64 * float(np.finfo(np.float64).eps)
+ROUNDINGS = 64
+ROUNDING = ROUNDINGS * float(np.finfo(np.float64).eps)
 
 EXAMPLES = {  # by name, in the table's order
     name: [(case, shapes) for case in CASES if case.name == name for shapes in case.shapes]

@@ -14,7 +14,7 @@ from ..tensor import Tensor
 from ..text import counted, kind_of, table
 from ..typing import ArrayLike
 from .cases import Case
-from .table import EXAMPLES, distances, find
+from .table import EXAMPLES, ROUNDINGS, distances, find
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def compare(
         f, other = _returning(Tensor, f, name), _returning(torch.Tensor, other, "its twin")
         for what, apart in zip(names, distances(f, other, xs, torch), strict=True):
             found[what] = max(apart, found.get(what, 0.0))
-    tolerance = 64 * float(np.finfo(np.result_type(*dtypes or [float])).eps)
+    tolerance = ROUNDINGS * float(np.finfo(np.result_type(*dtypes or [float])).eps)
     return Verdict(name, len(calls), found, tolerance)
 
 

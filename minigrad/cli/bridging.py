@@ -12,7 +12,7 @@ from ..data.files import check_target
 from ..errors import ArgumentError
 from ..text import printable, reason
 from ..training import run_folder
-from .using import check_output
+from .using import check_output, refuse_inputs
 
 BESIDE = {"numpy": ".npz"}  # what a target writes beside PATH, with this for its ending
 
@@ -22,10 +22,7 @@ def export(model: str, to: str, path: str, overwrite: bool) -> None:
     bridge = bridge_to(to, f"--to {to}")
     beside = [os.path.splitext(path)[0] + BESIDE[to]] if to in BESIDE else []
     for written in [path, *beside]:
-        for read in (model, os.path.join(model, run_folder.BEST)):
-            if os.path.exists(written) and os.path.exists(read) and os.path.samefile(written, read):
-                wrong, facts = "it would replace the model", f"{written}, and MODEL {model}"
-                raise ArgumentError("export", wrong, facts, "choose another name")
+        refuse_inputs("export", written, (model, os.path.join(model, run_folder.BEST)))
     for written in bridge.write(training.load(model), path, overwrite=overwrite):
         click.echo(f"wrote {printable(written)}")
 

@@ -99,10 +99,15 @@ def check_output(output: str, inputs: tuple[str, ...], stdout: bool = True) -> N
     if output == "-":
         remedy = "leave --output out for stdout, or " * stdout + "write ./- for a file of that name"
         raise ArgumentError("--output", "- does not name a file", "FILE -", remedy)
+    refuse_inputs("--output", output, inputs)
+
+
+def refuse_inputs(where: str, output: str, inputs: tuple[str, ...]) -> None:
+    """Raise ArgumentError about `where` if a file to be written is one that is read."""
     for path in inputs:
         if os.path.exists(output) and os.path.exists(path) and os.path.samefile(output, path):
             wrong, facts = "it would replace what it is made from", f"FILE {output}, and {path}"
-            raise ArgumentError("--output", wrong, facts, "choose another name")
+            raise ArgumentError(where, wrong, facts, "choose another name")
 
 
 def csv_lines(classifier: Classifier, rows: Rows, proba: bool) -> Iterator[str]:
@@ -404,6 +409,6 @@ def _writer(path, overwrite):
     logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # of settings that do not count here
     remedy = "pip install 'minigrad[plot]', or leave --output out to draw in the terminal"
     figure = pictures.drawing("--output", remedy)
-    return lambda *pictures: atomic_write(
-        path, lambda file: figure.save(file, suffix[1:], *pictures), overwrite=overwrite
+    return lambda *content: atomic_write(
+        path, lambda file: figure.save(file, suffix[1:], *content), overwrite=overwrite
     )

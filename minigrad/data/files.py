@@ -263,8 +263,7 @@ def atomic_write(
     check_target(path, overwrite)
     folder, name = os.path.split(path)
     folder = folder or os.curdir
-    # A short part of the name: a long one has no room for more. See TEMPORARY.
-    temporary = os.path.join(folder, f".{name[:40]}.{secrets.token_hex(8)}.tmp")
+    temporary = _temporary(folder, name)
     _unfinished.add(temporary)
     try:
         with open(temporary, "xb", opener=_no_link) as file:
@@ -330,9 +329,7 @@ def atomic_folder(path: Path, files: dict[str, bytes], *, overwrite: bool = Fals
     where = os.fspath(path) or "''"
     check_folder(path, files, overwrite)
     parent, name = os.path.split(os.path.abspath(path))
-    temporary, old = (
-        os.path.join(parent, f".{name[:40]}.{secrets.token_hex(8)}.tmp") for _ in range(2)
-    )
+    temporary, old = _temporary(parent, name), _temporary(parent, name)
     _unfinished.add(temporary)
     try:
         os.mkdir(temporary)
@@ -357,6 +354,12 @@ def atomic_folder(path: Path, files: dict[str, bytes], *, overwrite: bool = Fals
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         _unfinished.discard(temporary)
+
+
+def _temporary(folder: str, name: str) -> str:
+    """Return a new temporary path beside a file or folder of this name; see TEMPORARY."""
+    # A short part of the name: a long one has no room for more.
+    return os.path.join(folder, f".{name[:40]}.{secrets.token_hex(8)}.tmp")
 
 
 def _sync_names(folder: str) -> None:

@@ -211,15 +211,8 @@ class Scaling:
         """
         where = "Scaling.fit"
         _check_kind(where, kind)
-        x = data
-        if isinstance(data, Dataset):
-            x, weights = data.x, data.weights if weights is None else weights
-        if weights is not None:
-            x, weights = x[weights > 0], weights[weights > 0]
+        x, weights = _counted_rows(where, data, weights)
         facts = f"x {x.shape}"
-        if x.ndim != 2:
-            wrong = "x is not a table of rows and features"
-            raise ShapeError(where, wrong, facts, "give x as (N, F)")
         if channels:
             pixels = x.reshape(len(x), channels, -1).swapaxes(1, 2)
             weights = weights if weights is None else np.repeat(weights, pixels.shape[1])
@@ -253,11 +246,10 @@ class Scaling:
         elif kind == "minmax":
             shift = low.astype(np.float64)
             scale = np.where(varies, high - shift, 1.0)
-        tiny = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32).tiny
-        scale = np.where(scale < tiny, 1.0, scale)  # a denormal has few digits, or none
+        floats = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32)
+        scale = np.where(scale < floats.tiny, 1.0, scale)  # a denormal has few digits, or none
         reach = np.maximum(np.abs(low), np.abs(high), dtype=np.float64)
-        limit = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32).max / 4
-        for f in np.flatnonzero((reach > limit) | ~np.isfinite(scale)):
+        for f in np.flatnonzero((reach > floats.max / 4) | ~np.isfinite(scale)):
             column = shown(_name(data, f))
             wrong = f"the values of {column} are too large to calculate with in {x.dtype}"
             facts = f"they lie from {low[f]:g} to {high[f]:g}"
@@ -295,6 +287,21 @@ class Scaling:
             np.copyto(scaled, self.fill - self.shift, where=gaps, casting="same_kind")
         scaled /= self.scale
         return np.arcsinh(scaled, out=scaled) if self.kind == "asinh" else scaled
+
+
+def _counted_rows(
+    where: str, data: Data, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the rows x (N, F) that count, and how often each of them does."""
+    x = data.x if isinstance(data, Dataset) else data
+    if isinstance(data, Dataset) and weights is None:
+        weights = data.weights
+    if weights is not None:
+        x, weights = x[weights > 0], weights[weights > 0]
+    if x.ndim != 2:
+        wrong = "x is not a table of rows and features"
+        raise ShapeError(where, wrong, f"x {x.shape}", "give x as (N, F)")
+    return x, weights
 
 
 def _weighted_moments(x: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -225,7 +225,8 @@ class Trainer:
         if sums.mean_loss > self.most:
             wrong = f"the training loss of epoch {number} is {sums.mean_loss:.3g}, and was "
             wrong += f"{self.most / FAR:.3g} before it had learned anything"
-            raise diverged(wrong, self.model, self.optimizer, self.train.x[:], finite=True)
+            x = self.train.x[:]  # an array, also of rows that are sparse until they are indexed
+            raise diverged(wrong, self.model, self.optimizer, x, finite=True)
         if self.val is not None:
             judged = evaluate(self.model, self.val, loss=self.loss)
             if not math.isfinite(judged.loss):

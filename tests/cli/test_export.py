@@ -52,7 +52,7 @@ def test_the_model_is_not_replaced(cli, model):
     assert cli("export", model, "--to", "numpy", "m.py", "--overwrite") == (
         2,
         "",
-        f"Error: export: it would replace the model; m.npz, and MODEL {model}; "
+        f"Error: export: it would replace what it is made from; FILE m.npz, and {model}; "
         "choose another name\n",
     )
     assert model.read_bytes() == before
