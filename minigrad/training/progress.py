@@ -10,6 +10,9 @@ from .history import Epoch
 if TYPE_CHECKING:
     from .trainer import Trainer
 
+# Without the steps a second, for which 80 columns have no room beside the numbers of an epoch.
+FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+
 
 def bar(total: int, **options: Any) -> Any:
     """Return tqdm's bar: a widget in a notebook that has ipywidgets, a line of text elsewhere."""
@@ -24,7 +27,8 @@ def watched(
     """Yield the two functions of `Trainer.run`, which now move a bar, too."""
     done = len(trainer.history)
     total, taken = trainer.steps * trainer.epochs, trainer.steps * done + trainer.sums.steps
-    with bar(total, initial=taken, desc=f"{done}/{trainer.epochs}", unit="step") as steps:
+    desc = f"{done}/{trainer.epochs}"
+    with bar(total, initial=taken, desc=desc, bar_format=FORMAT) as steps:
 
         def step() -> None:
             steps.update()

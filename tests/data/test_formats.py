@@ -31,7 +31,7 @@ def test_decimal_commas_and_separated_thousands(load, tmp_path):
     x, _ = read(
         tmp_path / "new.csv", schema, "kind;b;a\ny;12.345;0.5\n", decimal=".", thousands="none"
     )
-    assert x == [[0.5, np.float32(12.345)]]
+    assert x == [[0.5, 12.345]]
 
 
 @pytest.mark.parametrize(
